@@ -1,0 +1,1 @@
+"""Cross-sensor super-resolution of satellite images, as one reproducible workflow."""

@@ -1,0 +1,37 @@
+"""`acquire`: from an item to an analysis-ready scene."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from crossres.settings.base import Section
+
+
+class AcquireSettings(Section):
+    """Download, calibration, orthorectification."""
+
+    dem: str | None = Field(
+        None,
+        description="elevation model for orthorectification (a raster); {run} stands for the run's result folder; "
+        "null uses the constant height below",
+    )
+    dem_heights: Literal["ellipsoidal", "orthometric"] = Field(
+        "ellipsoidal", description="what the heights of the DEM refer to"
+    )
+    geoid_undulation_m: float = Field(
+        0.0, ge=-110, le=90, description="added to orthometric heights to make them ellipsoidal, in metres"
+    )
+    height_m: float | None = Field(
+        None,
+        description="constant ellipsoidal height without a DEM, in metres; null takes the RPC's own offset",
+    )
+    haze: Literal["none", "dark-object"] = Field(
+        "dark-object", description="correction of top-of-atmosphere reflectance for path radiance"
+    )
+    pansharpen: Literal["none", "brovey", "gsa", "mtf-glp"] = Field(
+        "mtf-glp", description="how the MSS bands are brought to the PAN pixel size"
+    )
+    mask_classes: tuple[int, ...] = Field(
+        (0, 1, 3, 8, 9, 10, 11),
+        description="SCL classes that are masked (0 nodata, 3 shadow, 8-10 cloud, 11 snow)",
+    )

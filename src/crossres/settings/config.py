@@ -1,0 +1,125 @@
+"""The whole configuration: its sections together, read from YAML and checked."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from crossres.errors import UserError
+from crossres.settings.acquire import AcquireSettings
+from crossres.settings.base import Section
+from crossres.settings.coregister import CoregisterSettings
+from crossres.settings.dataset import DatasetSettings
+from crossres.settings.evaluate import EvaluateSettings, ReportSettings
+from crossres.settings.grid import GridSettings
+from crossres.settings.model import ModelSettings
+from crossres.settings.normalise import NormaliseSettings
+from crossres.settings.patches import PatchSettings
+from crossres.settings.sample import SampleSettings
+from crossres.settings.search import SearchSettings
+from crossres.settings.simulate import SimulateSettings
+from crossres.settings.train import TrainSettings
+
+
+class Config(Section):
+    """One experiment."""
+
+    run: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the run: results stand in results/<run>"
+    )
+    simulate: SimulateSettings | None = Field(None, description="null when scenes are not simulated")
+    search: SearchSettings
+    grid: GridSettings = GridSettings()
+    acquire: AcquireSettings = AcquireSettings()
+    coregister: CoregisterSettings = CoregisterSettings()
+    normalise: NormaliseSettings = NormaliseSettings()
+    patches: PatchSettings = PatchSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    sample: SampleSettings = SampleSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _primary_arm_exists(self) -> "Config":
+        if self.sample.primary not in self.sample.arms:
+            raise ValueError(
+                f"sample.primary: {self.sample.primary!r} is not one of sample.arms: {', '.join(self.sample.arms)}"
+            )
+        return self
+
+
+def parse(content: Any, name: str = "config", section: type[Section] = Config) -> Any:
+    """Check settings against their model; `UserError` with one line for the first thing that is wrong."""
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: must hold settings as `key: value`, not {type(content).__name__}")
+    try:
+        return section.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{name}: {_explain(error, section)}") from None
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such configuration file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return parse(content, str(path))
+
+
+def _explain(error: ValidationError, section: type[Section]) -> str:
+    """Say in one line what is wrong with the first offending key."""
+    details = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    first = details[0]
+    where = [str(part) for part in first["loc"] if part not in {"stac-api", "catalog", "folder", "gaofen2"}]
+    key = ".".join(where)
+    more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(section, first["loc"][:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0)
+        return (
+            f"{key}: unknown key; the nearest known one is {near[0]!r}{more}" if near else f"{key}: unknown key{more}"
+        )
+    if first["type"] == "value_error":
+        return f"{key}{': ' if key else ''}{first['msg'].removeprefix('Value error, ')}{more}"
+    shown = "" if first["type"] == "missing" else f", not {first['input']!r}"
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{key}: {message}{shown}{more}"
+
+
+def _known_keys(model: Any, path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the model at `path` knows, looking through optional types, unions and dicts."""
+    for part in path:
+        options = _models(model)
+        tagged = [m for m in options if "kind" in m.model_fields and part in _tags(m)]
+        if tagged:
+            model = tagged[0]
+            continue
+        fields = [m.model_fields[str(part)].annotation for m in options if str(part) in m.model_fields]
+        model = fields[0] if fields else model
+    return sorted({name for m in _models(model) for name in m.model_fields})
+
+
+def _tags(model: type[Section]) -> tuple[Any, ...]:
+    return getattr(model.model_fields["kind"].annotation, "__args__", ())
+
+
+def _models(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [m for argument in getattr(annotation, "__args__", ()) for m in _models(argument)]
+
+
+def expand(path: str, run_folder: Path) -> str:
+    """Fill in `{run}` and environment variables; `UserError` when a variable is not set."""
+    filled = os.path.expandvars(path.replace("{run}", run_folder.as_posix()))
+    if "$" in filled:
+        raise UserError(f"{path}: the environment variable in this path is not set; set it and run again")
+    return filled

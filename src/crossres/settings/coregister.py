@@ -1,0 +1,36 @@
+"""`coregister`: geometry."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from crossres.settings.base import Section
+
+
+class CoregisterSettings(Section):
+    """Registration of HR to LR."""
+
+    search_m: float = Field(150.0, ge=0, le=2000, description="largest global shift looked for, in metres per axis")
+    window_px: int = Field(64, ge=16, le=256, description="side of a matching window, in LR pixels")
+    stride_px: int = Field(16, ge=4, le=256, description="step between matching windows, in LR pixels")
+    lr_mtf: float = Field(
+        0.25,
+        gt=0.05,
+        lt=0.6,
+        description="MTF of the LR sensor at its Nyquist frequency (HR is brought to LR with it)",
+    )
+    min_reliability: float = Field(
+        0.3, ge=0, le=1, description="smallest reliability of a window's match (0 to 1) that is kept"
+    )
+    max_residual_px: float = Field(
+        0.5, gt=0, description="a tie point further from the field than this many LR pixels is an outlier"
+    )
+    min_tie_points: int = Field(6, ge=3, description="a pair with fewer tie points is declined")
+    min_kept_share: float = Field(
+        0.2, ge=0, le=1, description="a pair that keeps a smaller share of its usable windows is declined"
+    )
+    model: Literal["auto", "shift", "affine", "spline"] = Field(
+        "auto",
+        description="field between tie points; auto takes the simplest that held-out tie points justify",
+    )
+    seed: int = Field(0, ge=0, description="seed of the choice of held-out tie points")

@@ -1,0 +1,25 @@
+"""`evaluate`: how results are judged."""
+
+from pydantic import Field
+
+from crossres.settings.base import Section
+
+
+class EvaluateSettings(Section):
+    """Metrics and report."""
+
+    border_px: int = Field(8, ge=0, description="HR pixels left out along the border of a scene")
+    max_shift_px: int = Field(6, ge=0, le=32, description="whole HR pixels searched by cPSNR on each axis")
+    peak: float = Field(0.5, gt=0, description="reflectance taken as the peak signal of PSNR and SSIM")
+    crop_px: int = Field(96, ge=16, le=1024, description="side of the crops shown in figures, in HR pixels")
+    seed: int = Field(0, ge=0, description="seed of SWD's projections and of the bootstrap")
+
+
+class ReportSettings(Section):
+    """What the report says of itself."""
+
+    title: str = Field("crossres", description="title of the report")
+    question: str = Field(
+        "How much of the HR sensor's detail can be recovered from the LR sensor, and how far can it be trusted?",
+        description="what this experiment asks",
+    )

@@ -1,0 +1,31 @@
+"""`normalise`: radiometry."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from crossres.settings.base import Section
+
+
+class NormaliseSettings(Section):
+    """Radiometric normalisation of a registered pair."""
+
+    method: Literal["irmad", "histogram", "regression", "none"] = Field(
+        "irmad", description="how the relation between the sensors' reflectances is found"
+    )
+    direction: Literal["hr-to-lr", "lr-to-hr"] = Field(
+        "hr-to-lr", description="whose radiometry both images have afterwards"
+    )
+    lr_mtf: float = Field(0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency")
+    pif_probability: float = Field(
+        0.9, gt=0, lt=1, description="a pixel is invariant when its no-change probability is above this"
+    )
+    change_probability: float = Field(
+        1e-6,
+        ge=0,
+        lt=1,
+        description="a pixel is masked as changed when its no-change probability is below this",
+    )
+    min_pifs: int = Field(
+        200, ge=20, description="fewer invariant pixels than this leave the pair as it is, and say so"
+    )

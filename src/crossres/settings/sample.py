@@ -1,0 +1,57 @@
+"""`sample`: how HR images are drawn from LR scenes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from crossres.settings.base import Section
+
+
+class ArmSettings(Section):
+    """One way to make an HR image from an LR image."""
+
+    start: Literal["lr", "noise", "regression", "bicubic", "nearest"] = Field(
+        "lr",
+        description="where sampling starts; regression is the prior module's head, bicubic and nearest use no model",
+    )
+    steps: int = Field(4, ge=1, le=1000, description="solver steps")
+    solver: Literal["euler", "midpoint"] = Field("euler", description="ODE solver (midpoint evaluates twice a step)")
+    samples: int = Field(8, ge=1, le=256, description="samples drawn; mean and std are over them")
+    sigma: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="source noise of an LR start; null takes the checkpoint's, measured in training",
+    )
+
+
+DEFAULT_ARMS = {
+    "lr_start": ArmSettings(),
+    "noise_start": ArmSettings(start="noise"),
+    "noise_start_32": ArmSettings(start="noise", steps=32),
+    "regression": ArmSettings(start="regression", samples=1),
+    "bicubic": ArmSettings(start="bicubic", samples=1),
+    "nearest": ArmSettings(start="nearest", samples=1),
+}
+
+
+class TilingSettings(Section):
+    """How a scene is cut into tiles and how they become one image again."""
+
+    tile_px: int = Field(256, ge=32, le=4096, description="side of a tile, in HR pixels")
+    overlap_px: int = Field(32, ge=0, le=1024, description="overlap of neighbouring tiles, in HR pixels")
+    batch: int = Field(4, ge=1, description="tiles in one forward pass")
+    consistency: Literal["none", "soft", "hard"] = Field(
+        "none",
+        description="whether the result's low frequencies are drawn to, or replaced by, those of the LR image",
+    )
+    threads: int = Field(2, ge=1, description="CPU threads; part of the settings since rounding depends on it")
+    seed: int = Field(0, ge=0, description="seed of the noise field")
+
+
+class SampleSettings(Section):
+    """Sampling over held-out scenes."""
+
+    arms: dict[str, ArmSettings] = Field(DEFAULT_ARMS, min_length=1, description="what is compared, by name")
+    primary: str = Field("lr_start", description="the arm that is the product; the others are there to compare")
+    tiling: TilingSettings = TilingSettings()

@@ -1,0 +1,36 @@
+"""`train`: how the network learns."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from crossres.settings.base import Section
+
+
+class TrainSettings(Section):
+    """Training."""
+
+    steps: int = Field(1000, ge=1, description="optimiser steps")
+    batch: int = Field(12, ge=1, description="crops per step")
+    crop_px: int = Field(64, ge=16, description="side of a training crop, in HR pixels")
+    learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak learning rate of AdamW")
+    warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up; cosine decay follows")
+    ema: float = Field(0.995, ge=0, lt=1, description="largest decay of the averaged weights")
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    noise_start_share: float = Field(
+        0.25, ge=0, le=1, description="share of training examples that start from pure noise (sigma = 1)"
+    )
+    sigma_min: float = Field(
+        0.1, gt=0, lt=1, description="smallest source noise in training, in HR standard deviations"
+    )
+    regression_weight: float = Field(0.1, ge=0, description="weight of the prior module's own regression loss")
+    max_shift_px: float = Field(
+        0.0,
+        ge=0,
+        le=4,
+        description="random shift of HR against LR in training, in HR pixels (what registration leaves)",
+    )
+    validate_every: int = Field(250, ge=1, description="steps between validations")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the network")
+    threads: int = Field(2, ge=1, description="CPU threads; part of the settings since results depend on it")
+    seed: int = Field(0, ge=0, description="seed of weights, data order and noise")
