@@ -57,7 +57,7 @@ def whole_window(grid: GeoBox, region: BaseGeometry, multiple: int = 1) -> Windo
     The window is clipped to the grid; None when nothing is left.
     """
     inverse = ~grid.affine
-    corners = [inverse * point for point in _corners(region)]
+    corners = [inverse @ point for point in _corners(region)]
     rows, cols = grid.shape
     left, right = max(0, _floor(min(x for x, _ in corners))), min(cols, _ceil(max(x for x, _ in corners)))
     top, bottom = max(0, _floor(min(y for _, y in corners))), min(rows, _ceil(max(y for _, y in corners)))
@@ -69,7 +69,7 @@ def whole_window(grid: GeoBox, region: BaseGeometry, multiple: int = 1) -> Windo
 def crop(grid: GeoBox, window: Window) -> GeoBox:
     """Return the part of `grid` inside a window of whole pixels."""
     shift = Affine.translation(window.col_off, window.row_off)
-    return GeoBox((int(window.height), int(window.width)), grid.affine * shift, grid.crs)
+    return GeoBox((int(window.height), int(window.width)), grid.affine @ shift, grid.crs)
 
 
 def _corners(region: BaseGeometry) -> list[tuple[float, float]]:

@@ -97,24 +97,25 @@ def _explain(error: ValidationError, section: type[Section]) -> str:
 def _known_keys(model: Any, path: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the model at `path` knows, looking through optional types, unions and dicts."""
     for part in path:
-        options = _models(model)
+        options = models_of(model)
         tagged = [m for m in options if "kind" in m.model_fields and part in _tags(m)]
         if tagged:
             model = tagged[0]
             continue
         fields = [m.model_fields[str(part)].annotation for m in options if str(part) in m.model_fields]
         model = fields[0] if fields else model
-    return sorted({name for m in _models(model) for name in m.model_fields})
+    return sorted({name for m in models_of(model) for name in m.model_fields})
 
 
 def _tags(model: type[Section]) -> tuple[Any, ...]:
     return getattr(model.model_fields["kind"].annotation, "__args__", ())
 
 
-def _models(annotation: Any) -> list[type[Section]]:
+def models_of(annotation: Any) -> list[type[Section]]:
+    """Return the settings models that a type annotation names, looking through optional types, unions and dicts."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
-    return [m for argument in getattr(annotation, "__args__", ()) for m in _models(argument)]
+    return [m for argument in getattr(annotation, "__args__", ()) for m in models_of(argument)]
 
 
 def expand(path: str, run_folder: Path) -> str:
@@ -123,3 +124,8 @@ def expand(path: str, run_folder: Path) -> str:
     if "$" in filled:
         raise UserError(f"{path}: the environment variable in this path is not set; set it and run again")
     return filled
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of the whole configuration."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -1,0 +1,26 @@
+"""crossres: from a STAC search to a super-resolution model and its report.
+
+    snakemake --cores all                                   the embedded default
+    snakemake --cores all --configfile config/own.yaml      another experiment
+    snakemake --cores all --report results.zip              the pieces as Snakemake's own report
+"""
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/acquire.smk"
+include: "workflow/rules/align.smk"
+include: "workflow/rules/pairs.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RUN}/config.yaml",
+        f"{RUN}/report.html",

@@ -1,0 +1,1 @@
+"""From a search to analysis-ready scenes: catalogues of one's own files, search, pairing, download, calibration."""

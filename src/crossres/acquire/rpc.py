@@ -1,0 +1,103 @@
+"""The rational polynomial camera of a satellite image: ground to image, and back at a known height.
+
+Image coordinates are GDAL's: (0, 0) is the outer corner of the first pixel, (0.5, 0.5) its centre. An RPC itself counts
+from the centre of the first pixel.
+"""
+
+from dataclasses import dataclass
+
+import attrs
+import numpy as np
+from rasterio.rpc import RPC
+from shapely.geometry import Polygon
+
+from crossres.errors import UserError
+
+
+@dataclass(frozen=True)
+class ImagePoints:
+    """Where points fall in an image, in pixels from its outer corner."""
+
+    row: np.ndarray
+    col: np.ndarray
+
+
+def project(rpc: RPC, lon: np.ndarray, lat: np.ndarray, height_m: np.ndarray | float) -> ImagePoints:
+    """Project ground points (degrees, ellipsoidal metres; any one shape) into the image.
+
+    RPC00B of the NITF standard, STDI-0002 volume 1, appendix E: row = LINE_SCALE * P1 / P2 + LINE_OFF, and so for
+    columns, with cubic polynomials of normalised latitude, longitude and height.
+    """
+    terms = _terms(
+        (np.asarray(lon, np.float64) - rpc.long_off) / rpc.long_scale,
+        (np.asarray(lat, np.float64) - rpc.lat_off) / rpc.lat_scale,
+        (np.asarray(height_m, np.float64) - rpc.height_off) / rpc.height_scale,
+    )
+    line = (terms @ np.asarray(rpc.line_num_coeff)) / (terms @ np.asarray(rpc.line_den_coeff))
+    sample = (terms @ np.asarray(rpc.samp_num_coeff)) / (terms @ np.asarray(rpc.samp_den_coeff))
+    return ImagePoints(line * rpc.line_scale + rpc.line_off + 0.5, sample * rpc.samp_scale + rpc.samp_off + 0.5)
+
+
+def locate(
+    rpc: RPC, row: np.ndarray, col: np.ndarray, height_m: np.ndarray | float, tolerance_px: float = 1e-4
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (longitude, latitude) in degrees of image points at a height in ellipsoidal metres.
+
+    Newton's method with a Jacobian by differences. Raises `UserError` when it does not converge: such an RPC is broken.
+    """
+    row, col, height = np.broadcast_arrays(
+        np.asarray(row, np.float64), np.asarray(col, np.float64), np.asarray(height_m, np.float64)
+    )
+    lon = np.full(row.shape, float(rpc.long_off))
+    lat = np.full(row.shape, float(rpc.lat_off))
+    step = 1e-6
+    for _ in range(30):
+        here = project(rpc, lon, lat, height)
+        miss_row, miss_col = row - here.row, col - here.col
+        if np.all(np.hypot(miss_row, miss_col) < tolerance_px):
+            return lon, lat
+        east = project(rpc, lon + step, lat, height)
+        north = project(rpc, lon, lat + step, height)
+        row_lon, col_lon = (east.row - here.row) / step, (east.col - here.col) / step
+        row_lat, col_lat = (north.row - here.row) / step, (north.col - here.col) / step
+        determinant = row_lon * col_lat - row_lat * col_lon
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lon = lon + (miss_row * col_lat - miss_col * row_lat) / determinant
+            lat = lat + (miss_col * row_lon - miss_row * col_lon) / determinant
+    raise UserError("the RPC cannot be inverted: its coefficients do not describe a camera; get the .rpb file anew")
+
+
+def shifted(rpc: RPC, row: int, col: int) -> RPC:
+    """Return the RPC of the part of an image that begins at (row, col)."""
+    return attrs.evolve(rpc, line_off=rpc.line_off - row, samp_off=rpc.samp_off - col)
+
+
+def rescaled(rpc: RPC, row_step: float, col_step: float) -> RPC:
+    """Return the RPC of an image decimated by averaging `row_step` x `col_step` pixels into one."""
+    return attrs.evolve(
+        rpc,
+        line_off=(rpc.line_off + 0.5) / row_step - 0.5,
+        samp_off=(rpc.samp_off + 0.5) / col_step - 0.5,
+        line_scale=rpc.line_scale / row_step,
+        samp_scale=rpc.samp_scale / col_step,
+    )
+
+
+def footprint(rpc: RPC, height_px: int, width_px: int, height_m: float, points_per_side: int = 5) -> Polygon:
+    """Return the outline of an image on the ground (longitude, latitude) at an ellipsoidal height in metres."""
+    along = np.linspace(0, 1, points_per_side)[:-1]
+    zero, one = np.zeros_like(along), np.ones_like(along)
+    row = np.concatenate([zero, along, one, 1 - along]) * height_px
+    col = np.concatenate([along, one, 1 - along, zero]) * width_px
+    lon, lat = locate(rpc, row, col, height_m)
+    return Polygon(zip(lon.tolist(), lat.tolist(), strict=True))
+
+
+def _terms(lon: np.ndarray, lat: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """Return the 20 terms of RPC00B, (..., 20), of normalised coordinates."""
+    one = np.ones(np.broadcast(lon, lat, h).shape)
+    terms = (
+        one, lon, lat, h, lon * lat, lon * h, lat * h, lon**2, lat**2, h**2,
+        lat * lon * h, lon**3, lon * lat**2, lon * h**2, lon**2 * lat, lat**3, lat * h**2, lon**2 * h, lat**2 * h, h**3,
+    )  # fmt: skip
+    return np.stack([np.broadcast_to(t, one.shape) for t in terms], axis=-1)

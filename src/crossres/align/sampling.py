@@ -1,0 +1,112 @@
+"""Where an LR index falls in the HR raster, and band-limited values of the HR raster there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from scipy import ndimage
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """How far HR content lies from where the LR image has it, at the crossings of some rows and columns."""
+
+    rows: np.ndarray
+    """(n, m) displacement along rows, in LR pixels."""
+    cols: np.ndarray
+    """(n, m) displacement along columns, in LR pixels."""
+
+
+def hr_indices(
+    lr: GeoBox, hr: GeoBox, rows: np.ndarray, cols: np.ndarray, displacement: Displacement | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (n, m) row and column indices in `hr` of the crossings of LR rows (n,) and columns (m,).
+
+    Indices count from the centre of the first pixel. With a displacement, the HR content that belongs there.
+    """
+    r, c = np.meshgrid(np.asarray(rows, np.float64), np.asarray(cols, np.float64), indexing="ij")
+    if displacement is not None:
+        r, c = r + displacement.rows, c + displacement.cols
+    x, y = lr.affine * (c + 0.5, r + 0.5)
+    if lr.crs != hr.crs:
+        x, y = Transformer.from_crs(lr.crs.to_wkt(), hr.crs.to_wkt(), always_xy=True).transform(x, y)
+    c, r = ~hr.affine * (x, y)
+    return r - 0.5, c - 0.5
+
+
+def lr_pixel_in_hr(lr: GeoBox, hr: GeoBox) -> float:
+    """Return the side of an LR pixel in HR pixels, at the LR grid's centre."""
+    row, col = lr.shape[0] / 2, lr.shape[1] / 2
+    r, c = hr_indices(lr, hr, np.array([row, row + 1]), np.array([col, col + 1]))
+    return float(abs((r[1, 0] - r[0, 0]) * (c[0, 1] - c[0, 0]) - (r[0, 1] - r[0, 0]) * (c[1, 0] - c[0, 0])) ** 0.5)
+
+
+def gaussian_taps(sigma_px: float) -> np.ndarray:
+    """Return a normalised sampled Gaussian, cut at four standard deviations."""
+    radius = max(1, int(np.ceil(4 * sigma_px)))
+    x = np.arange(-radius, radius + 1)
+    taps = np.exp(-0.5 * (x / max(sigma_px, 1e-6)) ** 2)
+    return taps / taps.sum()
+
+
+def antialias_taps(ratio: float) -> np.ndarray:
+    """Return the low-pass that goes before sampling every `ratio` pixels: Keys' cubic kernel, stretched by `ratio`.
+
+    One tap (no filter) for a ratio up to 1. Keys (1981), a = -0.5: little loss below the new Nyquist frequency, and
+    little aliasing from above it.
+    """
+    if ratio <= 1:
+        return np.ones(1)
+    radius = int(np.ceil(2 * ratio))
+    x = np.abs(np.arange(-radius, radius + 1) / ratio)
+    taps = np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((-0.5 * x + 2.5) * x - 4) * x + 2, 0.0))
+    return taps / taps.sum()
+
+
+def filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a (band, row, column) image whose gaps carry their nearest valid pixel, and the (row, column) validity.
+
+    A pixel is valid when all bands are.
+    """
+    valid = np.isfinite(values).all(axis=0)
+    if valid.all() or not valid.any():
+        return np.nan_to_num(values), valid
+    index = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    return values[:, index[0], index[1]], valid
+
+
+def low_pass(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Filter the last two axes of an image with the same taps."""
+    if taps.size > 1:
+        for axis in (-2, -1):
+            image = ndimage.correlate1d(image, taps, axis=axis, mode="nearest")
+    return image
+
+
+def spline_coefficients(image: np.ndarray) -> np.ndarray:
+    """Return the cubic spline coefficients of each band of a (band, row, column) image, for `interpolate`."""
+    return np.stack([ndimage.spline_filter(band, order=3, output=np.float32, mode="mirror") for band in image])
+
+
+def interpolate(coefficients: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """Return (band, ...) cubic spline values at row and column indices, constant beyond the border."""
+    height, width = coefficients.shape[1:]
+    where = [np.clip(rows, 0, height - 1), np.clip(cols, 0, width - 1)]
+    return np.stack(
+        [
+            ndimage.map_coordinates(b, where, order=3, prefilter=False, output=np.float32, mode="mirror")
+            for b in coefficients
+        ]
+    )
+
+
+def covered(valid: np.ndarray, rows: np.ndarray, cols: np.ndarray, reach_px: float) -> np.ndarray:
+    """Say where all pixels within `reach_px` (a square) of a row and column index are inside the image and valid."""
+    size = 2 * max(0, round(reach_px)) + 1
+    bad = ndimage.maximum_filter(~valid, size=size, mode="constant", cval=True)
+    height, width = valid.shape
+    inside = (rows >= -0.5) & (rows <= height - 0.5) & (cols >= -0.5) & (cols <= width - 0.5)
+    r = np.clip(np.rint(rows), 0, height - 1).astype(np.intp)
+    c = np.clip(np.rint(cols), 0, width - 1).astype(np.intp)
+    return inside & ~bad[r, c]

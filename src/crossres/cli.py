@@ -1,0 +1,310 @@
+"""The command line: `crossres STAGE ...`, one subcommand per stage, usable without Snakemake.
+
+Every stage takes `--settings`: a configuration file, or JSON with the sections it needs (what the workflow passes).
+A subcommand imports its stage only when it runs.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crossres.errors import UserError
+from crossres.files import read_json
+from crossres.settings import config as configuration
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one stage; a `UserError` ends as one line on stderr and exit status 1."""
+    args = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        args.run_stage(args)
+    except UserError as error:
+        print(f"crossres {args.stage}: error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _section(args: argparse.Namespace, name: str) -> Any:
+    """Return one section of `--settings`, checked; a section that is not given has its defaults."""
+    content = _settings(args.settings)
+    model = configuration.Config.model_fields[name].annotation
+    [section] = configuration.models_of(model)
+    return configuration.parse(content.get(name) or {}, name, section)
+
+
+def _settings(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UserError(f"--settings: not valid JSON ({error})") from None
+    return configuration.load(Path(text)).model_dump(mode="json")
+
+
+def _config(args: argparse.Namespace) -> None:
+    from crossres.files import whole
+
+    content = configuration.parse(_settings(args.settings), "--settings").model_dump(mode="json")
+    with whole(args.output) as part:
+        part.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _schema(args: argparse.Namespace) -> None:
+    from crossres.files import write_json
+
+    write_json(args.output, configuration.schema())
+
+
+def _simulate(args: argparse.Namespace) -> None:
+    from crossres.simulate.places import place_names
+    from crossres.simulate.world import simulate_place
+
+    settings = _section(args, "simulate")
+    names = place_names(settings)
+    if args.place not in names:
+        raise UserError(f"--place: {args.place!r} is not one of {names[0]} ... {names[-1]} (simulate.places)")
+    simulate_place(settings, names.index(args.place), args.output)
+
+
+def _link_world(args: argparse.Namespace) -> None:
+    from crossres.simulate.world import link_world
+
+    link_world(_section(args, "simulate"), args.places, args.catalog, args.dem)
+
+
+def _catalog(args: argparse.Namespace) -> None:
+    from crossres.acquire.catalog import catalog_folder, catalog_gaofen2
+
+    source = getattr(_section(args, "search"), args.role)
+    if source.kind not in {"folder", "gaofen2"}:
+        raise UserError(f"search.{args.role}.kind: a catalogue is made of a folder or of gaofen2, not of {source.kind}")
+    folder = args.folder or Path(configuration.expand(source.path, Path()))
+    if source.kind == "folder":
+        catalog_folder(source, folder, args.output)
+    else:
+        catalog_gaofen2(folder, args.output)
+
+
+def _search(args: argparse.Namespace) -> None:
+    from crossres.acquire.search import search
+
+    search(_section(args, "search"), _section(args, "grid"), args.lr, args.hr, args.output)
+
+
+def _download(args: argparse.Namespace) -> None:
+    from crossres.acquire.download import download
+
+    download(_section(args, "acquire"), _section(args, "grid"), args.item, args.dem, args.output)
+
+
+def _coregister(args: argparse.Namespace) -> None:
+    from crossres.align.coregister import coregister
+
+    pair = read_json(args.pair)
+    coregister(_section(args, "coregister"), _section(args, "grid"), pair, args.lr, args.hr, args.output)
+
+
+def _normalise(args: argparse.Namespace) -> None:
+    from crossres.align.normalise import normalise
+
+    settings, grid = _section(args, "normalise"), _section(args, "grid")
+    normalise(settings, grid, args.lr, args.registered, args.registration, args.output)
+
+
+def _patches(args: argparse.Namespace) -> None:
+    from crossres.pairs.extract import extract
+
+    settings, grid = _section(args, "patches"), _section(args, "grid")
+    extract(settings, grid, read_json(args.pair), args.aligned, args.patches, args.index)
+
+
+def _dataset(args: argparse.Namespace) -> None:
+    from crossres.pairs.dataset import assemble
+
+    assemble(
+        _section(args, "dataset"),
+        _section(args, "grid"),
+        [read_json(path) for path in args.pairs],
+        args.patches,
+        args.indexes,
+        args.registrations,
+        args.zarr,
+        args.index,
+        args.summary,
+        args.contact_sheet,
+    )
+
+
+def _train(args: argparse.Namespace) -> None:
+    from crossres.diffusion.training import train
+
+    train(_section(args, "train"), _section(args, "model"), args.dataset, args.index, args.summary, args.output)
+
+
+def _sample(args: argparse.Namespace) -> None:
+    from crossres.diffusion.scenes import sample_scene
+    from crossres.settings.sample import ArmSettings, TilingSettings
+
+    content = _settings(args.settings)
+    if "sample" in content:  # a whole configuration: the arm is chosen by its name
+        chosen = _section(args, "sample")
+        if args.name not in chosen.arms:
+            raise UserError(f"--name: {args.name!r} is not one of sample.arms: {', '.join(chosen.arms)}")
+        arm, tiling = chosen.arms[args.name], chosen.tiling
+    else:
+        arm = configuration.parse(content.get("arm", {}), "arm", ArmSettings)
+        tiling = configuration.parse(content.get("tiling", {}), "tiling", TilingSettings)
+    sample_scene(arm, tiling, args.name, args.lr, args.model, args.output)
+
+
+def _super_resolve(args: argparse.Namespace) -> None:
+    from crossres.diffusion.scenes import super_resolve
+    from crossres.settings.sample import ArmSettings, TilingSettings
+
+    arm = configuration.parse(
+        {"start": args.start, "steps": args.steps, "samples": args.samples}, "super-resolve", ArmSettings
+    )
+    tiling = configuration.parse({"seed": args.seed, "consistency": args.consistency}, "super-resolve", TilingSettings)
+    super_resolve(args.scene, args.checkpoint, args.output, arm, tiling)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from crossres.evaluate.scene import evaluate_scene
+
+    arms = {path.name: path for path in args.arms}
+    evaluate_scene(_section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output)
+
+
+def _summarise(args: argparse.Namespace) -> None:
+    from crossres.evaluate.summary import summarise
+
+    summarise(_section(args, "evaluate"), args.scenes, args.primary, args.summary, args.table)
+
+
+def _figures(args: argparse.Namespace) -> None:
+    from crossres.evaluate.figures import figures
+
+    figures(_section(args, "evaluate"), args.summary, args.scenes, args.output)
+
+
+def _report(args: argparse.Namespace) -> None:
+    from crossres.evaluate.report import report
+
+    report(_section(args, "report"), args.run, args.primary, args.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crossres", description="Cross-sensor super-resolution of satellite images, stage by stage."
+    )
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    def stage(name: str, run: Any, summary: str, settings: bool = True) -> argparse.ArgumentParser:
+        sub = stages.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        sub.set_defaults(run_stage=run)
+        if settings:
+            sub.add_argument(
+                "--settings", metavar="FILE|JSON", help="a configuration file, or JSON with this stage's sections"
+            )
+        return sub
+
+    def path(sub: argparse.ArgumentParser, *options: str, help: str = "", many: bool = False) -> None:
+        for option in options:
+            sub.add_argument(option, type=Path, required=True, help=help, metavar="PATH", nargs="+" if many else None)
+
+    sub = stage("simulate", _simulate, "simulate one place of the embedded default, seen by both sensors")
+    sub.add_argument("--place", required=True, help="name of the place: place00, place01, ...")
+    path(sub, "--output", help="folder to write")
+
+    sub = stage("link-world", _link_world, "link simulated places to one static STAC catalogue and one DEM")
+    path(sub, "--places", help="folders that `simulate` wrote", many=True)
+    path(sub, "--catalog", "--dem", help="file to write")
+
+    sub = stage("catalog", _catalog, "make a static STAC catalogue of a folder of GeoTIFFs or Gaofen-2 packages")
+    sub.add_argument("--role", choices=["lr", "hr"], required=True, help="which source of the search section")
+    sub.add_argument("--folder", type=Path, metavar="PATH", help="the folder, where not the one in the settings")
+    path(sub, "--output", help="folder to write")
+
+    sub = stage("search", _search, "search for scenes and pair them")
+    sub.add_argument("--lr", metavar="CATALOG", help="static catalogue of LR scenes (none for an API)")
+    sub.add_argument("--hr", metavar="CATALOG", help="static catalogue of HR scenes (none for an API)")
+    path(sub, "--output", help="folder of items to write")
+
+    sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
+    path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
+    sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    path(sub, "--output", help="folder to write")
+
+    sub = stage("coregister", _coregister, "register an HR scene to an LR scene")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
+    path(sub, "--lr", "--hr", help="scene folder")
+    path(sub, "--output", help="folder to write to")
+
+    sub = stage("normalise", _normalise, "bring the two images of a pair to one radiometry")
+    path(sub, "--lr", help="LR scene folder")
+    path(sub, "--registered", "--registration", help="what `coregister` wrote")
+    path(sub, "--output", help="folder to write to")
+
+    sub = stage("patches", _patches, "cut patch pairs from an aligned pair")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
+    path(sub, "--aligned", help="folder that `coregister` and `normalise` wrote")
+    path(sub, "--patches", "--index", help="file to write")
+
+    sub = stage("dataset", _dataset, "assemble patches to one dataset, split by place")
+    path(sub, "--pairs", "--patches", "--indexes", "--registrations", help="one file per pair", many=True)
+    path(sub, "--zarr", "--index", "--summary", "--contact-sheet", help="what to write")
+
+    sub = stage("train", _train, "train the model")
+    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote")
+    path(sub, "--output", help="model folder to write")
+
+    sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
+    sub.add_argument("--name", required=True, help="name of the arm")
+    path(sub, "--lr", help="LR scene (COG)")
+    path(sub, "--model", help="model folder")
+    path(sub, "--output", help="folder to write")
+
+    sub = stage("super-resolve", _super_resolve, "apply a trained model to any Sentinel-2 scene", settings=False)
+    sub.add_argument("scene", type=Path, metavar="SCENE", help="GeoTIFF, STAC item or folder of band files")
+    path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
+    path(sub, "--output", help="folder to write")
+    sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
+    sub.add_argument("--steps", type=int, default=4, help="solver steps (4)")
+    sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
+    sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
+    sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
+
+    sub = stage("evaluate", _evaluate, "compare super-resolved images of one scene with the HR image")
+    sub.add_argument("--pair", required=True, help="name of the pair")
+    path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
+    path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
+    path(sub, "--output", help="folder to write")
+
+    sub = stage("summarise", _summarise, "put the metrics of all scenes together")
+    path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
+    sub.add_argument("--primary", required=True, help="the arm that is the product")
+    path(sub, "--summary", "--table", help="file to write")
+
+    sub = stage("figures", _figures, "draw the figures of all scenes together")
+    path(sub, "--summary", help="what `summarise` wrote")
+    path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
+    path(sub, "--output", help="folder to write")
+
+    sub = stage("report", _report, "write the report of a run as one page")
+    path(sub, "--run", help="the run's folder")
+    sub.add_argument("--primary", required=True, help="the arm that is the product")
+    path(sub, "--output", help="file to write")
+
+    sub = stage("config", _config, "check a configuration and write it down with all defaults")
+    path(sub, "--output", help="file to write")
+
+    sub = stage("schema", _schema, "write the JSON schema of the configuration", settings=False)
+    path(sub, "--output", help="file to write")
+    return parser

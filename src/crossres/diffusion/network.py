@@ -1,0 +1,164 @@
+"""The velocity network: a U-Net of NAF blocks on pixel-unshuffled input, conditioned on y, t and log sigma.
+
+NAF blocks are those of NAFNet (Chen et al. 2204.04676) in the conditioned form of EDiffSR (Xiao et al. 2310.19288), with
+one change: nothing in them looks further than a convolution. NAFNet's channel attention pools over the whole input, which
+makes a tile's result depend on where the tile was cut and shows as seams; here it is left out, and normalisation is per
+pixel over channels. So the network has a finite reach (`reach_px`), and tiles whose overlap covers it agree exactly.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from crossres.diffusion.prior import Prior, zero
+from crossres.diffusion.upsample import View, upsample
+from crossres.settings.model import ModelSettings
+
+
+@dataclass(frozen=True)
+class Size:
+    """Widths and depths of one network size."""
+
+    width: int
+    """Channels of the finest level; each level below has twice as many."""
+    encoder: tuple[int, ...]
+    """Blocks per level on the way down, from fine to coarse."""
+    middle: int
+    """Blocks at the bottom."""
+    decoder: tuple[int, ...]
+    """Blocks per level on the way up, from fine to coarse."""
+    embedding: int
+    """Channels of the embedding of t and sigma."""
+    prior_width: int
+    prior_blocks: int
+
+
+SIZES: dict[Literal["demo", "base", "large"], Size] = {
+    "demo": Size(40, (2,), 3, (2,), 64, 32, 3),
+    "base": Size(64, (2, 3, 4), 6, (2, 3, 4), 256, 64, 8),
+    "large": Size(128, (2, 3, 4), 6, (2, 3, 4), 512, 128, 10),
+}
+
+FREQUENCIES = 16
+
+
+class PixelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each pixel of a (batch, channel, row, column) tensor."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def gate(x: Tensor) -> Tensor:
+    """Multiply one half of the channels by the other (NAFNet's SimpleGate)."""
+    a, b = x.chunk(2, 1)
+    return a * b
+
+
+class Block(nn.Module):
+    """A NAF block; time and sigma scale and shift both of its normalised inputs. Reaches one pixel of its level."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1 = PixelNorm(width, elementwise_affine=False)
+        self.norm2 = PixelNorm(width, elementwise_affine=False)
+        self.modulation = nn.Linear(embedding, 4 * width)
+        self.spread = nn.Conv2d(width, 2 * width, 1)
+        self.depthwise = nn.Conv2d(2 * width, 2 * width, 3, padding=1, groups=2 * width)
+        self.merge = zero(nn.Conv2d(width, width, 1))
+        self.widen = nn.Conv2d(width, 2 * width, 1)
+        self.narrow = zero(nn.Conv2d(width, width, 1))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        scale1, shift1, scale2, shift2 = self.modulation(embedding)[..., None, None].chunk(4, 1)
+        z = torch.addcmul(shift1, self.norm1(x), 1 + scale1)
+        x = x + self.merge(gate(self.depthwise(self.spread(z))))
+        z = torch.addcmul(shift2, self.norm2(x), 1 + scale2)
+        return x + self.narrow(gate(self.widen(z)))
+
+
+class Network(nn.Module):
+    """v(x_t, y, t, sigma) over the HR grid, with the prior's features where the settings have them."""
+
+    def __init__(self, settings: ModelSettings, bands: int) -> None:
+        super().__init__()
+        size = SIZES[settings.size]
+        depth = len(size.encoder)
+        widths = tuple(size.width * 2**i for i in range(depth + 1))
+        self.multiple = 2 ** (depth + 1)
+        """Both sides of the input are padded to a multiple of this many HR pixels."""
+        blocks = [a + b for a, b in zip(size.encoder, size.decoder, strict=True)] + [size.middle]
+        # Convolutions of 3 x 3 reach one pixel of their level, 2^(i+1) HR pixels; up to one coarsest pixel is lost to
+        # where a pixel lies within it.
+        self.reach_px = 2 * 2 + sum(n * 2 ** (i + 1) for i, n in enumerate(blocks)) + self.multiple
+        """How far an output pixel looks within x and y, in HR pixels."""
+
+        self.embed = nn.Sequential(
+            nn.Linear(4 * FREQUENCIES, size.embedding), nn.SiLU(), nn.Linear(size.embedding, size.embedding)
+        )
+        self.entry = nn.Conv2d(8 * bands, size.width, 3, padding=1)
+        self.encoder = nn.ModuleList(_blocks(n, w, size) for n, w in zip(size.encoder, widths, strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(w, 2 * w, 2, stride=2) for w in widths[:-1])
+        self.middle = _blocks(size.middle, widths[-1], size)
+        self.up = nn.ModuleList(nn.Conv2d(2 * w, 4 * w, 1) for w in widths[:-1])
+        self.decoder = nn.ModuleList(_blocks(n, w, size) for n, w in zip(size.decoder, widths, strict=False))
+        self.exit = zero(nn.Conv2d(size.width, 4 * bands, 3, padding=1))
+        self.prior = Prior(bands, size.prior_width, size.prior_blocks, widths) if settings.prior else None
+
+    def forward(
+        self,
+        x: Tensor,
+        y: Tensor,
+        t: Tensor,
+        sigma: Tensor,
+        levels: list[Tensor] | None = None,
+        view: View | None = None,
+        shift: tuple | None = None,
+    ) -> Tensor:
+        """Return the velocity, of the shape of `x`.
+
+        `x` and `y` are (batch, band, row, column), standardised; `t` and `sigma` (batch,). `levels` are the prior's features
+        on the LR grid (`Prior.levels`), `view` where x lies on that grid, `shift` as in `upsample`.
+        """
+        rows, cols = x.shape[-2:]
+        pad = (0, -cols % self.multiple, 0, -rows % self.multiple)
+        if any(pad):
+            x, y = F.pad(x, pad, mode="replicate"), F.pad(y, pad, mode="replicate")
+        added: list[Tensor | float] = [0.0] * (len(self.encoder) + 1)
+        if levels is not None and view is not None:
+            padded = view.part(0, 0, rows + pad[3], cols + pad[1])
+            added = [upsample(f, padded, "bilinear", 2 ** (i + 1), shift) for i, f in enumerate(levels)]
+
+        embedding = self.embed(embed_time_sigma(t, sigma).to(x.dtype))
+        h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1), 2))
+        skips = []
+        for i, (blocks, down) in enumerate(zip(self.encoder, self.down, strict=True)):
+            h = h + added[i]
+            for block in blocks:
+                h = block(h, embedding)
+            skips.append(h)
+            h = down(h)
+        h = h + added[-1]
+        for block in self.middle:
+            h = block(h, embedding)
+        for blocks, up, skip in reversed(list(zip(self.decoder, self.up, skips, strict=True))):
+            h = F.pixel_shuffle(up(h), 2) + skip
+            for block in blocks:
+                h = block(h, embedding)
+        return F.pixel_shuffle(self.exit(h), 2)[..., :rows, :cols]
+
+
+def embed_time_sigma(t: Tensor, sigma: Tensor) -> Tensor:
+    """Return (batch, 4 FREQUENCIES) sines and cosines of time and of log sigma, at frequencies from 1 down to 1/1000."""
+    frequency = torch.exp(torch.arange(FREQUENCIES, device=t.device) * (-math.log(1000) / FREQUENCIES))
+    a = (2 * t - 1)[:, None] * 2 * frequency
+    b = torch.log(sigma)[:, None] * frequency
+    return torch.cat([a.sin(), a.cos(), b.sin(), b.cos()], 1)
+
+
+def _blocks(count: int, width: int, size: Size) -> nn.ModuleList:
+    return nn.ModuleList(Block(width, size.embedding) for _ in range(count))

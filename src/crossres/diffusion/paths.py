@@ -1,0 +1,42 @@
+"""The process: a straight path from a noised LR image, or from pure noise, to the HR image.
+
+y is the LR image on the HR grid and x_1 the HR image, both standardised; s is the source noise (sigma). The source state is
+
+    x_s = sqrt(1 - s^2) y + s eps,   eps ~ N(0, I)                                     (1)
+
+and the path x_t = (1 - t) x_s + t x_1 with the velocity v = x_1 - x_s (flow matching, Lipman et al. 2210.02747; a source
+that depends on the condition: I2SB, Liu et al. 2302.05872, and ResShift, Yue et al. 2307.12348). At s = 1 the source is
+pure noise: the ordinary start from noise is a special case of the same path and the same weights.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def source_state(y: Tensor, noise: Tensor, sigma: Tensor | float) -> Tensor:
+    """Return x_s = sqrt(1 - s^2) y + s eps (equation 1 of this module).
+
+    `y` and `noise` are (batch, band, row, column); `sigma` is one number or a (batch,) tensor in (0, 1].
+    """
+    s = torch.as_tensor(sigma, dtype=y.dtype, device=y.device).reshape(-1, 1, 1, 1)
+    return (1 - s * s).clamp(min=0).sqrt() * y + s * noise
+
+
+def state(source: Tensor, target: Tensor, t: Tensor) -> Tensor:
+    """Return x_t = (1 - t) x_s + t x_1; `t` is (batch,), 0 at the source and 1 at the HR image."""
+    return torch.lerp(source, target, t.reshape(-1, 1, 1, 1))
+
+
+def velocity_target(source: Tensor, target: Tensor) -> Tensor:
+    """Return the velocity that a straight path has everywhere, v = x_1 - x_s."""
+    return target - source
+
+
+def draw_sigma(count: int, sigma_min: float, noise_start_share: float, generator: torch.Generator) -> Tensor:
+    """Draw source noise for training: log-uniform over [sigma_min, 1], or exactly 1 for a share of the examples."""
+    device = generator.device
+    sigma = torch.exp(torch.rand(count, generator=generator, device=device) * math.log(sigma_min))
+    from_noise = torch.rand(count, generator=generator, device=device) < noise_start_share
+    return torch.where(from_noise, torch.ones_like(sigma), sigma)

@@ -1,0 +1,73 @@
+"""All metrics of one SR image of one scene."""
+
+from typing import Any
+
+import numpy as np
+
+from crossres.evaluate import fidelity
+from crossres.evaluate.consistency import consistency
+from crossres.evaluate.pair import AlignedPair
+from crossres.evaluate.resampling import bicubic, to_lr
+from crossres.evaluate.shift_tolerant import best_match
+from crossres.evaluate.spectrum import RadialSpectrum, clear_blocks, radial_spectrum, spectrum_error
+from crossres.evaluate.swd import PatchSlices, sliced_wasserstein
+from crossres.evaluate.triplet import triplet
+from crossres.settings.evaluate import EvaluateSettings
+
+ALL_BANDS = "together"
+
+
+class Judge:
+    """What is the same for every image of a scene is worked out once."""
+
+    def __init__(self, settings: EvaluateSettings, pair: AlignedPair) -> None:
+        """Prepare the references of a pair: upsampled LR, HR's spectrum and patches."""
+        self.settings, self.pair = settings, pair
+        self.lr_up = bicubic(pair.lr, (pair.hr.shape[1], pair.hr.shape[2]))
+        self._hr = np.where(pair.clear, pair.hr, 0)
+        self._blocks = clear_blocks(pair.clear)
+        self.hr_spectrum = self.spectrum(self._hr)
+        self._slices = PatchSlices(self._hr, pair.clear, settings.seed)
+        self._hr_slices = self._slices.project(self._hr)
+
+    def spectrum(self, image: np.ndarray) -> RadialSpectrum:
+        """Return the radial spectrum of an image on the HR grid over the scene's clear blocks."""
+        return radial_spectrum(image, *self._blocks, self.pair.hr_gsd_m)
+
+    def lr_spectrum(self) -> RadialSpectrum:
+        """Return LR's own radial spectrum."""
+        return radial_spectrum(self.pair.lr, *clear_blocks(self.pair.clear_lr), self.pair.lr_gsd_m)
+
+    def __call__(self, image: np.ndarray) -> tuple[dict[str, dict[str, Any]], RadialSpectrum, np.ndarray]:
+        """Judge (band, row, column) reflectance.
+
+        Returns metrics by band name and `together`, the radial spectrum, and the hallucination map (row, column).
+        """
+        pair, settings = self.pair, self.settings
+        sr, clear, peak = np.where(pair.clear, image, 0), pair.clear, settings.peak
+        error = fidelity.rmse(sr, self._hr, clear)
+        match = best_match(sr, self._hr, clear, peak, settings.max_shift_px)
+        structure = fidelity.ssim(sr, self._hr, clear, peak)
+        spectrum = self.spectrum(sr)
+        detail = spectrum_error(spectrum, self.hr_spectrum, pair.lr_gsd_m)
+        shares = triplet(sr, self._hr, self.lr_up, clear)
+        back = consistency(to_lr(image, pair.mask.shape, settings.lr_mtf), pair.lr, pair.clear_lr)
+        result = {
+            band: dict(
+                rmse=error[i], psnr_db=fidelity.psnr(error[i], peak), cpsnr_db=match.cpsnr_db[i], ssim=structure[i],
+                spectrum_error=detail.detail[i], spectrum_bias=detail.detail_bias[i], spectrum_error_all=detail.all[i],
+                lr_l1=back.reflectance_l1[i],
+            )
+            for i, band in enumerate(pair.bands)
+        }  # fmt: skip
+        whole = fidelity.together(error)
+        result[ALL_BANDS] = dict(
+            rmse=whole, psnr_db=fidelity.psnr(whole, peak), cpsnr_db=match.cpsnr_together_db, ssim=structure.mean(),
+            ergas=fidelity.ergas(error, self._hr, clear, pair.factor), sam_deg=fidelity.sam_deg(sr, self._hr, clear),
+            spectrum_error=detail.detail.mean(), spectrum_bias=detail.detail_bias.mean(),
+            spectrum_error_all=detail.all.mean(), swd=sliced_wasserstein(self._slices.project(sr), self._hr_slices),
+            improvement=shares.improvement, omission=shares.omission, hallucination=shares.hallucination,
+            lr_l1=back.reflectance_l1.mean(), lr_angle_deg=back.spectral_angle_deg, lr_shift_px=back.shift_lr_px,
+            shift_rows_px=match.shift_px[0], shift_cols_px=match.shift_px[1],
+        )  # fmt: skip
+        return result, spectrum, shares.hallucination_map

@@ -1,0 +1,52 @@
+"""What each metric is called, measured in, and which way is better: one place for tables, figures and words."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that an image gets."""
+
+    key: str
+    label: str
+    unit: str
+    better: Literal["higher", "lower"] | None
+    """None where neither is: a value to be read, not to be ranked."""
+    digits: int
+    meaning: str
+
+    def gain(self, difference: float) -> float:
+        """Return a difference with the sign that makes better positive."""
+        return -difference if self.better == "lower" else difference
+
+
+METRICS = (
+    Metric("psnr_db", "PSNR", "dB", "higher", 2, "pixel by pixel against HR"),
+    Metric("cpsnr_db", "cPSNR", "dB", "higher", 2, "the same after the best whole-pixel shift, bias removed"),
+    Metric("ssim", "SSIM", "", "higher", 3, "local structure against HR"),
+    Metric("rmse", "RMSE", "reflectance", "lower", 4, "root mean square error"),
+    Metric("ergas", "ERGAS", "%", "lower", 2, "error relative to each band's mean"),
+    Metric("sam_deg", "SAM", "°", "lower", 2, "angle between spectra"),
+    Metric("spectrum_error", "Spectrum error", "decades", "lower", 3, "power at the detail LR cannot show, against HR"),
+    Metric("spectrum_bias", "Spectrum bias", "decades", None, 3, "below 0 too smooth, above 0 too rough"),
+    Metric("spectrum_error_all", "Spectrum error, all", "decades", "lower", 3, "the same at all frequencies"),
+    Metric("swd", "SWD", "% of HR std", "lower", 2, "distance between the textures of 7 × 7 patches"),
+    Metric("improvement", "Improvement", "", "higher", 3, "share of detail moved towards HR"),
+    Metric("omission", "Omission", "", "lower", 3, "share of HR's detail that is missing"),
+    Metric("hallucination", "Hallucination", "", "lower", 3, "share of detail in neither LR nor HR"),
+    Metric("lr_l1", "LR consistency", "reflectance", "lower", 4, "difference from LR, on LR's grid"),
+    Metric("lr_angle_deg", "LR spectral angle", "°", "lower", 2, "angle from LR's spectra, on LR's grid"),
+    Metric("lr_shift_px", "LR shift", "LR px", "lower", 2, "displacement from LR"),
+)
+
+BY_KEY = {metric.key: metric for metric in METRICS}
+
+
+def shown(key: str, value: float | None, signed: bool = False) -> str:
+    """Return a metric's value with sensible digits, a real minus sign and its unit; a dash when there is none."""
+    if value is None:
+        return "–"
+    metric = BY_KEY[key]
+    text = f"{value:{'+' if signed else ''}.{metric.digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{text}\N{NO-BREAK SPACE}{metric.unit}" if metric.unit else text

@@ -1,0 +1,75 @@
+"""What a scene is judged against: LR, HR, and the pixels that count."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from crossres.errors import UserError
+from crossres.evaluate.resampling import nearest
+from crossres.rasters import Mask, open_raster, read_mask, read_scene
+
+ARM_FILES = ("mean", "std", "sample")
+
+
+@dataclass(frozen=True)
+class AlignedPair:
+    """An aligned pair and its clear pixels."""
+
+    lr: np.ndarray
+    """(band, row, column) reflectance on the LR grid."""
+    hr: np.ndarray
+    """(band, row, column) reflectance on the HR grid, which has the same corners."""
+    bands: tuple[str, ...]
+    grid: GeoBox
+    """The HR grid."""
+    mask: np.ndarray
+    """`Mask` codes on the LR grid."""
+    clear_lr: np.ndarray
+    clear: np.ndarray
+    """HR pixels that count: clear by the mask, away from the border, and finite in LR, HR and every arm."""
+    lr_gsd_m: float
+    hr_gsd_m: float
+    dates: dict[str, str | None]
+
+    @property
+    def factor(self) -> float:
+        """LR pixel size over HR pixel size."""
+        return self.hr.shape[2] / self.lr.shape[2]
+
+    def mask_shares(self) -> dict[str, float]:
+        """Return the share of LR pixels with each mask code, by name."""
+        return {code.name.lower(): float(np.mean(self.mask == code)) for code in Mask}
+
+
+def read_pair(aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], border_px: int) -> AlignedPair:
+    """Read an aligned pair; every arm is judged on the same pixels.
+
+    Raises `UserError` when a file is missing, an arm is on another grid, or nothing is clear.
+    """
+    lr, hr = (read_scene(aligned / f"{name}.tif").select(bands) for name in ("lr", "hr"))
+    mask = read_mask(aligned / "mask.tif")
+    if mask.shape != lr.values.shape[1:]:
+        raise UserError(f"{aligned / 'mask.tif'}: is not on the grid of lr.tif; delete the folder and run again")
+    clear_lr = (mask == Mask.CLEAR) & np.isfinite(lr.values).all(axis=0)
+    shape = hr.values.shape[1:]
+    clear = nearest(clear_lr, shape) & np.isfinite(hr.values).all(axis=0)
+    inside = np.zeros(shape, bool)
+    inside[border_px : shape[0] - border_px, border_px : shape[1] - border_px] = True
+    clear &= inside
+    for folder in arms.values():
+        for name in ARM_FILES:
+            clear &= _valid(folder / f"{name}.tif", shape)
+    if not clear.any():
+        raise UserError(f"{aligned}: no pixel is clear in LR, HR and every arm; leave this pair out of the test split")
+    dates = {"lr": lr.tags.get("datetime"), "hr": hr.tags.get("datetime")}
+    lr_gsd, hr_gsd = (float(abs(g.resolution.x)) for g in (lr.grid, hr.grid))
+    return AlignedPair(lr.values, hr.values, bands, hr.grid, mask, clear_lr, clear, lr_gsd, hr_gsd, dates)
+
+
+def _valid(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    with open_raster(path) as src:
+        if src.shape != shape:
+            raise UserError(f"{path}: {src.shape} pixels, but hr.tif has {shape}; delete it and run again")
+        return src.read_masks(1) > 0

@@ -1,0 +1,42 @@
+"""From reflectance to what an eye sees: one stretch, taken from HR, for every image of a scene."""
+
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+
+PERCENTILES = (0.5, 99.5)
+STD_MAP = "viridis"
+MASKED_GREY = 128
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A linear stretch of the bands that are shown as red, green, blue."""
+
+    shown: tuple[int, int, int]
+    low: np.ndarray
+    high: np.ndarray
+    std_high: float
+    """Top of the colour scale of std, in reflectance."""
+
+    def colour(self, image: np.ndarray) -> np.ndarray:
+        """Return (band, row, column) reflectance as (row, column, 3) uint8; grey where there is no data."""
+        rgb = (image[list(self.shown)] - self.low[:, None, None]) / (self.high - self.low)[:, None, None]
+        bytes_ = np.rint(np.clip(np.nan_to_num(rgb), 0, 1) * 255).astype(np.uint8)
+        bytes_[:, ~np.isfinite(rgb).all(axis=0)] = MASKED_GREY
+        return bytes_.transpose(1, 2, 0)
+
+    def spread(self, std: np.ndarray) -> np.ndarray:
+        """Return the mean std over bands as (row, column, 3) uint8, dark to bright."""
+        level = np.clip(np.nan_to_num(std.mean(axis=0)) / self.std_high, 0, 1)
+        return (matplotlib.colormaps[STD_MAP](level)[..., :3] * 255).astype(np.uint8)
+
+
+def stretch_from(hr: np.ndarray, std: np.ndarray, clear: np.ndarray, bands: tuple[str, ...]) -> Stretch:
+    """Return the stretch of a scene: percentiles of HR's clear pixels, per band."""
+    rgb = [bands.index(b) for b in ("red", "green", "blue") if b in bands]
+    shown = tuple(rgb) if len(rgb) == 3 else tuple(min(i, len(bands) - 1) for i in range(3))
+    limits = np.array([np.percentile(hr[i][clear], PERCENTILES) for i in shown], np.float32)
+    std_high = float(np.percentile(std.mean(axis=0)[clear], 99))
+    return Stretch(shown, limits[:, 0], np.maximum(limits[:, 1], limits[:, 0] + 1e-4), max(std_high, 1e-4))

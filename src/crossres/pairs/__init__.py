@@ -1,0 +1,1 @@
+"""From aligned pairs to a patch dataset: extraction, quality, splits by place, the zarr."""

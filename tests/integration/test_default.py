@@ -1,0 +1,112 @@
+"""The embedded default: what it must reach, what it must not do again."""
+
+import json
+
+import pytest
+import rasterio
+
+from crossres.rasters import read_scene
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def results(default_run):
+    return default_run.folder / "results" / "demo"
+
+
+@pytest.fixture(scope="module")
+def held_out(results):
+    return json.loads((results / "pairs" / "summary.json").read_text())["splits"]["test"]
+
+
+def metric(summary, arm, image, name):
+    return summary["arms"][arm][image][name]["mean"]
+
+
+@pytest.fixture(scope="module")
+def summary(results):
+    return json.loads((results / "evaluation" / "summary.json").read_text())
+
+
+def test_samples_are_sharp_spectrum_error_at_most_half_of_bicubic(summary):
+    assert metric(summary, "lr_start", "sample", "spectrum") <= 0.5 * metric(summary, "bicubic", "mean", "spectrum")
+
+
+def test_the_mean_of_samples_is_true_psnr_no_lower_than_bicubic(summary):
+    assert metric(summary, "lr_start", "mean", "psnr") >= metric(summary, "bicubic", "mean", "psnr")
+
+
+def test_every_held_out_place_has_a_product_on_the_hr_grid(results, held_out):
+    assert held_out
+    for pair in held_out:
+        hr = read_scene(results / "aligned" / pair / "hr.tif")
+        for image in ("mean", "std", "sample"):
+            path = results / "sr" / pair / "lr_start" / f"{image}.tif"
+            assert read_scene(path).grid == hr.grid
+            with rasterio.open(path) as src:
+                assert src.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_truth_is_read_by_no_stage(default_run):
+    listing = default_run.run("--summary")
+    assert "truth" not in listing
+
+
+def test_a_second_run_has_nothing_to_do(default_run):
+    assert "Nothing to be done" in default_run.run()
+
+
+# What a dry run plans when one key of a section changes. Behind a checkpoint that will run again, the jobs per pair are not
+# known yet, so the plan then names only what is certain.
+LATE = {"resolved_config", "report", "all"}
+SUMMARY = {"summarise", "figures"} | LATE
+RERUNS = [
+    ("report={title: x}", LATE),
+    ("evaluate={border_px: 9}", {"evaluate"} | SUMMARY),
+    ("sample={tiling: {overlap_px: 40}}", {"sample", "evaluate"} | SUMMARY),
+    ("train={steps: 999}", {"train", "sample", "evaluate"} | SUMMARY),
+    ("model={prior: false}", {"train", "sample", "evaluate"} | SUMMARY),
+    ("dataset={gap_m: 50}", {"dataset", "train"} | SUMMARY),
+    ("patches={min_valid_share: 0.9}", {"patches", "dataset", "train"} | SUMMARY),
+    ("normalise={min_pifs: 300}", {"normalise", "patches", "dataset", "train"} | SUMMARY),
+    ("coregister={seed: 1}", {"coregister", "normalise", "patches", "dataset", "train"} | SUMMARY),
+    ("acquire={haze: none}", {"download", "coregister", "normalise", "patches", "dataset", "train"} | SUMMARY),
+    ("search={max_date_gap_days: 20}", {"catalog", "search", "dataset", "train"} | SUMMARY),
+    ("simulate={seed: 1}", {"simulate", "link_world", "catalog", "search", "dataset", "train"} | SUMMARY),
+]
+
+
+@pytest.mark.parametrize(("change", "rules"), RERUNS, ids=lambda value: str(value).partition("=")[0])
+def test_a_changed_key_reruns_its_stage_and_what_follows(default_run, change, rules):
+    assert set(default_run.planned("--config", change)) == rules
+
+
+def test_a_changed_arm_leaves_the_others_alone(default_run, held_out):
+    planned = default_run.planned("--config", "sample={arms: {noise_start: {start: noise, steps: 5}}}")
+    assert planned["sample"] == len(held_out)
+
+
+def test_a_comment_reruns_nothing(default_run):
+    path = default_run.folder / "src" / "crossres" / "grids.py"
+    before = path.read_text()
+    path.write_text("# why\n" + before)
+    try:
+        assert "Nothing to be done" in default_run.run("--dry-run")
+    finally:
+        path.write_text(before)
+
+
+def test_changed_code_reruns_the_stages_that_use_it(default_run):
+    path = default_run.folder / "src" / "crossres" / "evaluate" / "report.py"
+    before = path.read_text()
+    path.write_text(before + "\nX = 1\n")
+    try:
+        assert set(default_run.planned()) == {"report", "all"}
+    finally:
+        path.write_text(before)
+
+
+def test_snakemakes_own_report_is_written(default_run):
+    default_run.run("--report", "report.zip")
+    assert (default_run.folder / "report.zip").stat().st_size > 100_000

@@ -1,0 +1,36 @@
+"""A user's own folder of GeoTIFFs: two real frames to train, one held out."""
+
+import json
+
+import pytest
+from conftest import copy_project
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, real_data, request):
+    project = copy_project(tmp_path_factory.mktemp("folder"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CROSSRES_REAL_DATA", str(real_data))
+        project.run("--configfile", "config/folder.yaml")
+    return project.folder / "results" / "folder"
+
+
+def test_one_frame_is_held_out_and_two_train(results):
+    splits = json.loads((results / "pairs" / "summary.json").read_text())["splits"]
+    assert [pair[:14] for pair in splits["test"]] == ["ngi_rgb_byte_3"]
+    assert [pair[:14] for pair in splits["train"]] == ["ngi_rgb_byte_1", "ngi_rgb_byte_2"]
+
+
+def test_the_held_out_frame_is_sharper_and_no_less_true_than_bicubic(results):
+    arms = json.loads((results / "evaluation" / "summary.json").read_text())["arms"]
+    lr_start, bicubic = arms["lr_start"], arms["bicubic"]
+    assert lr_start["sample"]["spectrum"]["mean"] <= 0.5 * bicubic["mean"]["spectrum"]["mean"]
+    assert lr_start["mean"]["psnr"]["mean"] >= bicubic["mean"]["psnr"]["mean"]
+
+
+def test_the_report_names_no_path_of_this_machine(results, real_data):
+    text = (results / "report.html").read_text()
+    assert str(real_data) not in text
+    assert str(results) not in text

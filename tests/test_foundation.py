@@ -1,0 +1,129 @@
+"""Grids, scenes on disk and whole outputs."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from shapely.geometry import box
+
+from crossres import grids
+from crossres.errors import UserError
+from crossres.files import read_json, whole, write_json
+from crossres.rasters import Scene, read_scene, write_scene
+
+UTM = "EPSG:32650"
+
+
+def grid(rows=30, cols=40, gsd=10.0):
+    return GeoBox((rows, cols), Affine(gsd, 0, 500000, 0, -gsd, 4000000), UTM)
+
+
+@pytest.mark.parametrize(
+    ("target", "factor"), [(2.5, Fraction(4)), (0.8, Fraction(25, 2)), (5.0, Fraction(2)), (3.2, Fraction(25, 8))]
+)
+def test_any_rational_factor_is_exact(target, factor):
+    assert grids.scale_factor(10, target) == factor
+
+
+@pytest.mark.parametrize("target", [10.0, 12.0, 3.14159])
+def test_a_target_that_does_not_divide_the_lr_grid_is_refused(target):
+    with pytest.raises(UserError, match=r"grid\.gsd_m"):
+        grids.scale_factor(10, target)
+
+
+@given(
+    rows=st.integers(1, 60),
+    cols=st.integers(1, 60),
+    factor=st.sampled_from([Fraction(2), Fraction(4), Fraction(25, 2), Fraction(25, 8), Fraction(10, 3)]),
+)
+@settings(max_examples=50, deadline=None)
+def test_the_fine_grid_has_the_corners_of_the_lr_grid(rows, cols, factor):
+    lr = grid(rows * factor.denominator, cols * factor.denominator)
+    fine = grids.fine_grid(lr, factor)
+    assert fine.shape == (lr.shape[0] * factor, lr.shape[1] * factor)
+    assert np.allclose(fine.extent.boundingbox.bbox, lr.extent.boundingbox.bbox, atol=1e-6)
+
+
+def test_a_grid_without_a_whole_fine_grid_is_refused():
+    with pytest.raises(UserError, match="multiple of 2"):
+        grids.fine_grid(grid(31, 40), Fraction(25, 2))
+
+
+def test_a_window_covers_the_region_and_stays_inside():
+    window = grids.whole_window(grid(), box(500035, 3999800, 500201, 4000100))
+    assert (window.col_off, window.row_off, window.width, window.height) == (3, 0, 18, 20)
+    assert grids.whole_window(grid(), box(0, 0, 10, 10)) is None
+
+
+def test_a_scene_comes_back_within_half_a_step(tmp_path):
+    rng = np.random.default_rng(0)
+    values = rng.uniform(-0.05, 1.2, (4, 30, 40)).astype(np.float32)
+    values[:, :5] = np.nan
+    scene = Scene(values, grid(), ("blue", "green", "red", "nir"), {"sensor": "x"})
+    write_scene(tmp_path / "a.tif", scene)
+    back = read_scene(tmp_path / "a.tif")
+    assert np.isnan(back.values[:, :5]).all()
+    assert np.nanmax(np.abs(back.values - values)) <= 0.51e-4
+    assert back.bands == scene.bands
+    assert back.grid == scene.grid
+    assert back.tags["sensor"] == "x"
+
+
+def test_the_same_scene_gives_the_same_bytes_and_is_a_cog(tmp_path):
+    scene = Scene(np.full((1, 600, 600), 0.2, np.float32), grid(600, 600), ("red",))
+    for name in "ab":
+        write_scene(tmp_path / f"{name}.tif", scene)
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    with rasterio.open(tmp_path / "a.tif") as src:
+        assert src.overviews(1)
+        assert src.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_a_band_that_is_not_there_is_named():
+    scene = Scene(np.zeros((1, 2, 2), np.float32), grid(2, 2), ("red",))
+    with pytest.raises(UserError, match="'nir'"):
+        scene.select(["nir"])
+
+
+def test_a_raster_without_crs_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "nowhere.tif"
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        rasterio.open(path, "w", driver="GTiff", width=2, height=2, count=1, dtype="uint8").close()
+    with pytest.raises(UserError, match=r"nowhere\.tif: has no coordinate reference system"):
+        read_scene(path)
+
+
+def test_a_file_that_is_no_raster_or_is_missing_is_named(tmp_path):
+    (tmp_path / "page.tif").write_text("<html>")
+    with pytest.raises(UserError, match="not a raster"):
+        read_scene(tmp_path / "page.tif")
+    with pytest.raises(UserError, match="no such file"):
+        read_scene(tmp_path / "none.tif")
+
+
+def test_an_output_appears_whole_or_not_at_all(tmp_path):
+    def fail_halfway():
+        with whole(tmp_path / "out") as part:
+            part.mkdir()
+            (part / "a").write_text("1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert list(tmp_path.iterdir()) == []
+    with whole(tmp_path / "out") as part:
+        part.mkdir()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_json_is_plain_and_ordered(tmp_path):
+    write_json(tmp_path / "a.json", {"b": np.float32(0.5), "a": [np.int64(1), float("nan")]})
+    assert (tmp_path / "a.json").read_text() == '{\n  "a": [\n    1,\n    null\n  ],\n  "b": 0.5\n}\n'
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(UserError, match=r"bad\.json"):
+        read_json(tmp_path / "bad.json")

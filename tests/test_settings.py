@@ -1,0 +1,86 @@
+"""Settings: refused when wrong, by name; documented and in step with their schema."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crossres.errors import UserError
+from crossres.settings.config import Config, expand, load, models_of, parse, schema
+from crossres.settings.reference import reference
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+def default():
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
+def test_every_experiment_is_valid(path):
+    assert load(path).run
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (["trian"], {}, "trian: unknown key; the nearest known one is 'train'"),
+        (["train"], {"step": 3}, "train.step: unknown key; the nearest known one is 'steps'"),
+        (["sample"], {"arms": {"lr_start": {"step": 3}}}, "nearest known one is 'steps'"),
+        (["search", "lr", "herf"], "x", "search.lr.herf: unknown key; the nearest known one is 'href'"),
+        (["train"], {"steps": "many"}, "train.steps: input should be a valid integer"),
+        (["train"], {"steps": 0}, "train.steps: input should be greater than or equal to 1, not 0"),
+        (["sample"], {"primary": "best"}, "sample.primary: 'best' is not one of sample.arms"),
+        (["run"], "../x", "run: string should match"),
+        (["search", "lr", "kind"], "ftp", "search.lr: input tag 'ftp'"),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_line_that_names_it(keys, value, message):
+    content = default()
+    inner = content
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    with pytest.raises(UserError) as error:
+        parse(content, "config.yaml")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_settings_that_are_no_mapping_are_refused():
+    with pytest.raises(UserError, match="must hold settings"):
+        parse(["run"], "x.yaml")
+
+
+def test_the_schema_in_the_repository_is_the_models():
+    stored = json.loads((ROOT / "config" / "schema.json").read_text())
+    assert stored == schema(), "run: crossres schema --output config/schema.json"
+
+
+def test_the_reference_in_the_repository_is_the_models():
+    assert reference() in (ROOT / "config" / "README.md").read_text(), "run: python -m crossres.settings.reference"
+
+
+def test_every_key_has_a_description_and_every_number_bounds():
+    def check(model, where):
+        for name, field in model.model_fields.items():
+            inner = models_of(field.annotation)
+            for nested in inner:
+                check(nested, f"{where}.{name}")
+            if field.annotation in (int, float):
+                assert field.metadata, f"{where}.{name} has no bounds"
+            if not inner and name != "kind":
+                assert field.description, f"{where}.{name} has no description"
+
+    check(Config, "config")
+
+
+def test_paths_expand_the_run_and_the_environment(monkeypatch):
+    monkeypatch.setenv("ARCHIVE", "/data")
+    assert expand("{run}/a", Path("results/x")) == "results/x/a"
+    assert expand("${ARCHIVE}/a", Path("results/x")) == "/data/a"
+    monkeypatch.delenv("ARCHIVE")
+    with pytest.raises(UserError, match="environment variable"):
+        expand("${ARCHIVE}/a", Path("results/x"))

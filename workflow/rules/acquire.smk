@@ -1,0 +1,139 @@
+"""Search, pairing and download.
+
+Needs: the sources of the `search` section. Gives: items/ (a checkpoint: one JSON per scene and per pair, declined.csv) and
+scenes/<scene>/ (reflectance.tif, mask.tif, item.json), each scene depending on its own JSON alone, so that a search
+that finds one more scene runs one more chain.
+"""
+
+
+def source(role):
+    return getattr(CONFIG.search, role)
+
+
+def source_files(wildcards):
+    """Return the files of a folder source, so that a new or changed file makes a new catalogue."""
+    folder = Path(expand_path(source(wildcards.role).path))
+    if PLACES and folder.is_relative_to(f"{RUN}/world"):
+        return expand(f"{RUN}/world/places/{{place}}", place=PLACES)
+    if not folder.is_dir():
+        raise WorkflowError(f"search.{wildcards.role}.path: {folder}: no such folder")
+    if source(wildcards.role).kind == "folder":
+        return sorted(str(path) for path in folder.glob(source(wildcards.role).pattern))
+    return sorted(str(path) for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def catalogue(role):
+    """Return the catalogue to search: one made from a folder, one that exists, or none for an API."""
+    match source(role).kind:
+        case "folder" | "gaofen2":
+            return f"{RUN}/catalogs/{role}"
+        case "catalog":
+            return expand_path(source(role).href)
+    return []
+
+
+def is_remote(href):
+    return isinstance(href, str) and "://" in href
+
+
+def local_catalogues(role):
+    href = catalogue(role)
+    return [] if is_remote(href) else href
+
+
+def local_assets(wildcards):
+    """Return the files on disk that a scene's item names: they are this scene's input as much as the item is."""
+    path = items() / "scenes" / f"{wildcards.scene}.json"
+    hrefs = [asset["href"] for asset in json.loads(path.read_text())["assets"].values()]
+    return sorted(os.path.normpath(path.parent / href) for href in hrefs if not is_remote(href))
+
+
+def dem(wildcards):
+    href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
+    return href if href and not is_remote(href) else []
+
+
+localrules:
+    search,
+
+
+rule catalog:
+    input:
+        files=source_files,
+    output:
+        directory(f"{RUN}/catalogs/{{role}}"),
+    params:
+        settings=settings("search"),
+        folder=lambda wildcards: expand_path(source(wildcards.role).path),
+        code=code_version("crossres.acquire.catalog"),
+    log:
+        f"{RUN}/logs/catalog/{{role}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/catalog/{{role}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    message:
+        "Make a static STAC catalogue of the {wildcards.role} folder"
+    shell:
+        "python -m crossres catalog --settings {params.settings:q} --role {wildcards.role}"
+        " --folder {params.folder:q} --output {output:q} > {log:q} 2>&1"
+
+
+checkpoint search:
+    input:
+        lr=local_catalogues("lr"),
+        hr=local_catalogues("hr"),
+        places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
+    output:
+        items=directory(f"{RUN}/items"),
+    params:
+        settings=settings("search", "grid"),
+        catalogues=[f"--{role} {catalogue(role)}" for role in ("lr", "hr") if catalogue(role)],
+        code=code_version("crossres.acquire.search"),
+    log:
+        f"{RUN}/logs/search.log",
+    benchmark:
+        f"{RUN}/benchmarks/search.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    message:
+        "Search for scenes and pair them"
+    shell:
+        "python -m crossres search --settings {params.settings:q} {params.catalogues}"
+        " --output {output.items:q} > {log:q} 2>&1"
+
+
+rule download:
+    input:
+        item=lambda wildcards: items() / "scenes" / f"{wildcards.scene}.json",
+        assets=local_assets,
+        dem=dem,
+    output:
+        directory(f"{RUN}/scenes/{{scene}}"),
+    params:
+        settings=settings("acquire", "grid"),
+        dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
+        code=code_version("crossres.acquire.download"),
+    log:
+        f"{RUN}/logs/download/{{scene}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/download/{{scene}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Fetch {wildcards.scene} as reflectance on its own grid"
+    shell:
+        "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,80 @@
+"""Registration and radiometric normalisation, pair by pair.
+
+Needs: items/pairs/<pair>.json and both scenes. Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and
+.png; then lr.tif, hr.tif, mask.tif, radiometry.json and .png. A pair that cannot be aligned is declined in registration.json
+and gives no patches.
+"""
+
+
+rule coregister:
+    input:
+        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
+        hr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['hr']}",
+    output:
+        registered=f"{RUN}/aligned/{{pair}}/registered.tif",
+        registration=f"{RUN}/aligned/{{pair}}/registration.json",
+        tie_points=f"{RUN}/aligned/{{pair}}/tie_points.parquet",
+        figure=report(
+            f"{RUN}/aligned/{{pair}}/registration.png",
+            caption="../report/registration.rst",
+            category="Alignment",
+            labels={"pair": "{pair}", "figure": "registration"},
+        ),
+    params:
+        settings=settings("coregister", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.align.coregister"),
+    log:
+        f"{RUN}/logs/coregister/{{pair}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/coregister/{{pair}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Register {wildcards.pair}"
+    shell:
+        "python -m crossres coregister --settings {params.settings:q} --pair {input.pair:q}"
+        " --lr {input.lr:q} --hr {input.hr:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule normalise:
+    input:
+        lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
+        registered=f"{RUN}/aligned/{{pair}}/registered.tif",
+        registration=f"{RUN}/aligned/{{pair}}/registration.json",
+    output:
+        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
+        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
+        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        radiometry=f"{RUN}/aligned/{{pair}}/radiometry.json",
+        figure=report(
+            f"{RUN}/aligned/{{pair}}/radiometry.png",
+            caption="../report/radiometry.rst",
+            category="Alignment",
+            labels={"pair": "{pair}", "figure": "radiometry"},
+        ),
+    params:
+        settings=settings("normalise", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.align.normalise"),
+    log:
+        f"{RUN}/logs/normalise/{{pair}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/normalise/{{pair}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Normalise the radiometry of {wildcards.pair}"
+    shell:
+        "python -m crossres normalise --settings {params.settings:q} --lr {input.lr:q}"
+        " --registered {input.registered:q} --registration {input.registration:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

@@ -1,0 +1,101 @@
+"""What all rules share: the checked configuration, a stage's settings as a parameter, and what is known after a checkpoint.
+
+Needs: config (config/config.yaml unless --configfile names another).
+Gives: CONFIG, RUN, `settings`, `scene_ids`, `pair_ids`, `held_out`, and results/<run>/config.yaml.
+"""
+
+import json
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+try:
+    from crossres.code_version import code_version
+    from crossres.errors import UserError
+    from crossres.settings import config as configuration
+except ModuleNotFoundError as error:
+    raise WorkflowError(f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder")
+
+
+# A file given with --configfile stands alone: merged into the default, its keys would mix with the default's.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    CONFIG = configuration.parse(config, ", ".join(map(str, workflow.configfiles)) or "config")
+except UserError as error:
+    raise WorkflowError(str(error))
+
+RUN = f"results/{CONFIG.run}"
+BY_NAME = r"[A-Za-z0-9_.-]+"
+
+# `python -m crossres` finds this workflow's own code in every environment, conda's included.
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={Path(workflow.basedir, 'src').as_posix()!r}; ")
+
+
+wildcard_constraints:
+    place=BY_NAME,
+    role="lr|hr",
+    scene=BY_NAME,
+    pair=BY_NAME,
+    arm=BY_NAME,
+
+
+def settings(*sections):
+    """Return these sections of the configuration as JSON: a rule's `params`, so that a change reruns just that rule."""
+    content = CONFIG.model_dump(mode="json", include=set(sections))
+    return json.dumps(content, sort_keys=True)
+
+
+def expand_path(path):
+    """Return a path of the configuration with {run} and environment variables filled in."""
+    try:
+        return configuration.expand(path, Path(RUN))
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+def items():
+    """Return the folder of items; Snakemake first runs the search when that has not been done."""
+    return Path(checkpoints.search.get().output.items)
+
+
+def pair_ids():
+    """Return the ids of all pairs that the search found."""
+    return sorted(path.stem for path in (items() / "pairs").glob("*.json"))
+
+
+def pair_of(wildcards):
+    """Return what the search wrote of one pair."""
+    return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
+
+
+def held_out():
+    """Return the pairs of the test split; Snakemake first assembles the dataset when that has not been done."""
+    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())["splits"]["test"]
+
+
+localrules:
+    all,
+    resolved_config,
+
+
+rule resolved_config:
+    output:
+        f"{RUN}/config.yaml",
+    params:
+        settings=json.dumps(CONFIG.model_dump(mode="json"), sort_keys=True),
+        code=code_version("crossres.settings.config"),
+    log:
+        f"{RUN}/logs/config.log",
+    conda:
+        "../../envs/geo.yaml"
+    message:
+        "Write down the settings of this run"
+    shell:
+        "python -m crossres config --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"

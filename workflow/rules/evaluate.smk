@@ -1,0 +1,151 @@
+"""Metrics, figures and the report.
+
+Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair. Gives: evaluation/scenes/<pair>/, evaluation/summary.json and .parquet,
+evaluation/figures/ and report.html, one page that needs nothing beside it.
+"""
+
+ARMS = sorted(CONFIG.sample.arms)
+
+
+def of_held_out(pattern):
+    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
+
+
+def of_every_pair(pattern):
+    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
+
+
+rule evaluate:
+    input:
+        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
+        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
+        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=ARMS),
+    output:
+        report(
+            directory(f"{RUN}/evaluation/scenes/{{pair}}"),
+            patterns=["{figure}.png"],
+            caption="../report/scene.rst",
+            category="Held-out scenes",
+            labels={"pair": "{pair}", "figure": "{figure}"},
+        ),
+    params:
+        settings=settings("evaluate", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.evaluate.scene"),
+    log:
+        f"{RUN}/logs/evaluate/{{pair}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/evaluate/{{pair}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Evaluate {wildcards.pair}"
+    shell:
+        "python -m crossres evaluate --settings {params.settings:q} --pair {wildcards.pair:q}"
+        " --aligned {params.folder:q} --arms {input.arms:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule summarise:
+    input:
+        scenes=of_held_out("evaluation/scenes/{pair}"),
+    output:
+        summary=f"{RUN}/evaluation/summary.json",
+        table=f"{RUN}/evaluation/summary.parquet",
+    params:
+        settings=settings("evaluate"),
+        primary=CONFIG.sample.primary,
+        code=code_version("crossres.evaluate.summary"),
+    log:
+        f"{RUN}/logs/summarise.log",
+    benchmark:
+        f"{RUN}/benchmarks/summarise.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Put the metrics of all held-out scenes together"
+    shell:
+        "python -m crossres summarise --settings {params.settings:q} --scenes {input.scenes:q}"
+        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
+
+
+rule figures:
+    input:
+        summary=f"{RUN}/evaluation/summary.json",
+        scenes=of_held_out("evaluation/scenes/{pair}"),
+    output:
+        report(
+            directory(f"{RUN}/evaluation/figures"),
+            patterns=["{figure}.png"],
+            caption="../report/figures.rst",
+            category="Results",
+            labels={"figure": "{figure}"},
+        ),
+    params:
+        settings=settings("evaluate"),
+        code=code_version("crossres.evaluate.figures"),
+    log:
+        f"{RUN}/logs/figures.log",
+    benchmark:
+        f"{RUN}/benchmarks/figures.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Draw the figures"
+    shell:
+        "python -m crossres figures --settings {params.settings:q} --summary {input.summary:q}"
+        " --scenes {input.scenes:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        config=f"{RUN}/config.yaml",
+        items=lambda wildcards: items(),
+        registrations=of_every_pair("aligned/{pair}/registration.png"),
+        radiometries=of_every_pair("aligned/{pair}/radiometry.png"),
+        dataset=f"{RUN}/pairs/summary.json",
+        contact_sheet=f"{RUN}/pairs/contact_sheet.png",
+        curves=f"{RUN}/model/curves.png",
+        card=f"{RUN}/model/card.json",
+        scenes=of_held_out("evaluation/scenes/{pair}"),
+        summary=f"{RUN}/evaluation/summary.json",
+        figures=f"{RUN}/evaluation/figures",
+    output:
+        report(
+            f"{RUN}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "report.html"},
+        ),
+    params:
+        settings=settings("report"),
+        primary=CONFIG.sample.primary,
+        folder=RUN,
+        code=code_version("crossres.evaluate.report"),
+    log:
+        f"{RUN}/logs/report.log",
+    benchmark:
+        f"{RUN}/benchmarks/report.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Write the report"
+    shell:
+        "python -m crossres report --settings {params.settings:q} --run {params.folder:q}"
+        " --primary {params.primary:q} --output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,77 @@
+"""Patch pairs and the dataset.
+
+Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.npz and .parquet; then dataset.zarr, index.parquet, contact_sheet.png and
+summary.json (a checkpoint: which pairs are held out is known only after those that could not be aligned are declined).
+"""
+
+
+rule patches:
+    input:
+        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        registration=f"{RUN}/aligned/{{pair}}/registration.json",
+        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
+        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
+        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+    output:
+        patches=f"{RUN}/pairs/patches/{{pair}}.npz",
+        index=f"{RUN}/pairs/patches/{{pair}}.parquet",
+    params:
+        settings=settings("patches", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.pairs.extract"),
+    log:
+        f"{RUN}/logs/patches/{{pair}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/patches/{{pair}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    message:
+        "Cut patch pairs from {wildcards.pair}"
+    shell:
+        "python -m crossres patches --settings {params.settings:q} --pair {input.pair:q} --aligned {params.folder:q}"
+        " --patches {output.patches:q} --index {output.index:q} > {log:q} 2>&1"
+
+
+def of_all_pairs(pattern):
+    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
+
+
+checkpoint dataset:
+    input:
+        pairs=of_all_pairs("items/pairs/{pair}.json"),
+        patches=of_all_pairs("pairs/patches/{pair}.npz"),
+        indexes=of_all_pairs("pairs/patches/{pair}.parquet"),
+        registrations=of_all_pairs("aligned/{pair}/registration.json"),
+    output:
+        zarr=directory(f"{RUN}/pairs/dataset.zarr"),
+        index=f"{RUN}/pairs/index.parquet",
+        summary=f"{RUN}/pairs/summary.json",
+        contact_sheet=report(
+            f"{RUN}/pairs/contact_sheet.png",
+            caption="../report/contact_sheet.rst",
+            category="Pairs",
+            labels={"figure": "contact sheet"},
+        ),
+    params:
+        settings=settings("dataset", "grid"),
+        code=code_version("crossres.pairs.dataset"),
+    log:
+        f"{RUN}/logs/dataset.log",
+    benchmark:
+        f"{RUN}/benchmarks/dataset.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Assemble the patch dataset, split by place"
+    shell:
+        "python -m crossres dataset --settings {params.settings:q} --pairs {input.pairs:q} --patches {input.patches:q}"
+        " --indexes {input.indexes:q} --registrations {input.registrations:q} --zarr {output.zarr:q}"
+        " --index {output.index:q} --summary {output.summary:q} --contact-sheet {output.contact_sheet:q} > {log:q} 2>&1"

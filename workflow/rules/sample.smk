@@ -1,0 +1,38 @@
+"""Super-resolution of held-out scenes, one job per scene and arm.
+
+Needs: aligned/<pair>/lr.tif and model/. Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
+"""
+
+
+def arm_settings(wildcards):
+    """Return the settings of one arm and of tiling alone, so that changing or adding an arm leaves the others."""
+    chosen = CONFIG.sample.model_dump(mode="json")
+    return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]}, sort_keys=True)
+
+
+rule sample:
+    input:
+        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
+        weights=f"{RUN}/model/model.safetensors",
+        card=f"{RUN}/model/card.json",
+    output:
+        directory(f"{RUN}/sr/{{pair}}/{{arm}}"),
+    params:
+        settings=arm_settings,
+        folder=f"{RUN}/model",
+        code=code_version("crossres.diffusion.scenes"),
+    log:
+        f"{RUN}/logs/sample/{{pair}}/{{arm}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/sample/{{pair}}/{{arm}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: CONFIG.sample.tiling.threads
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    message:
+        "Super-resolve {wildcards.pair} ({wildcards.arm})"
+    shell:
+        "python -m crossres sample --settings {params.settings:q} --name {wildcards.arm:q} --lr {input.lr:q}"
+        " --model {params.folder:q} --output {output:q} > {log:q} 2>&1"

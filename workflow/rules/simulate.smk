@@ -1,0 +1,61 @@
+"""The embedded default's world: a landscape seen by two sensors.
+
+Needs: nothing. Gives: world/catalog.json (Sentinel-2, static STAC catalogue), world/places/<place>/gaofen2 (L1A packages) and
+world/dem.vrt, all of which later stages read as they would read anybody's data. Unused when `simulate` is null.
+"""
+
+if CONFIG.simulate is not None:
+    from crossres.simulate.places import place_names
+
+    PLACES = place_names(CONFIG.simulate)
+else:
+    PLACES = []
+
+
+rule simulate:
+    output:
+        directory(f"{RUN}/world/places/{{place}}"),
+    params:
+        settings=settings("simulate"),
+        code=code_version("crossres.simulate.world"),
+    log:
+        f"{RUN}/logs/simulate/{{place}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/simulate/{{place}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    message:
+        "Simulate {wildcards.place}: a landscape, and Sentinel-2 and Gaofen-2 over it"
+    shell:
+        "python -m crossres simulate --settings {params.settings:q} --place {wildcards.place:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule link_world:
+    input:
+        places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
+    output:
+        catalog=f"{RUN}/world/catalog.json",
+        dem=f"{RUN}/world/dem.vrt",
+    params:
+        settings=settings("simulate"),
+        code=code_version("crossres.simulate.world"),
+    log:
+        f"{RUN}/logs/link_world.log",
+    benchmark:
+        f"{RUN}/benchmarks/link_world.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Link the simulated places to one catalogue"
+    shell:
+        "python -m crossres link-world --settings {params.settings:q} --places {input.places:q}"
+        " --catalog {output.catalog:q} --dem {output.dem:q} > {log:q} 2>&1"

@@ -1,0 +1,41 @@
+"""Training.
+
+Needs: pairs/dataset.zarr, index.parquet and summary.json. Gives: model/ with model.safetensors (averaged weights), card.json (everything
+needed to use them), history.csv and curves.png. Uses a GPU where torch sees one.
+"""
+
+
+rule train:
+    input:
+        zarr=f"{RUN}/pairs/dataset.zarr",
+        index=f"{RUN}/pairs/index.parquet",
+        summary=f"{RUN}/pairs/summary.json",
+    output:
+        weights=f"{RUN}/model/model.safetensors",
+        card=f"{RUN}/model/card.json",
+        history=f"{RUN}/model/history.csv",
+        curves=report(
+            f"{RUN}/model/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            labels={"figure": "training curves"},
+        ),
+    params:
+        settings=settings("train", "model"),
+        folder=f"{RUN}/model",
+        code=code_version("crossres.diffusion.training"),
+    log:
+        f"{RUN}/logs/train.log",
+    benchmark:
+        f"{RUN}/benchmarks/train.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: CONFIG.train.threads
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+    message:
+        "Train the diffusion path from LR to HR"
+    shell:
+        "python -m crossres train --settings {params.settings:q} --dataset {input.zarr:q} --index {input.index:q}"
+        " --summary {input.summary:q} --output {params.folder:q} > {log:q} 2>&1"
