@@ -1,8 +1,8 @@
 """crossres: from a STAC search to a super-resolution model and its report.
 
-    snakemake --cores all                                   the embedded default
-    snakemake --cores all --configfile config/own.yaml      another experiment
-    snakemake --cores all --report results.zip              the pieces as Snakemake's own report
+snakemake --cores all                                   the embedded default
+snakemake --cores all --configfile config/own.yaml      another experiment
+snakemake --cores all --report results.zip              the pieces as Snakemake's own report
 """
 
 

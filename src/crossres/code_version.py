@@ -15,19 +15,26 @@ def code_version(module: str) -> str:
 
     Comments, formatting and docstrings do not count.
     """
-    trees: dict[str, str] = {}
+    trees = {path: _without_docstrings(ast.parse(path.read_text(encoding="utf-8"))) for path in sources(module)}
+    dumps = [(path.relative_to(ROOT).as_posix(), ast.dump(tree)) for path, tree in trees.items()]
+    return hashlib.sha256(repr(dumps).encode()).hexdigest()[:12]
+
+
+def sources(module: str) -> list[Path]:
+    """Return the files of `module` and of all it imports from this package, directly or not, in order of name."""
+    found: dict[str, Path] = {}
     todo = [module]
     while todo:
         name = todo.pop()
         path = _source(name)
-        if path is None or name in trees:
+        if path is None or name in found:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         todo += [name.rpartition(".")[0], *_imports(tree, name, is_package=path.name == "__init__.py")]
-        trees[name] = ast.dump(_without_docstrings(tree))
-    if not trees:
+        found[name] = path
+    if module not in found:
         raise ModuleNotFoundError(module)
-    return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
+    return [found[name] for name in sorted(found)]
 
 
 def _source(module: str) -> Path | None:

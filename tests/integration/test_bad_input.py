@@ -45,7 +45,7 @@ def refused(project, config, message, target=()):
     assert lines, said[-3000:]
     assert "Traceback" not in said
     results = project.folder / "results" / "bad"
-    assert not [p for p in results.rglob(".part-*")]
+    assert not list(results.rglob(".part-*"))
     assert not (results / "items").exists()
 
 

@@ -57,8 +57,8 @@ def test_a_second_run_has_nothing_to_do(default_run):
     assert "Nothing to be done" in default_run.run()
 
 
-# What a dry run plans when one key of a section changes. Behind a checkpoint that will run again, the jobs per pair are not
-# known yet, so the plan then names only what is certain.
+# What a dry run plans when one key of a section changes. Behind a checkpoint that will run again, the jobs per pair are
+# not known yet, so the plan then names only what is certain.
 LATE = {"resolved_config", "report", "all"}
 SUMMARY = {"summarise", "figures"} | LATE
 RERUNS = [

@@ -62,10 +62,6 @@ rule catalog:
         files=source_files,
     output:
         directory(f"{RUN}/catalogs/{{role}}"),
-    params:
-        settings=settings("search"),
-        folder=lambda wildcards: expand_path(source(wildcards.role).path),
-        code=code_version("crossres.acquire.catalog"),
     log:
         f"{RUN}/logs/catalog/{{role}}.log",
     benchmark:
@@ -76,6 +72,10 @@ rule catalog:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        settings=settings("search"),
+        folder=lambda wildcards: expand_path(source(wildcards.role).path),
+        code=code_version("crossres.acquire.catalog"),
     message:
         "Make a static STAC catalogue of the {wildcards.role} folder"
     shell:
@@ -90,10 +90,6 @@ checkpoint search:
         places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
     output:
         items=directory(f"{RUN}/items"),
-    params:
-        settings=settings("search", "grid"),
-        catalogues=[f"--{role} {catalogue(role)}" for role in ("lr", "hr") if catalogue(role)],
-        code=code_version("crossres.acquire.search"),
     log:
         f"{RUN}/logs/search.log",
     benchmark:
@@ -104,6 +100,10 @@ checkpoint search:
     resources:
         mem_mb=1000,
         runtime=60,
+    params:
+        settings=settings("search", "grid"),
+        catalogues=[f"--{role} {catalogue(role)}" for role in ("lr", "hr") if catalogue(role)],
+        code=code_version("crossres.acquire.search"),
     message:
         "Search for scenes and pair them"
     shell:
@@ -118,10 +118,6 @@ rule download:
         dem=dem,
     output:
         directory(f"{RUN}/scenes/{{scene}}"),
-    params:
-        settings=settings("acquire", "grid"),
-        dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
-        code=code_version("crossres.acquire.download"),
     log:
         f"{RUN}/logs/download/{{scene}}.log",
     benchmark:
@@ -132,6 +128,10 @@ rule download:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=settings("acquire", "grid"),
+        dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
+        code=code_version("crossres.acquire.download"),
     message:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:

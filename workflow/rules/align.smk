@@ -21,10 +21,6 @@ rule coregister:
             category="Alignment",
             labels={"pair": "{pair}", "figure": "registration"},
         ),
-    params:
-        settings=settings("coregister", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
-        code=code_version("crossres.align.coregister"),
     log:
         f"{RUN}/logs/coregister/{{pair}}.log",
     benchmark:
@@ -35,6 +31,10 @@ rule coregister:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=settings("coregister", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.align.coregister"),
     message:
         "Register {wildcards.pair}"
     shell:
@@ -58,10 +58,6 @@ rule normalise:
             category="Alignment",
             labels={"pair": "{pair}", "figure": "radiometry"},
         ),
-    params:
-        settings=settings("normalise", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
-        code=code_version("crossres.align.normalise"),
     log:
         f"{RUN}/logs/normalise/{{pair}}.log",
     benchmark:
@@ -72,6 +68,10 @@ rule normalise:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=settings("normalise", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.align.normalise"),
     message:
         "Normalise the radiometry of {wildcards.pair}"
     shell:

@@ -17,7 +17,9 @@ try:
     from crossres.errors import UserError
     from crossres.settings import config as configuration
 except ModuleNotFoundError as error:
-    raise WorkflowError(f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder")
+    raise WorkflowError(
+        f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder"
+    )
 
 
 # A file given with --configfile stands alone: merged into the default, its keys would mix with the default's.
@@ -88,13 +90,13 @@ localrules:
 rule resolved_config:
     output:
         f"{RUN}/config.yaml",
-    params:
-        settings=json.dumps(CONFIG.model_dump(mode="json"), sort_keys=True),
-        code=code_version("crossres.settings.config"),
     log:
         f"{RUN}/logs/config.log",
     conda:
         "../../envs/geo.yaml"
+    params:
+        settings=json.dumps(CONFIG.model_dump(mode="json"), sort_keys=True),
+        code=code_version("crossres.settings.config"),
     message:
         "Write down the settings of this run"
     shell:

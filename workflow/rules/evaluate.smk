@@ -29,10 +29,6 @@ rule evaluate:
             category="Held-out scenes",
             labels={"pair": "{pair}", "figure": "{figure}"},
         ),
-    params:
-        settings=settings("evaluate", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
-        code=code_version("crossres.evaluate.scene"),
     log:
         f"{RUN}/logs/evaluate/{{pair}}.log",
     benchmark:
@@ -43,6 +39,10 @@ rule evaluate:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=settings("evaluate", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.evaluate.scene"),
     message:
         "Evaluate {wildcards.pair}"
     shell:
@@ -56,10 +56,6 @@ rule summarise:
     output:
         summary=f"{RUN}/evaluation/summary.json",
         table=f"{RUN}/evaluation/summary.parquet",
-    params:
-        settings=settings("evaluate"),
-        primary=CONFIG.sample.primary,
-        code=code_version("crossres.evaluate.summary"),
     log:
         f"{RUN}/logs/summarise.log",
     benchmark:
@@ -70,6 +66,10 @@ rule summarise:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings("evaluate"),
+        primary=CONFIG.sample.primary,
+        code=code_version("crossres.evaluate.summary"),
     message:
         "Put the metrics of all held-out scenes together"
     shell:
@@ -89,9 +89,6 @@ rule figures:
             category="Results",
             labels={"figure": "{figure}"},
         ),
-    params:
-        settings=settings("evaluate"),
-        code=code_version("crossres.evaluate.figures"),
     log:
         f"{RUN}/logs/figures.log",
     benchmark:
@@ -102,6 +99,9 @@ rule figures:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings("evaluate"),
+        code=code_version("crossres.evaluate.figures"),
     message:
         "Draw the figures"
     shell:
@@ -129,11 +129,6 @@ rule report:
             category="Report",
             labels={"page": "report.html"},
         ),
-    params:
-        settings=settings("report"),
-        primary=CONFIG.sample.primary,
-        folder=RUN,
-        code=code_version("crossres.evaluate.report"),
     log:
         f"{RUN}/logs/report.log",
     benchmark:
@@ -144,6 +139,11 @@ rule report:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        settings=settings("report"),
+        primary=CONFIG.sample.primary,
+        folder=RUN,
+        code=code_version("crossres.evaluate.report"),
     message:
         "Write the report"
     shell:

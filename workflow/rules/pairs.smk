@@ -15,10 +15,6 @@ rule patches:
     output:
         patches=f"{RUN}/pairs/patches/{{pair}}.npz",
         index=f"{RUN}/pairs/patches/{{pair}}.parquet",
-    params:
-        settings=settings("patches", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
-        code=code_version("crossres.pairs.extract"),
     log:
         f"{RUN}/logs/patches/{{pair}}.log",
     benchmark:
@@ -29,6 +25,10 @@ rule patches:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        settings=settings("patches", "grid"),
+        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        code=code_version("crossres.pairs.extract"),
     message:
         "Cut patch pairs from {wildcards.pair}"
     shell:
@@ -56,9 +56,6 @@ checkpoint dataset:
             category="Pairs",
             labels={"figure": "contact sheet"},
         ),
-    params:
-        settings=settings("dataset", "grid"),
-        code=code_version("crossres.pairs.dataset"),
     log:
         f"{RUN}/logs/dataset.log",
     benchmark:
@@ -69,6 +66,9 @@ checkpoint dataset:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=settings("dataset", "grid"),
+        code=code_version("crossres.pairs.dataset"),
     message:
         "Assemble the patch dataset, split by place"
     shell:

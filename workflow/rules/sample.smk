@@ -17,10 +17,6 @@ rule sample:
         card=f"{RUN}/model/card.json",
     output:
         directory(f"{RUN}/sr/{{pair}}/{{arm}}"),
-    params:
-        settings=arm_settings,
-        folder=f"{RUN}/model",
-        code=code_version("crossres.diffusion.scenes"),
     log:
         f"{RUN}/logs/sample/{{pair}}/{{arm}}.log",
     benchmark:
@@ -31,6 +27,10 @@ rule sample:
     resources:
         mem_mb=4000,
         runtime=240,
+    params:
+        settings=arm_settings,
+        folder=f"{RUN}/model",
+        code=code_version("crossres.diffusion.scenes"),
     message:
         "Super-resolve {wildcards.pair} ({wildcards.arm})"
     shell:

@@ -15,9 +15,6 @@ else:
 rule simulate:
     output:
         directory(f"{RUN}/world/places/{{place}}"),
-    params:
-        settings=settings("simulate"),
-        code=code_version("crossres.simulate.world"),
     log:
         f"{RUN}/logs/simulate/{{place}}.log",
     benchmark:
@@ -28,6 +25,9 @@ rule simulate:
     resources:
         mem_mb=3000,
         runtime=10,
+    params:
+        settings=settings("simulate"),
+        code=code_version("crossres.simulate.world"),
     message:
         "Simulate {wildcards.place}: a landscape, and Sentinel-2 and Gaofen-2 over it"
     shell:
@@ -41,9 +41,6 @@ rule link_world:
     output:
         catalog=f"{RUN}/world/catalog.json",
         dem=f"{RUN}/world/dem.vrt",
-    params:
-        settings=settings("simulate"),
-        code=code_version("crossres.simulate.world"),
     log:
         f"{RUN}/logs/link_world.log",
     benchmark:
@@ -54,6 +51,9 @@ rule link_world:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        settings=settings("simulate"),
+        code=code_version("crossres.simulate.world"),
     message:
         "Link the simulated places to one catalogue"
     shell:

@@ -20,10 +20,6 @@ rule train:
             category="Training",
             labels={"figure": "training curves"},
         ),
-    params:
-        settings=settings("train", "model"),
-        folder=f"{RUN}/model",
-        code=code_version("crossres.diffusion.training"),
     log:
         f"{RUN}/logs/train.log",
     benchmark:
@@ -34,6 +30,10 @@ rule train:
     resources:
         mem_mb=6000,
         runtime=1440,
+    params:
+        settings=settings("train", "model"),
+        folder=f"{RUN}/model",
+        code=code_version("crossres.diffusion.training"),
     message:
         "Train the diffusion path from LR to HR"
     shell:

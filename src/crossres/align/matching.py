@@ -3,6 +3,7 @@
 Orientation correlation (Fitch, Kadyrov, Christmas and Kittler, BMVC 2002): each pixel is the unit complex number of its
 gradient's direction, so the strength of an edge, which differs between sensors and seasons, has no say. The peak of the
 correlation is found on a DFT that is upsampled around it (Guizar-Sicairos, Thurman and Fienup, Optics Letters 2008).
+Windows are tapered, so that content which enters on one side and leaves on the other does not draw the peak to zero.
 """
 
 from dataclasses import dataclass
@@ -54,10 +55,11 @@ def match_windows(first: np.ndarray, second: np.ndarray, corners: np.ndarray, wi
     `corners` is (n, 2), the row and column of a window's first pixel. Shifts of up to `search_px` a side are looked for;
     a peak on that border has reliability 0.
     """
+    taper = np.sqrt(np.outer(np.hanning(window_px + 2)[1:-1], np.hanning(window_px + 2)[1:-1])).astype(np.float32)
     parts = [
         _match(
-            np.stack([first[:, r : r + window_px, c : c + window_px] for r, c in batch]),
-            np.stack([second[:, r : r + window_px, c : c + window_px] for r, c in batch]),
+            np.stack([first[:, r : r + window_px, c : c + window_px] for r, c in batch]) * taper,
+            np.stack([second[:, r : r + window_px, c : c + window_px] for r, c in batch]) * taper,
             search_px,
         )
         for batch in (corners[i : i + BATCH] for i in range(0, len(corners), BATCH))

@@ -1,15 +1,12 @@
 """Random textures: periodic fractal tiles that are looked up, and smooth fields over a whole place."""
 
 import numpy as np
-from scipy.ndimage import zoom
 
 TILE_PX = 1024
 
 
-def fractal_tile(
-    rng: np.random.Generator, slope: float, shortest_px: float = 2.0, longest_px: float = 512.0
-) -> np.ndarray:
-    """Return a periodic (1024, 1024) float32 tile with power spectrum f^-slope between two wavelengths, mean 0, std 1."""
+def fractal_tile(rng: np.random.Generator, slope: float, shortest_px: float, longest_px: float) -> np.ndarray:
+    """Return a periodic (1024, 1024) float32 tile, power spectrum f^-slope between two wavelengths, mean 0, std 1."""
     f = np.hypot(np.fft.fftfreq(TILE_PX)[:, None], np.fft.rfftfreq(TILE_PX)[None])
     f[0, 0] = 1.0
     amplitude = np.where((f <= 1.0 / shortest_px) & (f >= 1.0 / longest_px), f ** (-slope / 2.0), 0.0)
@@ -26,10 +23,10 @@ def spread(tile: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     return tile[rows[:, None], cols[None]]
 
 
-def smooth_field(rng: np.random.Generator, size: int, wavelength_px: float) -> np.ndarray:
-    """Return a (size, size) float32 field without structure below a wavelength, mean about 0, std about 1."""
-    knots = int(np.ceil(2 * size / wavelength_px)) + 4
-    coarse = rng.standard_normal((knots, knots))
-    step = wavelength_px / 2
-    fine = zoom(coarse, (knots * step) / knots, order=3, mode="grid-wrap", grid_mode=True)[:size, :size]
-    return (fine / 0.62).astype(np.float32)
+def smooth_field(rng: np.random.Generator, size: int, spacing_px: float) -> np.ndarray:
+    """Return a (size, size) float32 field, mean 0, std 1: random cubic B-splines with knots `spacing_px` apart."""
+    knots = int(np.ceil(size / spacing_px)) + 4
+    distance = np.abs(np.arange(size)[:, None] / spacing_px - (np.arange(knots) - 1.5)[None])
+    basis = np.where(distance < 1, 2 / 3 - distance**2 + distance**3 / 2, np.clip(2 - distance, 0, None) ** 3 / 6)
+    basis = (basis / np.sqrt((basis**2).sum(axis=1).mean())).astype(np.float32)
+    return basis @ rng.standard_normal((knots, knots)).astype(np.float32) @ basis.T
