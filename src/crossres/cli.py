@@ -5,7 +5,6 @@ A subcommand imports its stage only when it runs.
 """
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
@@ -38,14 +37,24 @@ def _section(args: argparse.Namespace, name: str) -> Any:
 
 
 def _settings(text: str | None) -> dict[str, Any]:
+    if text is None or text.lstrip().startswith("{"):
+        return _mapping(text)
+    return configuration.load(Path(text)).model_dump(mode="json")
+
+
+def _mapping(text: str | None) -> dict[str, Any]:
+    """Return what a JSON text, or a YAML file of that name, holds; nothing for None."""
     if text is None:
         return {}
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise UserError(f"--settings: not valid JSON ({error})") from None
-    return configuration.load(Path(text)).model_dump(mode="json")
+    try:
+        content = yaml.safe_load(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{text}: no such file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"not valid YAML or JSON: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{text}: must hold settings as `key: value`")
+    return content
 
 
 def _config(args: argparse.Namespace) -> None:
@@ -76,20 +85,18 @@ def _simulate(args: argparse.Namespace) -> None:
 def _link_world(args: argparse.Namespace) -> None:
     from crossres.simulate.world import link_world
 
-    link_world(_section(args, "simulate"), args.places, args.catalog, args.dem)
+    link_world(_section(args, "simulate"), args.places, args.output)
 
 
 def _catalog(args: argparse.Namespace) -> None:
     from crossres.acquire.catalog import catalog_folder, catalog_gaofen2
+    from crossres.settings.search import FolderSource
 
-    source = getattr(_section(args, "search"), args.role)
-    if source.kind not in {"folder", "gaofen2"}:
-        raise UserError(f"search.{args.role}.kind: a catalogue is made of a folder or of gaofen2, not of {source.kind}")
-    folder = args.folder or Path(configuration.expand(source.path, Path()))
-    if source.kind == "folder":
-        catalog_folder(source, folder, args.output)
-    else:
-        catalog_gaofen2(folder, args.output)
+    if args.kind == "gaofen2":
+        catalog_gaofen2(args.folder, args.output)
+        return
+    content = {"kind": "folder", "path": str(args.folder)} | _mapping(args.source)
+    catalog_folder(configuration.parse(content, "--source", FolderSource), args.folder, args.output)
 
 
 def _search(args: argparse.Namespace) -> None:
@@ -225,11 +232,14 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = stage("link-world", _link_world, "link simulated places to one static STAC catalogue and one DEM")
     path(sub, "--places", help="folders that `simulate` wrote", many=True)
-    path(sub, "--catalog", "--dem", help="file to write")
+    path(sub, "--output", help="folder to write to: catalog.json and dem.vrt")
 
-    sub = stage("catalog", _catalog, "make a static STAC catalogue of a folder of GeoTIFFs or Gaofen-2 packages")
-    sub.add_argument("--role", choices=["lr", "hr"], required=True, help="which source of the search section")
-    sub.add_argument("--folder", type=Path, metavar="PATH", help="the folder, where not the one in the settings")
+    sub = stage("catalog", _catalog, "make a static STAC catalogue of a folder of scenes", settings=False)
+    sub.add_argument("kind", choices=["folder", "gaofen2"], help="GeoTIFFs, or Gaofen-2 L1A packages")
+    sub.add_argument("folder", type=Path, metavar="FOLDER")
+    sub.add_argument(
+        "--source", metavar="FILE|JSON", help="settings of a source of kind folder: its sensor, its pattern"
+    )
     path(sub, "--output", help="folder to write")
 
     sub = stage("search", _search, "search for scenes and pair them")

@@ -141,5 +141,4 @@ def write_cog(
             gdal_copy(
                 src, str(part), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
                 predictor="STANDARD" if kind == "integer" else "FLOATING_POINT", overview_resampling=overviews,
-                interleave="BAND",
             )  # fmt: skip

@@ -73,14 +73,15 @@ rule catalog:
         mem_mb=2000,
         runtime=60,
     params:
-        settings=settings("search"),
+        kind=lambda wildcards: source(wildcards.role).kind,
         folder=lambda wildcards: expand_path(source(wildcards.role).path),
+        source=lambda wildcards: source(wildcards.role).model_dump_json(),
         code=code_version("crossres.acquire.catalog"),
     message:
         "Make a static STAC catalogue of the {wildcards.role} folder"
     shell:
-        "python -m crossres catalog --settings {params.settings:q} --role {wildcards.role}"
-        " --folder {params.folder:q} --output {output:q} > {log:q} 2>&1"
+        "python -m crossres catalog {params.kind} {params.folder:q} --source {params.source:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 checkpoint search:

@@ -53,9 +53,10 @@ rule link_world:
         runtime=5,
     params:
         settings=settings("simulate"),
+        folder=f"{RUN}/world",
         code=code_version("crossres.simulate.world"),
     message:
         "Link the simulated places to one catalogue"
     shell:
         "python -m crossres link-world --settings {params.settings:q} --places {input.places:q}"
-        " --catalog {output.catalog:q} --dem {output.dem:q} > {log:q} 2>&1"
+        " --output {params.folder:q} > {log:q} 2>&1"

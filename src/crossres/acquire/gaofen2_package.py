@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,7 +16,9 @@ from crossres.acquire.gaofen2_metadata import ImageMetadata, parse_metadata
 from crossres.acquire.rpb import parse_rpb
 from crossres.errors import UserError
 
-_PART = re.compile(r"^(?P<scene>GF2_PMS(?P<number>[12])_.+)-(?P<kind>PAN|MSS)(?P=number)\.(?P<suffix>tiff?|xml|rpb)$", re.I)
+_PART = re.compile(
+    r"^(?P<scene>GF2_PMS(?P<number>[12])_.+)-(?P<kind>PAN|MSS)(?P=number)\.(?P<suffix>tiff?|xml|rpb)$", re.I
+)
 _ARCHIVE = re.compile(r"^(?P<name>GF2_PMS[12]_.+?)\.(tar\.gz|tgz|tar)$", re.I)
 _LARGEST_TEXT = 4 << 20
 
@@ -62,19 +65,20 @@ def read_package(path: Path) -> Package:
     seen: dict[tuple[str, str], str] = {}
     texts: dict[tuple[str, str], bytes] = {}
     scene = path.name
-    for name, stream in _members(path):
-        part = _PART.match(name)
-        if part is None:
-            continue
-        scene = part["scene"]
-        suffix = part["suffix"].lower().replace("tiff", "tif").replace("tif", "tiff")
-        key = (part["kind"].upper(), suffix)
-        if seen.setdefault(key, name) != name:
-            raise UserError(f"{path.name}: holds more than one scene; keep each package in a folder of its own")
-        if suffix != "tiff":
-            texts[key] = stream.read(_LARGEST_TEXT)
-        if seen.keys() >= wanted:
-            break
+    with _named_errors(path):
+        for name, stream in _members(path):
+            part = _PART.match(name)
+            if part is None:
+                continue
+            scene = part["scene"]
+            suffix = "tiff" if part["suffix"].lower().startswith("tif") else part["suffix"].lower()
+            key = (part["kind"].upper(), suffix)
+            if seen.setdefault(key, name) != name:
+                raise UserError(f"{path.name}: holds more than one scene; keep each package in a folder of its own")
+            if suffix != "tiff":
+                texts[key] = stream.read(_LARGEST_TEXT)
+            if seen.keys() >= wanted:
+                break
     images = {kind: _image(path.name, kind, seen, texts) for kind in ("PAN", "MSS")}
     return Package(scene, path, images["PAN"], images["MSS"])
 
@@ -88,13 +92,14 @@ def unpacked(package: Package, images: Iterable[PackageImage], scratch: Path) ->
     if package.path.is_dir():
         return {name: package.path / name for name in names}
     paths: dict[str, Path] = {}
-    for name, stream in _members(package.path):
-        if name in names:
-            paths[name] = scratch / name
-            with paths[name].open("wb") as file:
-                shutil.copyfileobj(stream, file, 1 << 20)
-        if len(paths) == len(names):
-            return paths
+    with _named_errors(package.path):
+        for name, stream in _members(package.path):
+            if name in names:
+                paths[name] = scratch / name
+                with paths[name].open("wb") as file:
+                    shutil.copyfileobj(stream, file, 1 << 20)
+            if len(paths) == len(names):
+                return paths
     missing = sorted(names - paths.keys())
     raise UserError(f"{package.path.name}: {missing[0]} is not in the archive any more; make the catalogue again")
 
@@ -117,20 +122,26 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield (bare file name, stream) of each file of a package in its own order; streams must be read at once."""
     if path.is_dir():
         for file in sorted(p for p in path.iterdir() if p.is_file()):
-            with file.open("rb") as stream:
-                yield file.name, stream
+            with file.open("rb") as content:
+                yield file.name, content
         return
+    # "r|*" reads forward only: neither memory nor disk depends on the size of the archive.
+    with tarfile.open(path, "r|*") as archive:
+        for member in archive:
+            _refuse_unsafe(path, member)
+            stream = archive.extractfile(member) if member.isreg() else None
+            if stream is not None:
+                yield PurePosixPath(member.name).name, stream
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Name the package in errors of reading it, whether they come from its members or from a member's content."""
     try:
-        # "r|*" reads forward only: neither memory nor disk depends on the size of the archive.
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
-                _refuse_unsafe(path, member)
-                stream = archive.extractfile(member) if member.isreg() else None
-                if stream is not None:
-                    yield PurePosixPath(member.name).name, stream
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        yield
+    except (FileNotFoundError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be opened ({error.strerror})") from None
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(f"{path.name}: the archive is broken or cut off ({error}); copy it again") from None
 
 

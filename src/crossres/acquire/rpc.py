@@ -6,7 +6,6 @@ from the centre of the first pixel.
 
 from dataclasses import dataclass
 
-import attrs
 import numpy as np
 from rasterio.rpc import RPC
 from shapely.geometry import Polygon
@@ -61,7 +60,9 @@ def locate(
         row_lon, col_lon = (east.row - here.row) / step, (east.col - here.col) / step
         row_lat, col_lat = (north.row - here.row) / step, (north.col - here.col) / step
         determinant = row_lon * col_lat - row_lat * col_lon
-        with np.errstate(divide="ignore", invalid="ignore"):
+        if not np.all(np.isfinite(determinant) & (determinant != 0)):
+            break
+        with np.errstate(over="ignore"):
             lon = lon + (miss_row * col_lat - miss_col * row_lat) / determinant
             lat = lat + (miss_col * row_lon - miss_row * col_lon) / determinant
     raise UserError("the RPC cannot be inverted: its coefficients do not describe a camera; get the .rpb file anew")
@@ -69,18 +70,18 @@ def locate(
 
 def shifted(rpc: RPC, row: int, col: int) -> RPC:
     """Return the RPC of the part of an image that begins at (row, col)."""
-    return attrs.evolve(rpc, line_off=rpc.line_off - row, samp_off=rpc.samp_off - col)
+    return RPC(**{**rpc.to_dict(), "line_off": rpc.line_off - row, "samp_off": rpc.samp_off - col})
 
 
 def rescaled(rpc: RPC, row_step: float, col_step: float) -> RPC:
     """Return the RPC of an image decimated by averaging `row_step` x `col_step` pixels into one."""
-    return attrs.evolve(
-        rpc,
-        line_off=(rpc.line_off + 0.5) / row_step - 0.5,
-        samp_off=(rpc.samp_off + 0.5) / col_step - 0.5,
-        line_scale=rpc.line_scale / row_step,
-        samp_scale=rpc.samp_scale / col_step,
-    )
+    scaled = {
+        "line_off": (rpc.line_off + 0.5) / row_step - 0.5,
+        "samp_off": (rpc.samp_off + 0.5) / col_step - 0.5,
+        "line_scale": rpc.line_scale / row_step,
+        "samp_scale": rpc.samp_scale / col_step,
+    }
+    return RPC(**{**rpc.to_dict(), **scaled})
 
 
 def footprint(rpc: RPC, height_px: int, width_px: int, height_m: float, points_per_side: int = 5) -> Polygon:

@@ -1,6 +1,6 @@
 """The HR scene as the LR sensor would see it: blurred by the LR sensor's MTF, then sampled on the LR grid."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,13 @@ from crossres.align.sampling import (
     lr_pixel_in_hr,
     spline_coefficients,
 )
-from crossres.rasters import Mask, grid_of, read_mask, read_scene
+from crossres.rasters import Mask, read_mask, read_scene
 
 MEANS_PER_LR_PIXEL = 4
 """The blur starts as a mean over blocks of up to a quarter of an LR pixel; a Gaussian does the rest."""
 
 STRIP_PX = 1024
-"""HR rows read at a time."""
+"""HR rows read at a time, about."""
 
 
 def mtf_sigma(mtf: float) -> float:
@@ -51,25 +51,22 @@ class Blurred:
     """Side of an LR pixel in pixels of `grid`."""
 
 
-def blur(hr: Path, bands: Sequence[str], lr: GeoBox, lr_mtf: float) -> Blurred:
-    """Blur the scene in folder `hr` (`reflectance.tif`, `mask.tif`) for the LR grid; pixels not clear are left out.
+def blur(read: Callable[[Window], np.ndarray], native: GeoBox, lr: GeoBox, lr_mtf: float) -> Blurred:
+    """Blur an HR raster on the grid `native` for the LR grid.
 
-    Reads strips of the file: memory holds the scene at a quarter of the LR pixel size, not at its own.
+    `read(window)` returns (band, row, column) reflectance, NaN where it does not count. It is called strip by strip:
+    memory holds the raster at a quarter of the LR pixel size, not at its own.
     """
-    path = hr / "reflectance.tif"
-    native = grid_of(path)
     lr_px = lr_pixel_in_hr(lr, native)
     block = max(1, int(lr_px / MEANS_PER_LR_PIXEL))
-    rows, cols = native.shape[0] // block, native.shape[1] // block
-    reduced = np.empty((len(bands), rows, cols), np.float32)
-    step = max(1, STRIP_PX // block)
-    for top in range(0, rows, step):
-        bottom = min(rows, top + step)
-        window = Window(0, top * block, cols * block, (bottom - top) * block)
-        reduced[:, top:bottom] = block_mean(clear_values(hr, bands, window), block)
-    image, valid = filled(reduced)
+    height, width = native.shape
+    step = max(1, STRIP_PX // block) * block
+    strips = [
+        block_mean(read(Window(0, top, width, min(step, height - top))), block) for top in range(0, height, step)
+    ]  # fmt: skip
+    image, valid = filled(np.concatenate(strips, axis=1))
     sigma = np.sqrt(max(0.0, (mtf_sigma(lr_mtf) * lr_px) ** 2 - (block**2 - 1) / 12)) / block
-    grid = GeoBox((rows, cols), native.affine * Affine.scale(block), native.crs)
+    grid = GeoBox(image.shape[1:], native.affine * Affine.scale(block), native.crs)
     return Blurred(spline_coefficients(low_pass(image, gaussian_taps(sigma))), valid, grid, lr_px / block)
 
 
@@ -79,7 +76,7 @@ def on_lr_grid(
     """Return (band, n, m) reflectance at the crossings of LR rows and columns; NaN where an LR pixel is not covered."""
     r, c = hr_indices(lr, blurred.grid, rows, cols, displacement)
     values = interpolate(blurred.coefficients, r, c)
-    values[:, ~covered(blurred.valid, r, c, blurred.lr_px / 2)] = np.nan
+    values[:, ~covered(blurred.valid, r, c, blurred.lr_px)] = np.nan
     return values
 
 
@@ -91,6 +88,11 @@ def clear_values(scene: Path, bands: Sequence[str], window: Window | None = None
 
 
 def block_mean(values: np.ndarray, block: int) -> np.ndarray:
-    """Return the mean over blocks of a (band, row, column) image; NaN where a block has a NaN."""
+    """Return float32 means over blocks of a (band, row, column) image; NaN where a block has a NaN.
+
+    Blocks that the image cuts off continue with its last row or column.
+    """
     count, height, width = values.shape
-    return values.reshape(count, height // block, block, width // block, block).mean(axis=(2, 4))
+    whole = np.pad(values, [(0, 0), (0, -height % block), (0, -width % block)], mode="edge")
+    blocks = whole.reshape(count, whole.shape[1] // block, block, whole.shape[2] // block, block)
+    return blocks.mean(axis=(2, 4), dtype=np.float32)

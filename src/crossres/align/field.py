@@ -6,6 +6,7 @@ tie points and is evaluated on a fine grid by two small matrix products. As the 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,12 @@ from crossres.align.sampling import Displacement
 Kind = Literal["shift", "affine", "spline"]
 ROBUST_ROUNDS = 8
 TUKEY = 4.685
-NOISE_FLOOR_PX = 0.02
+NOISE_FLOOR_PX = 0.1
+"""Residuals are never taken to scatter less than this, so that a spline's bends are not cut off as outliers."""
+
+TENSION = 0.02
+"""Membrane energy in the spline's penalty: where tie points are missing for more than about seven knots the spline
+levels out instead of running on along its last slope. No warp is better than a wrong one."""
 
 
 @dataclass(frozen=True)
@@ -89,37 +95,48 @@ def fit(model: Model, extent: Extent, points: np.ndarray, displacement: np.ndarr
     """
     weights = weights / weights.mean()
     current = weights
+    linear = _linear_basis(extent, *points.T)
+    spline = _spline_basis(extent, *points.T) if model.kind == "spline" else None
     for _ in range(ROBUST_ROUNDS):
-        field = _solve(model, extent, points, displacement, current)
-        residual = np.hypot(*(displacement - field.at(*points.T)).T)
-        scale = max(robust_scale(residual, weights), NOISE_FLOOR_PX)
-        current = weights * np.clip(1 - (residual / (TUKEY * scale)) ** 2, 0, 1) ** 2 + 1e-12
+        field = _solve(model, extent, linear, spline, displacement, current)
+        residual = displacement - linear @ field.linear
+        if spline is not None and field.knots is not None:
+            residual -= spline @ field.knots.reshape(-1, 2)
+        length = np.hypot(*residual.T)
+        scale = max(robust_scale(length), NOISE_FLOOR_PX)
+        previous, current = current, weights * np.clip(1 - (length / (TUKEY * scale)) ** 2, 0, 1) ** 2 + 1e-12
+        if np.abs(current - previous).max() < 0.01:
+            break
     return field
 
 
-def robust_scale(residual: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return the standard deviation per axis that the median of two-axis residual lengths stands for."""
-    length = residual if weights is None else residual[weights > 0]
-    return float(np.median(length) / np.sqrt(2 * np.log(2))) if length.size else 0.0
+def robust_scale(length: np.ndarray) -> float:
+    """Return the standard deviation per axis that the median length of two-axis residuals stands for (Rayleigh)."""
+    return float(np.median(length) / np.sqrt(2 * np.log(2)))
 
 
-def _solve(model: Model, extent: Extent, points: np.ndarray, values: np.ndarray, weights: np.ndarray) -> Field:
+def _solve(
+    model: Model,
+    extent: Extent,
+    linear_basis: np.ndarray,
+    spline_basis: sparse.csr_array | None,
+    values: np.ndarray,
+    weights: np.ndarray,
+) -> Field:
     if model.kind == "shift":
         linear = np.zeros((3, 2))
         linear[0] = np.average(values, axis=0, weights=weights)
         return Field(extent, linear, None)
-    basis = _linear_basis(extent, *points.T)
     root = np.sqrt(weights)[:, None]
-    linear = np.linalg.lstsq(basis * root, values * root, rcond=None)[0]
-    if model.kind == "affine":
+    linear = np.linalg.lstsq(linear_basis * root, values * root, rcond=None)[0]
+    if spline_basis is None:
         return Field(extent, linear, None)
-    rest = values - basis @ linear
-    spline = _spline_basis(extent, *points.T)
     shape = _knots(extent.height, extent.knot_px), _knots(extent.width, extent.knot_px)
-    normal = spline.T @ sparse.diags(weights) @ spline + model.smoothness * _bending(shape)
-    # A trace of ridge settles what neither tie points nor bending energy determine: the linear part fitted before.
-    normal = normal + 1e-9 * max(normal.diagonal().max(), 1.0) * sparse.identity(normal.shape[0])
-    knots = splu(normal.tocsc()).solve(spline.T @ (weights[:, None] * rest))
+    normal = spline_basis.T @ sparse.diags_array(weights) @ spline_basis + model.smoothness * _energy(shape)
+    # A trace of ridge settles the constant that a far-off, empty part of the extent leaves open.
+    normal = (normal + 1e-9 * sparse.eye_array(normal.shape[0])).tocsc()
+    factors = splu(normal, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    knots = factors.solve(spline_basis.T @ (weights[:, None] * (values - linear_basis @ linear)))
     return Field(extent, linear, knots.reshape(*shape, 2))
 
 
@@ -158,14 +175,17 @@ def _basis_1d(start: float, length: float, spacing: float, at: np.ndarray) -> sp
     return sparse.csr_array(BSpline.design_matrix(x, np.arange(-3.0, count + 1), 3))
 
 
-def _bending(shape: tuple[int, int]) -> sparse.csr_array:
-    """Return the thin-plate energy, in second differences of the coefficients, as a quadratic form."""
-    identity = [sparse.identity(n) for n in shape]
-    second = [sparse.diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(n - 2, n)) for n in shape]
-    first = [sparse.diags([-1.0, 1.0], [0, 1], shape=(n - 1, n)) for n in shape]
+@lru_cache(maxsize=8)
+def _energy(shape: tuple[int, int]) -> sparse.csr_array:
+    """Return the thin-plate energy, and some tension, in differences of the coefficients, as a quadratic form."""
+    one = [sparse.eye_array(n) for n in shape]
+    first = [sparse.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(n - 1, n)) for n in shape]
+    second = [sparse.diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(n - 2, n)) for n in shape]
     terms = [
-        (1.0, sparse.kron(second[0], identity[1])),
+        (1.0, sparse.kron(second[0], one[1])),
         (2.0, sparse.kron(first[0], first[1])),
-        (1.0, sparse.kron(identity[0], second[1])),
+        (1.0, sparse.kron(one[0], second[1])),
+        (TENSION, sparse.kron(first[0], one[1])),
+        (TENSION, sparse.kron(one[0], first[1])),
     ]
-    return sum(w * (t.T @ t) for w, t in terms)
+    return sparse.csr_array(sum(weight * (t.T @ t) for weight, t in terms))

@@ -101,12 +101,17 @@ def interpolate(coefficients: np.ndarray, rows: np.ndarray, cols: np.ndarray) ->
     )
 
 
-def covered(valid: np.ndarray, rows: np.ndarray, cols: np.ndarray, reach_px: float) -> np.ndarray:
-    """Say where all pixels within `reach_px` (a square) of a row and column index are inside the image and valid."""
-    size = 2 * max(0, round(reach_px)) + 1
-    bad = ndimage.maximum_filter(~valid, size=size, mode="constant", cval=True)
+def covered(valid: np.ndarray, rows: np.ndarray, cols: np.ndarray, side_px: float) -> np.ndarray:
+    """Say where a square of `side_px` around row and column indices has only pixels that are inside and valid.
+
+    A pixel is in the square when its centre is.
+    """
     height, width = valid.shape
-    inside = (rows >= -0.5) & (rows <= height - 0.5) & (cols >= -0.5) & (cols <= width - 0.5)
-    r = np.clip(np.rint(rows), 0, height - 1).astype(np.intp)
-    c = np.clip(np.rint(cols), 0, width - 1).astype(np.intp)
-    return inside & ~bad[r, c]
+    bad = np.zeros((height + 1, width + 1), np.int64)
+    np.cumsum(np.cumsum(~valid, axis=0), axis=1, out=bad[1:, 1:])
+    top, bottom = np.ceil(rows - side_px / 2), np.floor(rows + side_px / 2)
+    left, right = np.ceil(cols - side_px / 2), np.floor(cols + side_px / 2)
+    inside = (top >= 0) & (bottom < height) & (left >= 0) & (right < width)
+    t, b = (np.clip(v, 0, height).astype(np.intp) for v in (top, bottom + 1))
+    le, r = (np.clip(v, 0, width).astype(np.intp) for v in (left, right + 1))
+    return inside & (bad[b, r] - bad[t, r] - bad[b, le] + bad[t, le] == 0)

@@ -38,7 +38,7 @@ class Size:
 
 
 SIZES: dict[Literal["demo", "base", "large"], Size] = {
-    "demo": Size(40, (2,), 3, (2,), 64, 32, 3),
+    "demo": Size(40, (1,), 3, (2,), 64, 24, 3),
     "base": Size(64, (2, 3, 4), 6, (2, 3, 4), 256, 64, 8),
     "large": Size(128, (2, 3, 4), 6, (2, 3, 4), 512, 128, 10),
 }

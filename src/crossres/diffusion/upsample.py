@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Kernel = Literal["bicubic", "bilinear", "nearest"]
+Kernel = Literal["bicubic", "bilinear"]
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,21 @@ def weights(
     """
     centre = start + (np.arange(count) + 0.5) * stride - np.asarray(shift, np.float64)[..., None]
     u = centre / float(factor) - 0.5
-    # An output position may fall on .5 exactly; floor(u + 1/2) then takes the later LR pixel on every machine.
-    base, reach, function = {
-        "bicubic": (np.floor(u), (-1, 0, 1, 2), keys),
-        "bilinear": (np.floor(u), (0, 1), triangle),
-        "nearest": (np.floor(u + 0.5), (0,), np.ones_like),
-    }[kernel]
+    taps, function = {"bicubic": ((-1, 0, 1, 2), keys), "bilinear": ((0, 1), triangle)}[kernel]
+    base = np.floor(u)
     matrix = np.zeros((*u.shape, lr_count), np.float64)
-    for tap in reach:
+    for tap in taps:
         at = np.clip(base + tap, 0, lr_count - 1).astype(np.int64)[..., None]
         value = np.take_along_axis(matrix, at, -1) + function(u - (base + tap))[..., None]
         np.put_along_axis(matrix, at, value, -1)
     return matrix.astype(np.float32)
+
+
+def nearest(lr_count: int, factor: Fraction, start: int, count: int) -> np.ndarray:
+    """Return the LR pixel, (count,), that the centre of each fine pixel start .. start + count - 1 lies in."""
+    # In whole numbers, since a centre may lie exactly on an LR border: it then belongs to the later pixel.
+    centre = (2 * (start + np.arange(count)) + 1) * factor.denominator
+    return np.clip(centre // (2 * factor.numerator), 0, lr_count - 1)
 
 
 def upsample(

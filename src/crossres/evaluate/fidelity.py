@@ -1,7 +1,7 @@
 """How true an SR image is, pixel by pixel: RMSE, PSNR, SSIM, ERGAS, SAM. Only clear pixels count.
 
-torchmetrics has all of them but knows no mask; here they are over clear pixels, and equal torchmetrics where all is clear.
-Images are (band, row, column) reflectance, `clear` is (row, column) bool.
+torchmetrics has all of them but knows no mask; here they are over clear pixels, and equal torchmetrics where all is
+clear. Images are (band, row, column) reflectance, `clear` is (row, column) bool.
 """
 
 import numpy as np

@@ -1,5 +1,6 @@
 """All metrics of one SR image of one scene."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,17 @@ from crossres.evaluate.triplet import triplet
 from crossres.settings.evaluate import EvaluateSettings
 
 ALL_BANDS = "together"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is known of one image."""
+
+    metrics: dict[str, dict[str, Any]]
+    """By band name and `together`, then by the keys of `metrics.METRICS`."""
+    spectrum: RadialSpectrum
+    hallucination: np.ndarray
+    """(row, column), NaN where masked or quiet."""
 
 
 class Judge:
@@ -38,11 +50,8 @@ class Judge:
         """Return LR's own radial spectrum."""
         return radial_spectrum(self.pair.lr, *clear_blocks(self.pair.clear_lr), self.pair.lr_gsd_m)
 
-    def __call__(self, image: np.ndarray) -> tuple[dict[str, dict[str, Any]], RadialSpectrum, np.ndarray]:
-        """Judge (band, row, column) reflectance.
-
-        Returns metrics by band name and `together`, the radial spectrum, and the hallucination map (row, column).
-        """
+    def __call__(self, image: np.ndarray) -> Judged:
+        """Judge (band, row, column) reflectance on the HR grid."""
         pair, settings = self.pair, self.settings
         sr, clear, peak = np.where(pair.clear, image, 0), pair.clear, settings.peak
         error = fidelity.rmse(sr, self._hr, clear)
@@ -70,4 +79,4 @@ class Judge:
             lr_l1=back.reflectance_l1.mean(), lr_angle_deg=back.spectral_angle_deg, lr_shift_px=back.shift_lr_px,
             shift_rows_px=match.shift_px[0], shift_cols_px=match.shift_px[1],
         )  # fmt: skip
-        return result, spectrum, shares.hallucination_map
+        return Judged(result, spectrum, shares.hallucination_map)

@@ -43,10 +43,11 @@ METRICS = (
 BY_KEY = {metric.key: metric for metric in METRICS}
 
 
-def shown(key: str, value: float | None, signed: bool = False) -> str:
-    """Return a metric's value with sensible digits, a real minus sign and its unit; a dash when there is none."""
+def shown(key: str, value: float | None, signed: bool = False, unit: bool = True) -> str:
+    """Return a metric's value with sensible digits, a real minus sign and, if asked, its unit; a dash for no value."""
     if value is None:
         return "–"
     metric = BY_KEY[key]
     text = f"{value:{'+' if signed else ''}.{metric.digits}f}".replace("-", "\N{MINUS SIGN}")
-    return f"{text}\N{NO-BREAK SPACE}{metric.unit}" if metric.unit else text
+    gap = "" if metric.unit in {"", "°"} else "\N{NO-BREAK SPACE}"
+    return f"{text}{gap}{metric.unit}" if unit else text

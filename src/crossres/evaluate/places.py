@@ -21,8 +21,8 @@ class Place:
 def choose_places(hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: int, count: int) -> list[Place]:
     """Return up to `count` windows that are clear, rich in the detail that LR lacks, and unlike one another.
 
-    The first has the strongest |HR - LR|; each next one is furthest from those taken, by mean colour and detail, among the
-    richer half. Images are (band, row, column) reflectance.
+    The first has the strongest |HR - LR|; each next one is furthest from those taken, by mean colour and detail,
+    among the richer half. Images are (band, row, column) reflectance.
     """
     side = min(side, *clear.shape)
     step = max(1, side // 2)

@@ -36,7 +36,8 @@ class Stretch:
 def stretch_from(hr: np.ndarray, std: np.ndarray, clear: np.ndarray, bands: tuple[str, ...]) -> Stretch:
     """Return the stretch of a scene: percentiles of HR's clear pixels, per band."""
     rgb = [bands.index(b) for b in ("red", "green", "blue") if b in bands]
-    shown = tuple(rgb) if len(rgb) == 3 else tuple(min(i, len(bands) - 1) for i in range(3))
+    red, green, blue = rgb if len(rgb) == 3 else [min(i, len(bands) - 1) for i in range(3)]
+    shown = red, green, blue
     limits = np.array([np.percentile(hr[i][clear], PERCENTILES) for i in shown], np.float32)
     std_high = float(np.percentile(std.mean(axis=0)[clear], 99))
     return Stretch(shown, limits[:, 0], np.maximum(limits[:, 1], limits[:, 0] + 1e-4), max(std_high, 1e-4))

@@ -33,7 +33,7 @@ class PatchSlices:
         """Return the sorted projections of an image's patches, (projection, patch), in standard deviations of HR."""
         windows = sliding_window_view(image, (PATCH_PX, PATCH_PX), axis=(1, 2))
         patches = windows[:, self._rows, self._cols].transpose(1, 0, 2, 3)
-        patches = (patches - self._mean[..., None]) / self._std[..., None]
+        patches = (patches - self._mean) / self._std
         return np.sort((patches.reshape(len(patches), -1) @ self._directions).T, axis=1)
 
 

@@ -1,21 +1,16 @@
 """Where the Sun stands: its distance, and its direction over a place."""
 
 from datetime import UTC, datetime
-from math import asin, atan2, cos, degrees, pi, radians, sin
+from math import asin, atan2, cos, degrees, radians, sin
 
 
 def earth_sun_distance_au(time: datetime) -> float:
-    """Return the distance of Earth and Sun in astronomical units, good to 1e-4.
+    """Return the distance of Earth and Sun in astronomical units, good to about 1e-4.
 
-    Spencer (1971), Fourier series representation of the position of the Sun.
+    `time` must carry its zone. Low-precision formula of the Astronomical Almanac, page C24.
     """
-    day = 2 * pi * (time.timetuple().tm_yday - 1) / 365.0
-    inverse_square = (
-        1.000110
-        + 0.034221 * cos(day) + 0.001280 * sin(day)
-        + 0.000719 * cos(2 * day) + 0.000077 * sin(2 * day)
-    )  # fmt: skip
-    return float(inverse_square**-0.5)
+    anomaly = _mean_anomaly(_days_since_2000(time))
+    return 1.00014 - 0.01671 * cos(anomaly) - 0.00014 * cos(2 * anomaly)
 
 
 def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[float, float]:
@@ -23,8 +18,8 @@ def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[flo
 
     `time` must carry its zone. Low-precision formulas of the Astronomical Almanac, page C24.
     """
-    n = (time - datetime(2000, 1, 1, 12, tzinfo=UTC)).total_seconds() / 86400.0
-    mean_anomaly = radians(357.528 + 0.9856003 * n)
+    n = _days_since_2000(time)
+    mean_anomaly = _mean_anomaly(n)
     ecliptic = radians(280.460 + 0.9856474 * n + 1.915 * sin(mean_anomaly) + 0.020 * sin(2 * mean_anomaly))
     obliquity = radians(23.439 - 4e-7 * n)
     right_ascension = atan2(cos(obliquity) * sin(ecliptic), cos(ecliptic))
@@ -38,3 +33,11 @@ def sun_position(time: datetime, longitude: float, latitude: float) -> tuple[flo
         cos(lat) * sin(declination) - sin(lat) * cos(declination) * cos(hour_angle),
     )
     return degrees(azimuth) % 360.0, degrees(elevation)
+
+
+def _days_since_2000(time: datetime) -> float:
+    return (time - datetime(2000, 1, 1, 12, tzinfo=UTC)).total_seconds() / 86400.0
+
+
+def _mean_anomaly(days: float) -> float:
+    return radians(357.528 + 0.9856003 * days)

@@ -12,6 +12,12 @@ class EvaluateSettings(Section):
     max_shift_px: int = Field(6, ge=0, le=32, description="whole HR pixels searched by cPSNR on each axis")
     peak: float = Field(0.5, gt=0, description="reflectance taken as the peak signal of PSNR and SSIM")
     crop_px: int = Field(96, ge=16, le=1024, description="side of the crops shown in figures, in HR pixels")
+    crops: int = Field(5, ge=1, le=24, description="crops shown per scene, chosen by HR's content alone")
+    view_px: int = Field(384, ge=64, le=2048, description="side of the report's image viewer, in HR pixels")
+    lr_mtf: float = Field(
+        0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency (SR is brought to LR with it)"
+    )
+    bootstrap: int = Field(4000, ge=200, le=1_000_000, description="resamplings of scenes behind each interval")
     seed: int = Field(0, ge=0, description="seed of SWD's projections and of the bootstrap")
 
 

@@ -38,12 +38,20 @@ DEFAULT_ARMS = {
 class TilingSettings(Section):
     """How a scene is cut into tiles and how they become one image again."""
 
-    tile_px: int = Field(256, ge=32, le=4096, description="side of a tile, in HR pixels")
-    overlap_px: int = Field(32, ge=0, le=1024, description="overlap of neighbouring tiles, in HR pixels")
+    tile_px: int = Field(512, ge=32, le=4096, description="side of a tile, in HR pixels")
+    overlap_px: int | None = Field(
+        None,
+        ge=0,
+        le=1024,
+        description="overlap of neighbouring tiles, in HR pixels; null takes what makes the result independent of the tiles",
+    )
     batch: int = Field(4, ge=1, description="tiles in one forward pass")
     consistency: Literal["none", "soft", "hard"] = Field(
         "none",
         description="whether the result's low frequencies are drawn to, or replaced by, those of the LR image",
+    )
+    lr_mtf: float = Field(
+        0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency, for consistency"
     )
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since rounding depends on it")
     seed: int = Field(0, ge=0, description="seed of the noise field")

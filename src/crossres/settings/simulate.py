@@ -9,7 +9,12 @@ class SimulateSettings(Section):
     """A procedural landscape seen by Sentinel-2 and Gaofen-2."""
 
     places: int = Field(8, ge=3, le=500, description="number of places")
-    size_m: float = Field(2000.0, ge=640, le=12000, description="side of a place as Sentinel-2 sees it, in metres")
+    size_m: float = Field(
+        2000.0,
+        ge=640,
+        le=4000,
+        description="side of a place as Sentinel-2 sees it, in metres; a place takes 1 GB of memory at 2000 m",
+    )
     truth_gsd_m: float = Field(
         0.8, ge=0.2, le=2.0, description="pixel size of the landscape before any sensor, in metres"
     )

@@ -32,5 +32,6 @@ class TrainSettings(Section):
     )
     validate_every: int = Field(250, ge=1, description="steps between validations")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the network")
+    compile: bool = Field(False, description="whether the network is compiled first; pays off in long runs on a GPU")
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since results depend on it")
     seed: int = Field(0, ge=0, description="seed of weights, data order and noise")

@@ -72,6 +72,10 @@ class Cover:
     """Amplitude of the green cover's irregular texture."""
     roughness: float = 0.05
     """Amplitude of the ground's brightness texture."""
+    way: bool = False
+    """Whether it is a road, canal or track or its verge, which no wood grows over."""
+    bridges: bool = False
+    """Whether it crosses a river."""
     crop: bool = False
     """Whether it is farmed: it can be harvested between two dates."""
 

@@ -1,6 +1,6 @@
 """How land is divided: roads, canals and tracks split it, again and again, into blocks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,13 +22,13 @@ class Way:
 
 
 def divide(rng: np.random.Generator, rect: Rect, block_m: tuple[float, float]) -> tuple[list[Rect], list[Cell]]:
-    """Split `rect` until each block is about as large as `block_m` (a range); return the blocks and the ways between."""
+    """Split `rect` until a block's side is about `block_m` (a range); return the blocks and the ways between."""
     blocks: list[Rect] = []
     ways: list[list[Cell]] = [[], [], []]
     stack = [(rect, 0)]
     while stack:
         part, level = stack.pop()
-        target = rng.uniform(*block_m)
+        target = np.exp(rng.uniform(*np.log(block_m)))
         along_u = part.width * rng.uniform(0.75, 1.35) > part.height
         length = part.width if along_u else part.height
         if length < 1.6 * target:
@@ -51,7 +51,9 @@ def _draw_way(rng: np.random.Generator, level: int) -> Way:
         return Way(water, rng.uniform(4, 9), rng.uniform(3, 6), (planted[0], planted[1]))
     if level <= 1:
         ground = Ground.ASPHALT if rng.random() < 0.6 else Ground.CONCRETE
-        return Way(Cover(ground, tone=tone), rng.uniform(6, 10), rng.uniform(3, 6), (planted[0], planted[1]))
+        return Way(
+            Cover(ground, tone=tone, bridges=True), rng.uniform(6, 10), rng.uniform(3, 6), (planted[0], planted[1])
+        )
     if level <= 3 and rng.random() < 0.55:
         return Way(Cover(Ground.CONCRETE, tone=tone * 0.9), rng.uniform(3.5, 5), rng.uniform(1, 3.5), (planted[0], 0.0))
     if rng.random() < 0.2:
@@ -63,9 +65,10 @@ def _draw_way(rng: np.random.Generator, level: int) -> Way:
 
 def _lay(part: Rect, at: float, way: Way, along_u: bool) -> list[Cell]:
     half, verge = way.width_m / 2, way.verge_m
-    left, right = (Cover(VERGE.ground, VERGE.plant, 0.55, trees=p, patchiness=0.25, roughness=0.1) for p in way.trees)
-    return [
-        (part.part(at - half - verge, at - half, along_u), left),
-        (part.part(at + half, at + half + verge, along_u), right),
-        (part.part(at - half, at + half, along_u), way.cover),
-    ]
+    left, right = (replace(VERGE, trees=p) for p in way.trees)
+    strips = (
+        (at - half - verge, at - half, left),
+        (at + half, at + half + verge, right),
+        (at - half, at + half, way.cover),
+    )
+    return [(part.part(start, stop, along_u), replace(cover, way=True)) for start, stop, cover in strips]

@@ -64,7 +64,7 @@ def _crop(rng: np.random.Generator, crop: Cover, along_u: bool) -> Cover:
         tone=float(np.clip(rng.normal(1, 0.14), 0.6, 1.5)),
         rows_along_u=along_u,
         row_period_m=period,
-        row_contrast=float(rng.uniform(0.15, 0.4) if beds else rng.choice([0.0, 0.03, 0.07])),
+        row_contrast=float(rng.uniform(0.08, 0.28) if beds else rng.choice([0.0, 0.03, 0.07])),
     )
 
 
@@ -93,11 +93,16 @@ def orchard_block(rng: np.random.Generator, block: Rect) -> list[Cell]:
     cuts = np.linspace(0, length, max(2, round(length / rng.uniform(40, 80))) + 1)
     for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
         plot = Cover(
-            Ground.LITTER if rng.random() < 0.5 else Ground.LOAM, Plant.POPLAR if rng.random() < 0.5 else Plant.BROADLEAF,
-            green=rng.uniform(0.35, 0.8), height_m=0.0, rows_along_u=along_u, tone=rng.uniform(0.8, 1.2),
-            row_period_m=rng.uniform(3.6, 5.5), row_contrast=rng.uniform(0.2, 0.35), patchiness=0.15,
+            Ground.LITTER if rng.random() < 0.5 else Ground.LOAM,
+            Plant.POPLAR if rng.random() < 0.5 else Plant.BROADLEAF,
+            green=rng.uniform(0.35, 0.8),
+            tone=rng.uniform(0.8, 1.2),
             trees=float(rng.choice([0.0, 0.3, 0.75])),
-        )  # fmt: skip
+            rows_along_u=along_u,
+            row_period_m=rng.uniform(3.6, 5.5),
+            row_contrast=rng.uniform(0.12, 0.28),
+            patchiness=0.15,
+        )
         cells.append((block.part(start, stop - 1.5, along_u), plot))
     return cells
 

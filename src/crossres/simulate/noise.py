@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from crossres.simulate.optics import resample, spline_matrix
+
 TILE_PX = 1024
 
 
@@ -26,7 +28,5 @@ def spread(tile: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
 def smooth_field(rng: np.random.Generator, size: int, spacing_px: float) -> np.ndarray:
     """Return a (size, size) float32 field, mean 0, std 1: random cubic B-splines with knots `spacing_px` apart."""
     knots = int(np.ceil(size / spacing_px)) + 4
-    distance = np.abs(np.arange(size)[:, None] / spacing_px - (np.arange(knots) - 1.5)[None])
-    basis = np.where(distance < 1, 2 / 3 - distance**2 + distance**3 / 2, np.clip(2 - distance, 0, None) ** 3 / 6)
-    basis = (basis / np.sqrt((basis**2).sum(axis=1).mean())).astype(np.float32)
-    return basis @ rng.standard_normal((knots, knots)).astype(np.float32) @ basis.T
+    basis = spline_matrix(size, knots, spacing_px)
+    return resample(basis, rng.standard_normal((knots, knots), np.float32), basis)

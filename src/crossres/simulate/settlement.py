@@ -8,12 +8,13 @@ from crossres.simulate.spectra import Ground, Plant
 ROOFS = (Ground.RED_TILE, Ground.GREY_TILE, Ground.FLAT_ROOF, Ground.BLUE_STEEL, Ground.WHITE_STEEL)
 
 
-def village_block(rng: np.random.Generator, block: Rect, density: float = 0.9) -> list[Cell]:
-    """Lots in rows along u: a house on the upper side, a courtyard, a side wing; a lane between rows, streets across."""
+def village_block(rng: np.random.Generator, block: Rect) -> list[Cell]:
+    """Lots in rows along u, each a house, a courtyard and a side wing; a lane between rows, streets across."""
     cells: list[Cell] = [(block, Cover(Ground.YARD, Plant.GRASS, 0.30, trees=0.10, patchiness=0.3, roughness=0.12))]
     lane, pitch, lot = rng.uniform(2.5, 4), rng.uniform(15, 19), rng.uniform(11.5, 15)
-    mix = rng.dirichlet([5, 4, 3, 1.6, 0.6])
+    mix = rng.dirichlet([5, 5, 4, 1.2, 0.5])
     street_every = int(rng.integers(4, 7))
+    density = rng.uniform(0.72, 0.97)
     for v in np.arange(block.v0 + 2, block.v1 - pitch + 2, pitch):
         cells.append((Rect(block.u0, block.u1, v + pitch - lane, v + pitch), _paved(rng)))
         for k, u in enumerate(np.arange(block.u0 + 1, block.u1 - lot, lot)):
@@ -43,8 +44,14 @@ def _lot(rng: np.random.Generator, lot: Rect, mix: np.ndarray) -> list[Cell]:
     house = Rect(lot.u0 + 0.4, lot.u1 - 0.4, lot.v0 + rng.uniform(0, 1), lot.v0 + rng.uniform(7, 9))
     storeys = 1 if rng.random() < 0.6 else 2
     tone = float(np.clip(rng.normal(1, 0.16), 0.6, 1.5))
-    yard = Cover(Ground.CONCRETE if rng.random() < 0.55 else Ground.YARD, Plant.GRASS, float(rng.choice([0.02, 0.1, 0.3])),
-                 tone=rng.uniform(0.7, 1.05), trees=float(rng.choice([0.0, 0.15, 0.35])), roughness=0.1)  # fmt: skip
+    yard = Cover(
+        Ground.CONCRETE if rng.random() < 0.55 else Ground.YARD,
+        Plant.GRASS,
+        green=float(rng.choice([0.02, 0.1, 0.3])),
+        tone=rng.uniform(0.7, 1.05),
+        trees=float(rng.choice([0.0, 0.15, 0.35])),
+        roughness=0.1,
+    )
     cells: list[Cell] = [
         (lot, yard),
         (house, Cover(roof, tone=tone, height_m=3.2 * storeys, ridge=1.8 if pitched else 0.0, roughness=0.05)),
@@ -76,9 +83,7 @@ def apartment_block(rng: np.random.Generator, block: Rect) -> list[Cell]:
 def works_block(rng: np.random.Generator, block: Rect) -> list[Cell]:
     """A yard with large steel-roofed halls."""
     yard = Ground.CONCRETE if rng.random() < 0.6 else Ground.YARD
-    cells: list[Cell] = [
-        (block, Cover(yard, Plant.GRASS, 0.12, tone=0.85, trees=0.03, patchiness=0.2, roughness=0.1))
-    ]
+    cells: list[Cell] = [(block, Cover(yard, Plant.GRASS, 0.12, tone=0.85, trees=0.03, patchiness=0.2, roughness=0.1))]
     u = block.u0 + rng.uniform(4, 10)
     while u < block.u1 - 18:
         width = rng.uniform(16, 40)
@@ -86,7 +91,7 @@ def works_block(rng: np.random.Generator, block: Rect) -> list[Cell]:
         while v < block.v1 - 18:
             depth = min(rng.uniform(20, 85), block.v1 - v - 4)
             roof = (Ground.BLUE_STEEL, Ground.WHITE_STEEL, Ground.FLAT_ROOF, Ground.RED_TILE)[
-                int(rng.choice(4, p=[0.45, 0.2, 0.25, 0.1]))
+                int(rng.choice(4, p=[0.36, 0.2, 0.36, 0.08]))
             ]
             hall = Rect(u, min(u + width, block.u1 - 3), v, v + depth)
             if rng.random() < 0.85:

@@ -1,0 +1,132 @@
+"""The `coregister` stage: the HR scene, moved onto the LR scene, on the fine grid."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+from shapely.geometry import box
+
+from crossres.align.degrade import blur, clear_values, on_lr_grid
+from crossres.align.registration import Registration, register
+from crossres.align.registration_figure import registration_figure
+from crossres.align.rendering import save
+from crossres.align.resample import to_fine_grid
+from crossres.errors import UserError
+from crossres.files import whole, write_json
+from crossres.grids import crop, fine_grid, lr_multiple, scale_factor, whole_window
+from crossres.rasters import NODATA, OFFSET, SCALE, grid_of, open_raster, write_cog
+from crossres.settings.coregister import CoregisterSettings
+from crossres.settings.grid import GridSettings
+
+log = logging.getLogger(__name__)
+
+FINE_MULTIPLE = 4
+"""Sides of the fine grid are multiples of this many pixels."""
+
+
+def coregister(
+    settings: CoregisterSettings, grid: GridSettings, pair: dict[str, Any], lr: Path, hr: Path, output: Path
+) -> None:
+    """Register the HR scene of a pair to its LR scene and resample it once, to the fine grid over the LR pixels it covers.
+
+    `lr` and `hr` are scene folders (`reflectance.tif`, `mask.tif`), `pair` the pair's JSON content. Writes
+    `registered.tif` (HR in its own radiometry, nodata where HR is not clear), `registration.json`,
+    `tie_points.parquet` and `registration.png` into the folder `output`. `shift_m` is how far east and north HR content
+    lay from the LR image's. A pair that cannot be registered is written unmoved, with `accepted` false and the reason.
+    Raises `UserError` when the scenes have no pixels in common or lack a band.
+    """
+    lr_grid, hr_grid = grid_of(lr / "reflectance.tif"), grid_of(hr / "reflectance.tif")
+    step_m = abs(lr_grid.affine.a), abs(lr_grid.affine.e)
+    factor = scale_factor(step_m[1], grid.gsd_m)
+    search_px = int(np.ceil(settings.search_m / min(step_m)))
+    frame = _frame(lr_grid, hr_grid, search_px)
+    if frame is None:
+        raise UserError(f"pair {pair['id']}: its LR and HR scenes have no area in common; remove one of them")
+    blurred = blur(partial(clear_values, hr, grid.bands), hr_grid, lr_grid, settings.lr_mtf)
+    values = clear_values(lr, grid.bands, frame)
+    found = register(settings, values, lr_grid, (int(frame.row_off), int(frame.col_off)), blurred, search_px)
+    rows, cols = (o + np.arange(n) for o, n in zip((frame.row_off, frame.col_off), values.shape[1:], strict=True))
+    moved = on_lr_grid(blurred, lr_grid, rows, cols, found.field.on_grid(rows, cols))
+    window = _lr_window(np.isfinite(moved).all(axis=0), frame, lr_multiple(factor, FINE_MULTIPLE))
+    if window is None:
+        raise UserError(f"pair {pair['id']}: HR has clear data on less than {lr_multiple(factor, FINE_MULTIPLE)} LR pixels")
+
+    fine = fine_grid(crop(lr_grid, window), factor)
+    dn = to_fine_grid(hr, grid.bands, lr_grid, window, fine, found.field)
+    with open_raster(hr / "reflectance.tif") as source:
+        tags = {k: v for k, v in source.tags().items() if k not in {"AREA_OR_POINT", "OVR_RESAMPLING_ALG"}}
+    write_cog(
+        output / "registered.tif", dn, fine, bands=grid.bands, nodata=NODATA, tags=tags, scale=SCALE, offset=OFFSET
+    )  # fmt: skip
+    report = found.report((lr_grid.affine.a, lr_grid.affine.e)) | {
+        "pair": pair["id"],
+        "factor": f"{factor.numerator}/{factor.denominator}",
+        "lr_window": [int(window.col_off), int(window.row_off), int(window.width), int(window.height)],
+        "lr_gsd_m": step_m[1],
+        "hr_gsd_m": grid.gsd_m,
+    }
+    write_json(output / "registration.json", report)
+    with whole(output / "tie_points.parquet") as part:
+        _table(found, lr_grid).to_parquet(part, index=False)
+    save(output / "registration.png", registration_figure(values, grid.bands, frame, found, report))
+    log.info("%s: %s", pair["id"], _in_words(report))
+
+
+def _frame(lr: GeoBox, hr: GeoBox, search_px: int) -> Window | None:
+    """Return the LR window in which HR may lie, given its footprint and the largest shift."""
+    west, south, east, north = hr.extent.to_crs(lr.crs).boundingbox.bbox
+    margin = search_px * max(abs(lr.affine.a), abs(lr.affine.e))
+    return whole_window(lr, box(west - margin, south - margin, east + margin, north + margin))
+
+
+def _lr_window(covered: np.ndarray, frame: Window, multiple: int) -> Window | None:
+    """Return the LR window around covered pixels of the frame, cut to multiples evenly on both sides."""
+    sides = []
+    for axis, start in ((1, frame.row_off), (0, frame.col_off)):
+        where = np.flatnonzero(covered.any(axis=axis))
+        if not where.size:
+            return None
+        length = (where[-1] + 1 - where[0]) // multiple * multiple
+        if not length:
+            return None
+        spare = where[-1] + 1 - where[0] - length
+        sides.append((int(start + where[0] + spare // 2), int(length)))
+    (row, height), (col, width) = sides
+    return Window(col, row, width, height)
+
+
+def _table(found: Registration, lr: GeoBox) -> gpd.GeoDataFrame:
+    """Return one row per window: its place, its match, whether it is a tie point and, if not, why."""
+    t = found.tie_points
+    x, y = lr.affine * (t.points[:, 1] + 0.5, t.points[:, 0] + 0.5)
+    return gpd.GeoDataFrame(
+        {
+            "row": t.points[:, 0],
+            "col": t.points[:, 1],
+            "d_row_px": t.displacement[:, 0],
+            "d_col_px": t.displacement[:, 1],
+            "reliability": t.reliability,
+            "clear_share": t.clear_share,
+            "kept": t.kept,
+            "reason": t.reason.astype(object),
+            "held_out_row_px": found.residual[:, 0],
+            "held_out_col_px": found.residual[:, 1],
+        },
+        geometry=gpd.points_from_xy(x, y),
+        crs=lr.crs.to_wkt(),
+    ).to_crs("EPSG:4326")
+
+
+def _in_words(report: dict[str, Any]) -> str:
+    if not report["accepted"]:
+        return f"declined: {report['reason']}"
+    east, north = report["shift_m"]
+    return (
+        f"{report['model']}, shift {east:.1f} m east {north:.1f} m north, held-out tie points "
+        f"{report['rmse_held_out_px']:.3f} LR pixels RMSE, {report['tie_points']} of {report['usable_windows']} windows kept"
+    )

@@ -1,0 +1,75 @@
+"""The radiometry figure: both images before and after, what changed, and the relation of each band."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from crossres.align.radiometry import Radiometry
+from crossres.align.rendering import INK, ORANGE, QUIET, rgb, stretch
+from crossres.rasters import Mask
+
+BLUE = "#0072b2"
+DOTS = 4000
+"""Most pixels drawn in a scatter plot."""
+
+
+def radiometry_figure(
+    bands: Sequence[str],
+    found: Radiometry,
+    before: tuple[np.ndarray, np.ndarray],
+    after: tuple[np.ndarray, np.ndarray],
+    mask: np.ndarray,
+    report: dict[str, Any],
+) -> Figure:
+    """Draw (LR, HR on the LR grid) reflectance `before` and `after`, the mask and the relations of the bands."""
+    figure = Figure(figsize=(11, 6.2), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    limits = stretch(after[0], bands)
+    images = [
+        ("LR", after[0], False),
+        ("HR before, at LR scale", before[1], False),
+        ("HR after, at LR scale", after[1], False),
+        ("changed", after[0], True),
+    ]
+    for axes, (title, image, shade) in zip(top.subplots(1, 4), images, strict=True):
+        picture = rgb(image, bands, limits)
+        axes.imshow(0.5 + 0.5 * picture if shade else picture, interpolation="nearest")
+        if shade:
+            axes.imshow(np.ma.masked_equal(mask == Mask.CHANGED, False), cmap=ListedColormap([ORANGE]))
+            title = f"changed: {report['changed_share']:.1%}"
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, fontsize=9, loc="left")
+    clear = mask == Mask.CLEAR
+    x, y = (before[1], before[0]) if report["direction"] == "hr-to-lr" else before
+    names = ("HR at LR scale", "LR") if report["direction"] == "hr-to-lr" else ("LR", "HR at LR scale")
+    for k, (axes, band) in enumerate(zip(np.atleast_1d(bottom.subplots(1, len(bands))), bands, strict=True)):
+        _draw_relation(axes, found, k, x[k], y[k], clear)
+        axes.set_title(f"{band}: gain {report['bands'][band]['gain']:.3f}", fontsize=9, loc="left")
+        axes.set_xlabel(f"{names[0]} reflectance", fontsize=8)
+    bottom.axes[0].set_ylabel(f"{names[1]} reflectance", fontsize=8)
+    figure.suptitle(report["summary"], fontsize=10, x=0.01, ha="left", color=INK if report["normalised"] else ORANGE)
+    return figure
+
+
+def _draw_relation(axes: Axes, found: Radiometry, k: int, x: np.ndarray, y: np.ndarray, clear: np.ndarray) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    for chosen, color, label in ((clear & ~found.pifs, QUIET, "clear"), (clear & found.pifs, BLUE, "invariant")):
+        thin = slice(None, None, max(1, int(chosen.sum()) // DOTS))
+        axes.scatter(x[chosen][thin], y[chosen][thin], s=2, alpha=0.3, color=color, linewidths=0, label=label)
+    if clear.any():
+        low = min(np.percentile(x[clear], 0.2), np.percentile(y[clear], 0.2))
+        high = max(np.percentile(x[clear], 99.8), np.percentile(y[clear], 99.8)) + 1e-3
+        along = np.linspace(low, high, 50)
+        axes.plot(along, along, color=INK, lw=0.7, ls=(0, (4, 3)), label="equal")
+        axes.plot(along, found.relations[k](along), color=ORANGE, lw=1.4, label="relation")
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    if k == 0:
+        legend = axes.legend(fontsize=7, frameon=False, loc="upper left", markerscale=3)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1)

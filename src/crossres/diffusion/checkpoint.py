@@ -1,0 +1,112 @@
+"""A trained model on disk: safetensors weights beside a JSON card. Loading one never runs code from it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from crossres.diffusion.network import Network
+from crossres.diffusion.standardise import Standard
+from crossres.errors import UserError
+from crossres.files import read_json, write_json
+from crossres.settings.base import Section
+from crossres.settings.model import ModelSettings
+from crossres.settings.train import TrainSettings
+
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+
+
+class Card(Section):
+    """What a model is, what it was trained on and how it did."""
+
+    bands: tuple[str, ...] = Field(min_length=1, description="common names, in the order of the network's channels")
+    factor: str = Field(description="LR pixel / HR pixel, a fraction such as 25/2")
+    lr_gsd_m: float = Field(gt=0, description="pixel size of the LR image, in metres")
+    hr_gsd_m: float = Field(gt=0, description="pixel size of the HR image, in metres")
+    mean: tuple[float, ...] = Field(description="HR band means over the training split, in reflectance")
+    std: tuple[float, ...] = Field(description="HR band standard deviations over the training split, in reflectance")
+    sigma: float = Field(gt=0, le=1, description="source noise of an LR start: RMS of HR - y, in HR standard deviations")
+    model: ModelSettings
+    train: TrainSettings
+    parameters: int = Field(description="number of weights")
+    data_sha256: str = Field(description="hash of the index and summary of the patches trained on")
+    weights_sha256: str = Field(description="hash of the weights' file")
+    code: str = Field(description="fingerprint of the training code")
+    metrics: dict[str, float | None] = Field(description="validation of the final weights; empty without a val split")
+
+    @field_validator("factor")
+    @classmethod
+    def _is_fraction(cls, value: str) -> str:
+        if Fraction(value) <= 1:
+            raise ValueError("must be above 1")
+        return value
+
+    @property
+    def scale(self) -> Fraction:
+        """HR pixels per LR pixel, along each axis."""
+        return Fraction(self.factor)
+
+    @property
+    def standard(self) -> Standard:
+        """The standardisation of LR and HR."""
+        return Standard(self.mean, self.std)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network ready to use, and its card."""
+
+    card: Card
+    network: Network
+
+
+def save(folder: Path, network: Network, **card: Any) -> Card:
+    """Write `model.safetensors` and `card.json` into an existing folder; `card` has `Card`'s fields but the hash and count."""
+    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    content = save_tensors(state)
+    (folder / WEIGHTS).write_bytes(content)
+    full = Card(
+        **card,
+        parameters=sum(p.numel() for p in network.parameters()),
+        weights_sha256=hashlib.sha256(content).hexdigest(),
+    )
+    write_json(folder / CARD, full.model_dump(mode="json"))
+    return full
+
+
+def load_card(folder: Path) -> Card:
+    """Read a model's card; `UserError` when it is missing, broken or lacks a field."""
+    path = Path(folder) / CARD
+    try:
+        return Card.model_validate_json(json.dumps(read_json(path)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: {key}: {first['msg'].lower()}; this is no model card, train the model again") from None
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a model; `UserError` when its weights are missing, damaged or not those that its card describes."""
+    card = load_card(folder)
+    path = Path(folder) / WEIGHTS
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; a model folder holds {WEIGHTS} and {CARD}") from None
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise UserError(f"{path}: not the weights that {CARD} describes (hashes differ); copy the model folder again")
+    network = Network(card.model, len(card.bands)).eval().requires_grad_(False)
+    try:
+        network.load_state_dict(load_tensors(content))
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{path}: weights do not fit the network that {CARD} describes ({reason}); train again") from None
+    return Checkpoint(card, network)

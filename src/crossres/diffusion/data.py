@@ -1,0 +1,178 @@
+"""Training examples: crops of patch pairs, in an order and with augmentations that the seed alone decides."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import zarr
+from torch import Tensor
+
+from crossres.diffusion.gaps import fill_nearest
+from crossres.diffusion.standardise import Standard
+from crossres.diffusion.upsample import View, nearest, upsample
+from crossres.errors import UserError
+from crossres.rasters import NODATA, OFFSET, SCALE
+
+IN_MEMORY_BYTES = 2**31
+"""A split up to this size is read once; a larger one patch by patch."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops of patch pairs, standardised."""
+
+    lr: Tensor
+    """(batch, band, row, column) on the LR grid."""
+    y: Tensor
+    """(batch, band, row, column): LR on the HR grid, bicubic over the whole patch and then cropped."""
+    hr: Tensor
+    """(batch, band, row, column)."""
+    weight: Tensor
+    """(batch, 1, row, column): 1 where a pixel counts, 0 where it is masked."""
+    shift: tuple[np.ndarray, np.ndarray] | None
+    """Rows and columns by which LR was moved, (batch,) HR pixels each; None when it was not."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to the patches of a batch."""
+
+    turn: int = 0
+    """Symmetry of the square, as in `_turn`."""
+    corners: tuple[np.ndarray, np.ndarray] | None = None
+    """Top and left of each crop, in LR pixels; None keeps the patch whole."""
+    size: tuple[int, int] | None = None
+    """Rows and columns of the crops, in LR pixels."""
+    shift: tuple[np.ndarray, np.ndarray] | None = None
+    """As in `Batch`."""
+
+
+class Split:
+    """The patches of one split of a dataset."""
+
+    def __init__(self, dataset: Path, index: Path, split: str, factor: Fraction, standard: Standard) -> None:
+        table = pd.read_parquet(index, columns=["patch", "split"])
+        self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))
+        self.factor, self.standard = factor, standard
+        group = zarr.open_group(dataset, mode="r")
+        self._arrays: dict[str, Any] = {}
+        for name in ("lr", "hr", "mask"):
+            array = group[name]
+            if not isinstance(array, zarr.Array):
+                raise UserError(f"{dataset}: {name} is not an array; build the dataset again")
+            self._arrays[name] = array
+        self.lr_shape: tuple[int, int] = self._arrays["lr"].shape[-2:]
+        sizes = (len(self.rows) * int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in self._arrays.values())
+        if len(self.rows) and sum(sizes) <= IN_MEMORY_BYTES:
+            self._arrays = {name: a.oindex[self.rows] for name, a in self._arrays.items()}
+            self._in_memory = True
+        else:
+            self._in_memory = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, name: str, patches: np.ndarray) -> np.ndarray:
+        """Return patches of `lr`, `hr` or `mask`, by position within the split."""
+        if self._in_memory:
+            return self._arrays[name][patches]
+        at, back = np.unique(self.rows[patches], return_inverse=True)
+        return self._arrays[name].oindex[at][back]
+
+    def batch(self, patches: np.ndarray) -> Batch:
+        """Return whole patches."""
+        return self._batch(patches, Augmentation())
+
+    def random_batch(
+        self, patches: np.ndarray, crop_px: int, max_shift_px: float, rng: np.random.Generator
+    ) -> Batch:
+        """Return patches cropped, turned and shifted at random.
+
+        A crop starts at an LR pixel that is also the start of an HR pixel, and is as large as whole LR and HR pixels let it be
+        within `crop_px`. The turn, one of the eight symmetries of the square, is the same for the whole batch.
+        """
+        h, w = self.lr_shape
+        turn = int(rng.integers(8)) if h == w else int(rng.integers(4))
+        n, d = self.factor.numerator, self.factor.denominator
+        side = max(1, crop_px // n) * d
+        rows, cols = min(side, h // d * d), min(side, w // d * d)
+        tops = rng.integers(0, (h - rows) // d + 1, len(patches)) * d
+        lefts = rng.integers(0, (w - cols) // d + 1, len(patches)) * d
+        shift = None
+        if max_shift_px > 0:
+            shift = (rng.uniform(-max_shift_px, max_shift_px, len(patches)),
+                     rng.uniform(-max_shift_px, max_shift_px, len(patches)))  # fmt: skip
+        return self._batch(patches, Augmentation(turn, (tops, lefts), (rows, cols), shift))
+
+    def _batch(self, patches: np.ndarray, how: Augmentation) -> Batch:
+        lr_dn, hr_dn, mask = (_turn(self.read(name, patches), how.turn) for name in ("lr", "hr", "mask"))
+        lr = self.standard.forward(_reflectance(lr_dn))
+        clear = (mask == 0) & np.isfinite(lr).all(1)
+        lr = torch.from_numpy(np.stack([fill_nearest(v) for v in lr]))
+        view = View.whole(self.factor, *lr.shape[-2:])
+        # y is made from the whole patch, so that a crop's border is an interior like any other.
+        y = upsample(lr, view, "bicubic", 1, how.shift)
+        h, w = how.size or (lr.shape[-2], lr.shape[-1])
+        tops, lefts = how.corners or (np.zeros(len(patches), int), np.zeros(len(patches), int))
+        lr, clear = _cut(lr.numpy(), tops, lefts, h, w), _cut(clear[:, None], tops, lefts, h, w)
+        fine = View.whole(self.factor, h, w)
+        hr_tops, hr_lefts = (np.asarray([int(v * self.factor) for v in side]) for side in (tops, lefts))
+        hr = self.standard.forward(_reflectance(_cut(hr_dn, hr_tops, hr_lefts, fine.height, fine.width)))
+        y_crop = _cut(y.numpy(), hr_tops, hr_lefts, fine.height, fine.width)
+        rows, cols = (nearest(n, self.factor, 0, int(n * self.factor)) for n in (h, w))
+        weight = (clear[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)).astype(np.float32)
+        lr_t, y_t, hr_t, weight_t = (torch.from_numpy(a) for a in (lr, y_crop, np.nan_to_num(hr), weight))
+        return Batch(lr_t, y_t, hr_t, weight_t, how.shift)
+
+
+def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield which patches make each step's batch: epoch after epoch in shuffled order, fixed by the seed."""
+    waiting = np.empty(0, np.int64)
+    epoch = 0
+    for _ in range(steps):
+        while len(waiting) < batch:
+            waiting = np.concatenate([waiting, np.random.default_rng([seed, 1, epoch]).permutation(count)])
+            epoch += 1
+        yield waiting[:batch]
+        waiting = waiting[batch:]
+
+
+def batches(split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int) -> Iterator[Batch]:
+    """Yield one random batch per step; the same seed gives the same batches, bit for bit."""
+    for step, patches in enumerate(order(len(split), batch, steps, seed)):
+        yield split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]))
+
+
+def residual_rms(split: Split, chunk: int = 64) -> float:
+    """Return the RMS of HR - y over the clear pixels of a split, in HR standard deviations."""
+    total, count = 0.0, 0.0
+    for start in range(0, len(split), chunk):
+        batch = split.batch(np.arange(start, min(start + chunk, len(split))))
+        total += float((((batch.hr - batch.y) ** 2) * batch.weight).sum(dtype=torch.float64))
+        count += float(batch.weight.sum(dtype=torch.float64)) * batch.hr.shape[1]
+    return (total / count) ** 0.5 if count else 0.0
+
+
+def _reflectance(dn: np.ndarray) -> np.ndarray:
+    return np.where(dn == NODATA, np.float32(np.nan), dn.astype(np.float32) * np.float32(SCALE) + np.float32(OFFSET))
+
+
+def _turn(values: np.ndarray, turn: int) -> np.ndarray:
+    """Return a view under symmetry 0..7: bit 0 and 1 flip columns and rows, bit 2 transposes."""
+    if turn & 1:
+        values = values[..., ::-1]
+    if turn & 2:
+        values = values[..., ::-1, :]
+    return values.swapaxes(-1, -2) if turn & 4 else values
+
+
+def _cut(values: np.ndarray, tops: np.ndarray, lefts: np.ndarray, height: int, width: int) -> np.ndarray:
+    return np.stack([
+        v[:, i : i + height, j : j + width]
+        for v, i, j in zip(values, tops.tolist(), lefts.tolist(), strict=True)
+    ])  # fmt: skip

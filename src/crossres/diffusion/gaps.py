@@ -1,0 +1,15 @@
+"""Pixels without data, before an image enters a network that cannot leave them out."""
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+
+def fill_nearest(values: np.ndarray) -> np.ndarray:
+    """Replace NaN in (band, row, column) values by the nearest pixel that is valid in all bands; 0 where there is none."""
+    missing = ~np.isfinite(values).all(0)
+    if not missing.any():
+        return values
+    if missing.all():
+        return np.zeros_like(values)
+    rows, cols = distance_transform_edt(missing, return_distances=False, return_indices=True)
+    return values[:, rows, cols]

@@ -1,0 +1,32 @@
+"""Reflectance <-> what the network sees: zero mean and unit variance of the HR image, band by band."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Standard:
+    """HR band means and standard deviations over the training split, in reflectance; used for LR and HR alike."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def forward(self, reflectance: np.ndarray) -> np.ndarray:
+        """Standardise (..., band, row, column) reflectance; float32."""
+        return ((reflectance - _column(self.mean)) / _column(self.std)).astype(np.float32)
+
+    def reflectance(self, values: Tensor) -> Tensor:
+        """Bring standardised (..., band, row, column) values back to reflectance."""
+        return values * self.spread(values) + torch.as_tensor(_column(self.mean), device=values.device)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Return the (band, 1, 1) standard deviations on the device of `values`."""
+        return torch.as_tensor(_column(self.std), device=values.device)
+
+
+def _column(values: Sequence[float]) -> np.ndarray:
+    return np.asarray(values, np.float32)[:, None, None]

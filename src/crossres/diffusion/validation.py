@@ -1,0 +1,93 @@
+"""How a network does on held-out patches, measured with the sampler that will be used: figures to watch training by.
+
+The report's metrics are the evaluation stage's; these three are cheap, need no weights and see what a loss does not: PSNR of one
+sample rewards blur, the spectrum and the patch statistics punish it.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from crossres.diffusion.data import Split
+from crossres.diffusion.network import Network
+from crossres.diffusion.paths import source_state
+from crossres.diffusion.samplers import sample_euler
+from crossres.diffusion.upsample import View
+
+STEPS = 4
+PATCHES = 16
+PROJECTIONS = 128
+BINS = 16
+
+
+def measure(image: Tensor, truth: Tensor, weight: Tensor, seed: int) -> dict[str, float]:
+    """Return `psnr_db`, `spectrum_error` (log10) and `swd` of (batch, band, row, column) images, in standardised units."""
+    return {
+        "psnr_db": psnr_db(image, truth, weight),
+        "spectrum_error": spectrum_error(image, truth),
+        "swd": sliced_wasserstein(image, truth, seed),
+    }
+
+
+def psnr_db(image: Tensor, truth: Tensor, weight: Tensor) -> float:
+    """Return the PSNR over clear pixels, with the truth's central 99.8 % range as the peak."""
+    mse = float((((image - truth) ** 2) * weight).sum() / (weight.sum() * image.shape[1]).clamp(min=1))
+    low, high = np.quantile(truth.numpy(), [0.001, 0.999])
+    return float(10 * np.log10((high - low) ** 2 / max(mse, 1e-12)))
+
+
+def spectrum_error(image: Tensor, truth: Tensor) -> float:
+    """Return the mean |log10 power ratio| over radial frequency bins, without the two lowest."""
+    return float((_log_spectrum(image) - _log_spectrum(truth)).abs()[2:].mean())
+
+
+def _log_spectrum(image: Tensor) -> Tensor:
+    rows, cols = image.shape[-2:]
+    power = torch.fft.rfft2(image - image.mean((2, 3), keepdim=True)).abs() ** 2 / (rows * cols)
+    radius = torch.hypot(torch.fft.fftfreq(rows)[:, None], torch.fft.rfftfreq(cols)[None])
+    edges = torch.linspace(0, 0.5, BINS + 1)
+    bins = [power[..., (radius >= a) & (radius < b)] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return torch.stack([b.mean() for b in bins if b.numel()]).clamp(min=1e-12).log10()
+
+
+def sliced_wasserstein(image: Tensor, truth: Tensor, seed: int) -> float:
+    """Return the mean sorted distance of random projections of 7 x 7 patches, less their means (Rabin et al. 2011)."""
+    generator = torch.Generator().manual_seed(seed)
+    directions = torch.randn(image.shape[1] * 49, PROJECTIONS, generator=generator)
+    directions /= directions.norm(dim=0)
+    a, b = (_patches(v) @ directions for v in (image, truth))
+    return float((a.sort(0)[0] - b.sort(0)[0]).abs().mean())
+
+
+def _patches(image: Tensor) -> Tensor:
+    patches = F.unfold(image, 7, stride=3).transpose(1, 2).flatten(0, 1)
+    return patches - patches.mean(1, keepdim=True)
+
+
+class Validation:
+    """A fixed set of validation patches with fixed noise; what differs between two measurements is the network alone."""
+
+    def __init__(self, split: Split, sigma: float, seed: int, device: torch.device) -> None:
+        chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
+        self.batch = split.batch(np.sort(chosen))
+        self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])
+        self.noise = torch.randn(self.batch.hr.shape, generator=torch.Generator().manual_seed(seed))
+        self.sigma, self.seed, self.device = sigma, seed, device
+
+    def bicubic(self) -> dict[str, float]:
+        """Measure the bicubic image, the least that training must beat."""
+        return measure(self.batch.y, self.batch.hr, self.batch.weight, self.seed)
+
+    @torch.inference_mode()
+    def network(self, network: Network) -> dict[str, float]:
+        """Measure one sample per patch, drawn from an LR start in a few Euler steps."""
+        lr, y, noise = (v.to(self.device) for v in (self.batch.lr, self.batch.y, self.noise))
+        sigma = torch.full((len(y),), self.sigma, device=self.device)
+        levels = network.prior.levels(network.prior(lr)) if network.prior else None
+
+        def velocity(x: Tensor, t: float) -> Tensor:
+            return network(x, y, torch.full_like(sigma, t), sigma, levels, self.view)
+
+        image = sample_euler(velocity, source_state(y, noise, sigma), STEPS).cpu()
+        return measure(image, self.batch.hr, self.batch.weight, self.seed)

@@ -1,0 +1,82 @@
+"""What the report is made from."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crossres.files import read_json
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Files and folders of one run."""
+
+    items: Path
+    """Holds scenes/*.json, pairs/*.json and declined.csv."""
+    aligned: tuple[Path, ...]
+    """A folder per pair: registration.json and .png, radiometry.json and .png."""
+    dataset_summary: Path
+    contact_sheet: Path
+    model: Path
+    """Holds card.json and curves.png."""
+    scenes: tuple[Path, ...]
+    """A folder per held-out scene, as `evaluate_scene` writes it."""
+    figures: Path
+    summary: Path
+    primary: str
+    """The arm that is the product."""
+
+    @classmethod
+    def of_run(cls, run: Path, primary: str) -> "ReportInputs":
+        """Return the inputs that lie at their usual places in a run's result folder."""
+        pairs = sorted(path.stem for path in (run / "items/pairs").glob("*.json"))
+        splits = read_json(run / "pairs/summary.json")["splits"]
+        return cls(
+            items=run / "items",
+            aligned=tuple(run / "aligned" / pair for pair in pairs),
+            dataset_summary=run / "pairs/summary.json",
+            contact_sheet=run / "pairs/contact_sheet.png",
+            model=run / "model",
+            scenes=tuple(run / "evaluation/scenes" / pair for pair in sorted(splits["test"])),
+            figures=run / "evaluation/figures",
+            summary=run / "evaluation/summary.json",
+            primary=primary,
+        )
+
+
+def read_pairs(inputs: ReportInputs, splits: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Return what is known of each pair, by id: dates, overlap, split, registration, radiometry."""
+    split_of = {pair: split for split, pairs in splits.items() for pair in pairs}
+    aligned = {folder.name: folder for folder in inputs.aligned}
+    scenes = {path.stem: read_json(path) for path in sorted((inputs.items / "scenes").glob("*.json"))}
+    rows = []
+    for path in sorted((inputs.items / "pairs").glob("*.json")):
+        pair = read_json(path)
+        folder = aligned.get(pair["id"])
+        rows.append(
+            dict(
+                pair,
+                split=split_of.get(pair["id"], "left out"),
+                lr_item=_item(scenes.get(pair["lr"])),
+                hr_item=_item(scenes.get(pair["hr"])),
+                registration=read_json(folder / "registration.json") if folder else {},
+                radiometry=read_json(folder / "radiometry.json") if folder else {},
+            )
+        )
+    return rows
+
+
+def _item(item: dict[str, Any] | None) -> dict[str, Any]:
+    properties = item["properties"] if item else {}
+    date = str(properties.get("datetime") or properties.get("start_datetime") or "")
+    sensor = properties.get("platform") or properties.get("constellation") or properties.get("crossres:sensor") or ""
+    return {"date": date[:10], "sensor": sensor}
+
+
+def read_declined(path: Path) -> list[dict[str, str]]:
+    """Return the rows of declined.csv: id, role, reason; none when the file is missing."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

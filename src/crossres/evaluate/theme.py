@@ -1,0 +1,59 @@
+"""One quiet look for all charts: colours that colour-blind readers can tell apart, thin axes, no chart junk."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, MUTED, RULE = "#1d2327", "#6b747b", "#d9dee2"
+HR_COLOUR, LR_COLOUR = "#1d2327", "#8a939a"
+ARM_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#7f6f00", "#5b4a9c")
+ARM_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+DPI = 160
+
+
+def arm_colours(arms: list[str]) -> dict[str, str]:
+    """Return a colour per arm, by its place in the run's order of arms."""
+    return {arm: ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(arms)}
+
+
+def arm_markers(arms: list[str]) -> dict[str, str]:
+    """Return a marker per arm, so that colour is never the only difference."""
+    return {arm: ARM_MARKERS[i % len(ARM_MARKERS)] for i, arm in enumerate(arms)}
+
+
+def arm_label(arm: str) -> str:
+    """Return an arm's name as a person reads it."""
+    return arm.replace("_", " ")
+
+
+def chart(width: float, height: float, rows: int = 1, cols: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `width` x `height` inches and its axes in reading order."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=DPI)
+    axes = figure.subplots(rows, cols, squeeze=False).ravel().tolist()
+    for ax in axes:
+        quiet(ax)
+    return figure, axes
+
+
+def quiet(ax: Axes) -> None:
+    """Take away what does not carry data."""
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(RULE)
+    ax.tick_params(colors=MUTED, labelsize=8, length=3, color=RULE, which="both")
+    ax.xaxis.label.set(color=MUTED, fontsize=8.5)
+    ax.yaxis.label.set(color=MUTED, fontsize=8.5)
+    ax.grid(True, color=RULE, linewidth=0.5, alpha=0.7)
+    ax.set_axisbelow(True)
+
+
+def title(ax: Axes, text: str) -> None:
+    """Put a small title at the left."""
+    ax.set_title(text, loc="left", fontsize=9.5, color=INK, pad=8)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG whose bytes depend on the content only."""
+    figure.savefig(path, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})

@@ -1,0 +1,52 @@
+"""The contact sheet: some patches of every split, LR beside HR, as a person would want to see them first."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from crossres.rasters import NODATA, OFFSET, SCALE
+
+COLUMNS = 4
+INK = "#222222"
+
+
+def contact_sheet(
+    patches: Sequence[dict[str, np.ndarray]], titles: Sequence[str], bands: Sequence[str]
+) -> Figure:
+    """Draw patches (`lr` and `hr` (C, y, x) uint16 DN), four couples a row, under their titles; one stretch a couple."""
+    rows = max(1, -(-len(patches) // COLUMNS))
+    figure = Figure(figsize=(2.9 * COLUMNS, 1.72 * rows + 0.35), layout="constrained")
+    FigureCanvasAgg(figure)
+    cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in cells:
+        axes.axis("off")
+    for axes, patch, title in zip(cells, patches, titles, strict=False):
+        lr, hr = _rgb(patch["lr"], bands), _rgb(patch["hr"], bands)
+        low, high = np.nanpercentile(lr, (1, 99), axis=(1, 2))
+        gap = np.ones((hr.shape[1], max(1, hr.shape[1] // 40), 3))
+        axes.imshow(
+            np.concatenate([_picture(_enlarged(lr, hr.shape[1]), low, high), gap, _picture(hr, low, high)], axis=1),
+            interpolation="antialiased",
+        )
+        axes.set_title(title, fontsize=7.5, loc="left", color=INK, pad=3)
+    figure.suptitle("LR | HR", fontsize=10, x=0.01, ha="left", color=INK)
+    return figure
+
+
+def _rgb(dn: np.ndarray, bands: Sequence[str]) -> np.ndarray:
+    names = ("red", "green", "blue") if {"red", "green", "blue"} <= set(bands) else (bands[0],) * 3
+    chosen = dn[[list(bands).index(n) for n in names]]
+    return np.where(chosen == NODATA, np.nan, chosen * SCALE + OFFSET)
+
+
+def _enlarged(image: np.ndarray, side: int) -> np.ndarray:
+    """Return the image with each pixel as a block, on `side` pixels."""
+    index = (np.arange(side) * image.shape[1]) // side
+    return image[:, index][:, :, index]
+
+
+def _picture(image: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    scaled = (image - low[:, None, None]) / np.maximum(high - low, 1e-3)[:, None, None]
+    return np.nan_to_num(np.clip(0.04 + 0.88 * scaled, 0, 1), nan=1.0).transpose(1, 2, 0)

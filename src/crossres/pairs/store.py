@@ -1,0 +1,51 @@
+"""The patch dataset on disk: one sharded zarr v3 directory, written patch by patch in order, with the same bytes each time."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+from crossres.rasters import NODATA, OFFSET, SCALE
+
+SHARD = 64
+"""Patches a file."""
+
+DIMS = {
+    "lr": ("patch", "band", "y", "x"),
+    "hr": ("patch", "band", "y_hr", "x_hr"),
+    "mask": ("patch", "y", "x"),
+}
+
+
+def write_zarr(
+    path: Path, patches: Iterable[dict[str, np.ndarray]], count: int, example: dict[str, np.ndarray], bands: tuple[str, ...]
+) -> None:
+    """Write `count` patches (`lr` and `hr` (C, y, x) uint16 DN, `mask` (y, x) uint8) into a new zarr directory.
+
+    `example` gives shapes and types. One patch is one chunk; memory holds one shard.
+    """
+    root = zarr.create_group(path, zarr_format=3, attributes={"bands": list(bands)})
+    arrays = {}
+    for name, value in example.items():
+        scaled = {"scale_factor": SCALE, "add_offset": OFFSET, "_FillValue": NODATA}
+        arrays[name] = root.create_array(
+            name,
+            shape=(count, *value.shape),
+            dtype=value.dtype,
+            chunks=(1, *value.shape),
+            shards=(SHARD, *value.shape),
+            compressors=ZstdCodec(level=5),
+            fill_value=0,
+            dimension_names=DIMS[name],
+            attributes={} if name == "mask" else scaled,
+        )
+    buffer: list[dict[str, np.ndarray]] = []
+    start = 0
+    for patch in patches:
+        buffer.append(patch)
+        if len(buffer) == SHARD or start + len(buffer) == count:
+            for name, array in arrays.items():
+                array[start : start + len(buffer)] = np.stack([p[name] for p in buffer])
+            start, buffer = start + len(buffer), []

@@ -1,0 +1,344 @@
+"""From an item to an analysis-ready scene."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from made_gaofen2 import EPSG, GROUND_M, NAME, NORTH, WEST, members, reflectance, write_archive
+from odc.geo.geobox import GeoBox
+from pyproj import CRS
+from rasterio.transform import from_origin
+from shapely.geometry import box, mapping
+from web import serve
+
+from crossres.acquire import gaofen2_scene
+from crossres.acquire.catalog import catalog_gaofen2
+from crossres.acquire.download import download
+from crossres.acquire.regions import LON_LAT, reproject
+from crossres.errors import UserError
+from crossres.rasters import Mask, read_mask, read_scene, write_cog
+from crossres.settings.acquire import AcquireSettings
+from crossres.settings.grid import GridSettings
+
+BANDS = ("blue", "green", "red", "nir")
+TILE = from_origin(600_000, 5_500_000, 10, 10)
+SIDE = 60
+
+
+def utm_region(west, south, east, north, epsg=32632):
+    return mapping(reproject(box(west, south, east, north), CRS.from_epsg(epsg), LON_LAT))
+
+
+def sentinel2(folder: Path, baseline="05.00", href="{}.tif", keys=BANDS, **properties) -> tuple[Path, np.ndarray]:
+    """Write a small Sentinel-2 scene and its item; return the item and its reflectance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.02, 0.4, (4, SIDE, SIDE))
+    added = 1000 if float(baseline) >= 4 else 0
+    dn = np.rint(truth * 10_000 + added).astype(np.uint16)
+    dn[:, 30, 31] = 0
+    grid = GeoBox((SIDE, SIDE), TILE, "EPSG:32632")
+    for i, key in enumerate(keys):
+        write_cog(folder / f"{key}.tif", dn[i : i + 1], grid, bands=(key,), nodata=0)
+    scl = np.full((SIDE // 2, SIDE // 2), 4, np.uint8)
+    scl[10:12, 10:13], scl[20, 20], scl[5, 5] = 9, 3, 11
+    coarse = GeoBox(scl.shape, from_origin(600_000, 5_500_000, 20, 20), grid.crs)
+    write_cog(folder / "scl.tif", scl[None], coarse, bands=("scl",), nodata=0)
+    region = utm_region(600_105, 5_499_505, 600_495, 5_499_895)
+    assets = {
+        key: {"href": href.format(key), "eo:bands": [{"name": key, "common_name": band}]}
+        for key, band in zip(keys, BANDS, strict=True)
+    }
+    item = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "low", "geometry": region, "links": [],
+        "properties": {"datetime": "2021-06-01T10:00:00Z", "platform": "sentinel-2a", "crossres:role": "lr",
+                       "s2:processing_baseline": baseline, "crossres:region": region, **properties},
+        "assets": {**assets, "scl": {"href": href.format("scl")}},
+    }  # fmt: skip
+    path = folder / "low.json"
+    path.write_text(json.dumps(item))
+    return path, truth
+
+
+@pytest.mark.parametrize("baseline", ["02.12", "05.00"])
+def test_only_the_window_is_read_on_the_own_grid_with_true_reflectance(tmp_path, baseline):
+    item, truth = sentinel2(tmp_path / "in", baseline)
+    download(AcquireSettings(), GridSettings(bands=("red", "blue")), item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.bands == ("red", "blue")
+    assert scene.values.shape[1:] == (40, 40)
+    assert scene.grid.affine.almost_equals(from_origin(600_100, 5_499_900, 10, 10))
+    np.testing.assert_allclose(scene.values[0][:15], truth[2, 10:25, 10:50], atol=6e-5)
+    assert np.isnan(scene.values[:, 20, 21]).all()
+    assert scene.tags["datetime"] == "2021-06-01T10:00:00Z"
+    assert baseline in scene.tags["radiometry"]
+
+
+def test_the_scene_classification_becomes_a_mask_on_the_10_m_grid(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    mask = read_mask(tmp_path / "out" / "mask.tif")
+    assert (mask[10:14, 10:16] == Mask.CLOUD).all()
+    assert (mask == Mask.CLOUD).sum() == 24
+    assert (mask[30:32, 30:32] == Mask.SHADOW).all()
+    assert (mask[0:2, 0:2] == Mask.SNOW).all()
+    assert mask[20, 21] == Mask.NODATA
+    assert (mask == Mask.CLEAR).sum() == mask.size - 24 - 4 - 4 - 1
+    download(AcquireSettings(mask_classes=(0,)), GridSettings(), item, None, tmp_path / "none")
+    assert (read_mask(tmp_path / "none" / "mask.tif") > 0).sum() == 1
+
+
+@pytest.mark.parametrize("keys", [("B02", "B03", "B04", "B08"), ("B02_10m", "B03_10m", "B04_10m", "B08_10m")])
+def test_bands_are_found_by_esas_names_too(tmp_path, keys):
+    item, truth = sentinel2(tmp_path / "in", keys=keys)
+    content = json.loads(item.read_text())
+    for key in keys:
+        del content["assets"][key]["eo:bands"]
+    content["assets"]["visual"] = {"href": "none.tif", "eo:bands": [{"name": "x", "common_name": "red"}]}
+    item.write_text(json.dumps(content))
+    download(AcquireSettings(), GridSettings(bands=("nir",)), item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    np.testing.assert_allclose(scene.values[0][:15], truth[3, 10:25, 10:50], atol=6e-5)
+
+
+def test_the_item_is_stac_and_names_its_source_without_a_path_of_this_machine(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    stac = pystac.Item.from_file(str(tmp_path / "out" / "item.json"))
+    assert Path(stac.assets["reflectance"].get_absolute_href()).is_file()
+    text = (tmp_path / "out" / "item.json").read_text() + str(read_scene(tmp_path / "out" / "reflectance.tif").tags)
+    assert str(tmp_path) not in text
+    (source,) = json.loads((tmp_path / "out" / "item.json").read_text())["links"]
+    assert source == {"rel": "derived_from", "href": "../in/low.json"}
+
+
+def test_the_same_item_gives_the_same_bytes(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    for name in ("a", "b"):
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / name)
+    for name in ("reflectance.tif", "mask.tif", "item.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_server_that_stumbles_is_read_all_the_same(tmp_path):
+    sentinel2(tmp_path / "www")
+    local, _ = sentinel2(tmp_path / "in")
+    download(AcquireSettings(), GridSettings(), local, None, tmp_path / "local")
+    with serve(tmp_path / "www", fail_every=4) as url:
+        item, _ = sentinel2(tmp_path / "in2", href=url + "/{}.tif?sig=secret")
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    a, b = (read_scene(tmp_path / name / "reflectance.tif").values for name in ("local", "out"))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_missing_remote_file_is_named_without_its_signature(tmp_path):
+    with serve(tmp_path) as url:
+        item, _ = sentinel2(tmp_path / "in", href=url + "/absent-{}.tif?sig=secret")
+        with pytest.raises(UserError, match=r"absent-blue\.tif: cannot be read from its server") as caught:
+            download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    assert "secret" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("href", ["/vsizip/{}.zip", "<VRTDataset/>{}", "ftp://a.org/{}.tif", "vrt://{}.tif"])
+def test_hrefs_that_are_no_files_are_refused(tmp_path, href):
+    item, _ = sentinel2(tmp_path / "in", href=href)
+    with pytest.raises(UserError, match="neither a path nor"):
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+
+
+def multiband(folder, values, scale, offset, nodata=None, names=("red", "green", "blue")):
+    grid = GeoBox(values.shape[1:], TILE, "EPSG:32632")
+    write_cog(folder / "a.tif", values, grid, bands=names, nodata=None)
+    band = {"data_type": str(values.dtype), "nodata": nodata} | ({"scale": scale, "offset": offset} if scale else {})
+    region = utm_region(599_000, 5_499_000, 601_000, 5_501_000)
+    item = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "aerial", "geometry": region, "links": [],
+        "properties": {"datetime": "2021-06-01T10:00:00Z"},
+        "assets": {"data": {"href": "a.tif", "eo:bands": [{"common_name": n} for n in names],
+                            "raster:bands": [band] * len(names)}},
+    }  # fmt: skip
+    (folder / "a.json").write_text(json.dumps(item))
+    return folder / "a.json"
+
+
+def test_a_multiband_file_gives_the_bands_asked_for(tmp_path):
+    values = np.stack([np.full((30, 40), v, np.uint16) for v in (100, 200, 300)])
+    values[:, 5, 5] = 9
+    item = multiband(tmp_path, values, 0.001, 0.01, nodata=9)
+    download(AcquireSettings(), GridSettings(bands=("blue", "red")), item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.values[:, 0, 0] == pytest.approx([0.31, 0.11], abs=1e-4)
+    assert np.isnan(scene.values[:, 5, 5]).all()
+    assert read_mask(tmp_path / "out" / "mask.tif")[5, 5] == Mask.NODATA
+
+
+def test_bytes_without_a_scale_are_shares_of_255_and_other_numbers_without_one_are_refused(tmp_path):
+    item = multiband(tmp_path, np.full((3, 9, 9), 51, np.uint8), None, None)
+    download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out")
+    assert read_scene(tmp_path / "out" / "reflectance.tif").values.max() == pytest.approx(0.2, abs=1e-4)
+    item = multiband(tmp_path, np.full((3, 9, 9), 510, np.uint16), None, None)
+    with pytest.raises(UserError, match=r"median reflectance of red is 510 .* set scale"):
+        download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out2")
+    assert not (tmp_path / "out2").exists()
+
+
+def test_an_absent_band_is_named(tmp_path):
+    item = multiband(tmp_path, np.full((3, 9, 9), 51, np.uint8), None, None)
+    with pytest.raises(UserError, match="item aerial: has no band 'nir'"):
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def gaofen2_item(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gaofen2")
+    write_archive(folder / f"{NAME}.tar.gz", members())
+    catalog_gaofen2(folder, folder / "catalog")
+    return folder / "catalog" / "items" / f"{NAME}.json"
+
+
+PLAIN = AcquireSettings(haze="none", height_m=GROUND_M)
+
+
+def truth_on(grid: GeoBox) -> np.ndarray:
+    rows, cols = np.mgrid[: grid.shape[0], : grid.shape[1]]
+    a = grid.affine
+    return reflectance(a.a * (cols + 0.5) + a.c, a.e * (rows + 0.5) + a.f)
+
+
+def test_a_package_becomes_pansharpened_reflectance_in_the_right_place(tmp_path, gaofen2_item):
+    download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.grid.resolution.x == pytest.approx(0.8)
+    assert scene.grid.crs == f"EPSG:{EPSG}"
+    assert (scene.grid.boundingbox.left, scene.grid.boundingbox.top) == pytest.approx((WEST, NORTH), abs=4)
+    assert scene.tags["datetime"] == "2020-05-10T03:12:05Z"
+    truth = truth_on(scene.grid)
+    inner = (slice(None), slice(20, -20), slice(20, -20))
+    error = scene.values[inner] - truth[inner]
+    assert np.isfinite(error).all()
+    assert abs(error.mean()) < 1e-3
+    assert np.sqrt((error**2).mean()) < 0.012
+    for i in range(3):
+        assert np.corrcoef(scene.values[inner][i].ravel(), truth[inner][i].ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("method", ["brovey", "gsa", "mtf-glp"])
+def test_every_method_sharpens_without_changing_the_radiometry(tmp_path, gaofen2_item, method):
+    settings = PLAIN.model_copy(update={"pansharpen": method})
+    download(settings, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "sharp")
+    download(PLAIN.model_copy(update={"pansharpen": "none"}), GridSettings(), gaofen2_item, None, tmp_path / "none")
+    sharp, plain = (read_scene(tmp_path / n / "reflectance.tif") for n in ("sharp", "none"))
+    inner = (slice(None), slice(20, -20), slice(20, -20))
+    truth = truth_on(sharp.grid)[inner]
+    upsampled = plain.values.repeat(4, 1).repeat(4, 2)[inner]
+    better = np.sqrt(((sharp.values[inner] - truth) ** 2).mean()) / np.sqrt(((upsampled - truth) ** 2).mean())
+    assert better < 0.8
+    mean = sharp.values.reshape(4, plain.values.shape[1], 4, -1, 4).mean((2, 4))[:, 5:-5, 5:-5]
+    assert np.corrcoef(mean.ravel(), plain.values[:, 5:-5, 5:-5].ravel())[0, 1] > 0.99
+    assert np.abs(mean.mean((1, 2)) - plain.values[:, 5:-5, 5:-5].mean((1, 2))).max() < 1e-3
+
+
+def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
+    download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "one")
+    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "many")
+    one, many = (read_scene(tmp_path / n / "reflectance.tif").values for n in ("one", "many"))
+    assert np.array_equal(np.isnan(one), np.isnan(many)) or (np.isnan(one) != np.isnan(many)).mean() < 1e-4
+    assert np.nanmax(np.abs(one - many)) < 0.006
+
+
+def test_a_target_as_coarse_as_the_bands_needs_no_pan(tmp_path, gaofen2_item):
+    download(PLAIN, GridSettings(gsd_m=5), gaofen2_item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.grid.resolution.x == pytest.approx(3.2)
+    assert scene.tags["pansharpening"] == "none"
+
+
+def test_only_the_region_is_orthorectified_and_only_the_bands_asked_for_are_kept(tmp_path, gaofen2_item):
+    content = json.loads(gaofen2_item.read_text())
+    content["properties"]["crossres:region"] = utm_region(WEST + 100, NORTH - 200, WEST + 150, NORTH - 120, EPSG)
+    item = gaofen2_item.with_name("part.json")
+    item.write_text(json.dumps(content))
+    download(PLAIN, GridSettings(gsd_m=0.8, bands=("red",)), item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.bands == ("red",)
+    assert scene.values.shape[1] * 0.8 == pytest.approx(80, abs=7)
+    assert scene.values.shape[2] * 0.8 == pytest.approx(50, abs=7)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["item.json", "mask.tif", "reflectance.tif"]
+
+
+def dem_file(path, height, extent=400):
+    grid = GeoBox((80, 80), from_origin(WEST - extent / 2, NORTH + extent / 2, 10, 10), f"EPSG:{EPSG}")
+    write_cog(path, np.full((1, 80, 80), height, np.float32), grid, bands=("height",), nodata=None)
+    return str(path)
+
+
+def test_heights_move_the_image_as_the_camera_says(tmp_path, gaofen2_item):
+    runs = {
+        "constant": (PLAIN, None),
+        "ellipsoidal": (PLAIN, dem_file(tmp_path / "a.tif", GROUND_M)),
+        "orthometric": (
+            PLAIN.model_copy(update={"dem_heights": "orthometric", "geoid_undulation_m": -20.0}),
+            dem_file(tmp_path / "b.tif", GROUND_M + 20),
+        ),
+        "wrong": (PLAIN, dem_file(tmp_path / "c.tif", GROUND_M + 20)),
+    }
+    values = {}
+    for name, (settings, dem) in runs.items():
+        download(settings, GridSettings(gsd_m=0.8), gaofen2_item, dem, tmp_path / name)
+        values[name] = read_scene(tmp_path / name / "reflectance.tif").values[1, 40:-40, 40:-40]
+    np.testing.assert_allclose(values["ellipsoidal"], values["constant"], atol=2e-3)
+    np.testing.assert_allclose(values["orthometric"], values["constant"], atol=2e-3)
+    # 20 m too high is 5 PAN pixels: the camera sees the ground that far along its columns.
+    shifted = np.roll(values["constant"], -5, axis=1)
+    inner = (slice(20, -20), slice(20, -20))
+    assert np.abs(values["wrong"][inner] - shifted[inner]).mean() < 2e-3
+    assert np.abs(values["wrong"][inner] - values["constant"][inner]).mean() > 0.01
+
+
+def test_a_dem_that_ends_too_early_is_named(tmp_path, gaofen2_item):
+    dem = dem_file(tmp_path / "small.tif", 100, extent=-100)
+    with pytest.raises(UserError, match=r"small\.tif: the DEM does not cover"):
+        download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, dem, tmp_path / "out")
+
+
+def test_haze_is_taken_from_dark_pixels(tmp_path):
+    write_archive(tmp_path / f"{NAME}.tar.gz", members(haze=0.05))
+    catalog_gaofen2(tmp_path, tmp_path / "catalog")
+    item = tmp_path / "catalog" / "items" / f"{NAME}.json"
+    settings = PLAIN.model_copy(update={"haze": "dark-object"})
+    download(settings, GridSettings(gsd_m=3.2), item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    blue = scene.values[0, 20:-20, 20:-20] - truth_on(scene.grid)[0, 20:-20, 20:-20]
+    assert abs(np.median(blue)) < 0.005
+
+
+def test_an_image_that_does_not_fit_its_metadata_is_named(tmp_path):
+    files = members()
+    files[f"{NAME}-MSS1.xml"] = files[f"{NAME}-MSS1.xml"].replace(b"<WidthInPixels>120", b"<WidthInPixels>121")
+    write_archive(tmp_path / f"{NAME}.tar.gz", files)
+    catalog_gaofen2(tmp_path, tmp_path / "catalog")
+    item = tmp_path / "catalog" / "items" / f"{NAME}.json"
+    with pytest.raises(UserError, match="4 bands of 120 x 120 pixels, its metadata says 4 of 120 x 121"):
+        download(PLAIN, GridSettings(), item, None, tmp_path / "out")
+
+
+def test_a_raster_that_is_georeferenced_elsewhere_is_named(tmp_path):
+    item = multiband(tmp_path, np.full((3, 9, 9), 51, np.uint8), None, None)
+    content = json.loads(item.read_text())
+    content["properties"]["crossres:region"] = utm_region(700_000, 5_499_000, 700_500, 5_499_500)
+    item.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="does not reach the region"):
+        download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out")
+
+
+def test_rasterio_opens_what_was_written_as_a_cloud_optimised_geotiff(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    with rasterio.open(tmp_path / "out" / "reflectance.tif") as src:
+        assert src.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert (src.scales[0], src.offsets[0], src.nodata) == (1e-4, -0.1, 0)

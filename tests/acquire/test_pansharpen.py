@@ -1,0 +1,106 @@
+"""Pansharpening adds PAN's detail, and nothing else; haze is what dark pixels show."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from crossres.acquire.pansharpen import RATIO, fit_sharpening, lowpass, lowpass_radius_px, sharpen
+from crossres.acquire.toa import path_reflectance
+from crossres.sensors.sensor import mtf_sigma_px
+
+MTF = 0.25
+CENTRE_NM = np.array([490.0, 556.0, 660.0, 829.0])
+
+
+def scene(seed=0, side=256):
+    """Return (truth (4, y, x), bands at a quarter of the pixels, the bands brought to full size, PAN in numbers)."""
+    rng = np.random.default_rng(seed)
+    fine = gaussian_filter(rng.standard_normal((side, side)), 1.0)
+    broad = gaussian_filter(rng.standard_normal((side, side)), 12.0)
+    common = 0.05 * fine / fine.std() + 0.05 * broad / broad.std()
+    truth = np.stack([0.2 + k * common for k in (0.5, 0.8, 1.0, 1.3)]).astype(np.float32)
+    blurred = np.stack([gaussian_filter(t, RATIO * mtf_sigma_px(MTF)) for t in truth])
+    pan = 700 * truth.mean(0) + 30
+    coarse = blurred.reshape(4, side // 4, 4, side // 4, 4).mean((2, 4))
+    return truth, coarse, blurred, pan.astype(np.float32)
+
+
+def mean_pan(pan):
+    side = pan.shape[0] // RATIO
+    return pan.reshape(side, RATIO, side, RATIO).mean((1, 3))
+
+
+@pytest.mark.parametrize(("method", "left"), [("mtf-glp", 0.12), ("gsa", 0.25), ("brovey", 0.45)])
+def test_detail_that_pan_has_is_restored_in_every_band(method, left):
+    truth, coarse, blurred, pan = scene()
+    fitted = fit_sharpening(method, coarse, mean_pan(pan), MTF)
+    inner = (slice(None), slice(20, -20), slice(20, -20))
+    before = np.sqrt(((blurred - truth)[inner] ** 2).mean((1, 2)))
+    after = np.sqrt(((sharpen(fitted, blurred, pan) - truth)[inner] ** 2).mean((1, 2)))
+    assert (after / before).max() < left
+
+
+@pytest.mark.parametrize("method", ["mtf-glp", "gsa", "brovey"])
+def test_pans_unit_does_not_matter(method):
+    _, coarse, blurred, pan = scene()
+    one = sharpen(fit_sharpening(method, coarse, mean_pan(pan), MTF), blurred, pan)
+    scaled = 0.01 * pan
+    other = sharpen(fit_sharpening(method, coarse, mean_pan(scaled), MTF), blurred, scaled)
+    np.testing.assert_allclose(one, other, atol=2e-4)
+
+
+@pytest.mark.parametrize("method", ["mtf-glp", "gsa", "brovey"])
+def test_an_even_field_stays_as_it_is(method):
+    _, coarse, _, pan = scene()
+    fitted = fit_sharpening(method, coarse, mean_pan(pan), MTF)
+    even = np.full((4, 64, 64), 0.2, np.float32)
+    made = sharpen(fitted, even, np.full((64, 64), 700 * 0.2 + 30, np.float32))
+    np.testing.assert_allclose(made, 0.2, atol=2e-3)
+
+
+def test_pan_without_information_changes_nothing():
+    _, coarse, blurred, pan = scene()
+    fitted = fit_sharpening("mtf-glp", coarse, np.full_like(mean_pan(pan), 5.0), MTF)
+    np.testing.assert_array_equal(sharpen(fitted, blurred, np.full_like(pan, 5.0)), blurred)
+
+
+def test_missing_pixels_neither_spread_nor_darken_their_surroundings():
+    pan = np.full((64, 64), 100.0, np.float32)
+    pan[:, 40:] = np.nan
+    low = lowpass(pan, MTF)
+    np.testing.assert_allclose(low[:, :40], 100.0, rtol=1e-5)
+    assert np.isnan(low[:, 40:]).all()
+
+
+def test_the_low_pass_has_the_mtf_it_says():
+    nyquist = np.cos(np.pi * np.arange(400) / RATIO)[None].repeat(60, 0).astype(np.float32)
+    low = lowpass(nyquist, MTF)
+    assert low[30, 100:300].max() == pytest.approx(MTF, abs=0.01)
+    far = np.zeros((1, 101), np.float32)
+    far[0, 50] = 1
+    reach = np.flatnonzero(lowpass(far.repeat(3, 0), MTF)[1])
+    assert reach.max() - 50 <= lowpass_radius_px(MTF)
+
+
+def test_haze_is_found_band_by_band():
+    rng = np.random.default_rng(0)
+    surface = rng.uniform(0.01, 0.4, (4, 200, 200)).astype(np.float32)
+    haze = np.array([0.07, 0.05, 0.03, 0.015])
+    found = path_reflectance(surface + haze[:, None, None].astype(np.float32), CENTRE_NM)
+    np.testing.assert_allclose(found, haze, atol=2e-3)
+
+
+def test_a_forest_keeps_its_near_infrared():
+    rng = np.random.default_rng(0)
+    surface = np.stack([rng.uniform(lo, hi, (200, 200)) for lo, hi in ((0.02, 0.1),) * 3 + ((0.25, 0.5),)])
+    found = path_reflectance(surface + 0.05, CENTRE_NM)
+    assert found[3] < 0.03
+    assert found[0] == pytest.approx(0.06, abs=2e-3)
+
+
+def test_nothing_is_taken_from_a_desert_or_from_too_few_pixels():
+    assert not path_reflectance(np.full((4, 100, 100), 0.3), CENTRE_NM).any()
+    assert not path_reflectance(np.full((4, 10, 10), 0.05), CENTRE_NM).any()
+    gaps = np.full((4, 100, 100), 0.06)
+    gaps[:, :50] = np.nan
+    assert path_reflectance(gaps, CENTRE_NM)[0] == pytest.approx(0.05)

@@ -1,0 +1,221 @@
+"""Scenes of both sources become pairs; what is left out is listed with its reason."""
+
+import copy
+import csv
+import json
+from pathlib import Path
+
+import geopandas
+import pystac
+import pytest
+from real_data import ROOT, needs_real_data
+from shapely.geometry import box, mapping, shape
+from web import serve
+
+from crossres.acquire.catalog import catalog_folder
+from crossres.acquire.regions import area_km2
+from crossres.acquire.search import search
+from crossres.errors import UserError
+from crossres.settings.grid import GridSettings
+from crossres.settings.search import (
+    CatalogSource,
+    FolderSource,
+    SearchSettings,
+    SensorSettings,
+    StacApiSource,
+)
+
+CATALOG = CatalogSource(kind="catalog", href="unused")
+RGBN = GridSettings()
+
+
+def settings(**changes) -> SearchSettings:
+    return SearchSettings(**{"lr": CATALOG, "hr": CATALOG, **changes})
+
+
+def item(name, bounds=(10.0, 50.0, 10.1, 50.1), time="2021-06-01T10:00:00Z", href="{band}.tif", **properties):
+    assets = {
+        band: {"href": href.format(band=band), "eo:bands": [{"name": band, "common_name": band}]}
+        for band in ("blue", "green", "red", "nir")
+    }
+    return {
+        "type": "Feature", "stac_version": "1.0.0", "id": name, "geometry": mapping(box(*bounds)),
+        "bbox": list(bounds), "properties": {"datetime": time, "platform": "sentinel-2a", **properties},
+        "assets": assets, "links": [],
+    }  # fmt: skip
+
+
+def catalog(folder: Path, *items) -> str:
+    """Write a catalogue whose items stand in a child collection."""
+    (folder / "child").mkdir(parents=True)
+    links = []
+    for content in items:
+        (folder / "child" / f"{content['id']}.json").write_text(json.dumps(content))
+        links.append({"rel": "item", "href": f"./{content['id']}.json"})
+    root = {"type": "Catalog", "stac_version": "1.0.0", "id": "x", "description": "x"}
+    child = {"rel": "child", "href": "./child/catalog.json"}
+    (folder / "catalog.json").write_text(json.dumps({**root, "links": [child]}))
+    (folder / "child" / "catalog.json").write_text(json.dumps({**root, "links": links}))
+    return str(folder / "catalog.json")
+
+
+def run(tmp_path, lr, hr, **changes):
+    """Search, and return (scenes, pairs, reasons by id)."""
+    out = tmp_path / "items"
+    search(settings(**changes), RGBN, catalog(tmp_path / "lr", *lr), catalog(tmp_path / "hr", *hr), out)
+    return read(out)
+
+
+def read(out):
+    scenes, pairs = ({p.stem: json.loads(p.read_text()) for p in (out / d).glob("*.json")} for d in ("scenes", "pairs"))
+    reasons = {row["id"]: row["reason"] for row in csv.DictReader((out / "declined.csv").open())}
+    return scenes, pairs, reasons
+
+
+def test_a_pair_names_its_scenes_and_their_regions(tmp_path):
+    scenes, pairs, _ = run(tmp_path, [item("low")], [item("high", (10.02, 50.02, 10.05, 50.05))])
+    pair = pairs["high--low"]
+    assert (pair["lr"], pair["hr"], pair["date_gap_days"]) == ("low", "high", 0)
+    assert pair["overlap_km2"] == pytest.approx(7.15, rel=0.02)
+    assert scenes["low"]["properties"]["crossres:role"] == "lr"
+    low, high = (shape(scenes[n]["properties"]["crossres:region"]) for n in ("low", "high"))
+    assert high.equals_exact(shape(pair["geometry"]), 1e-6)
+    grown = (low.bounds[0] - high.bounds[0]) * 71_700, (low.bounds[1] - high.bounds[1]) * 111_250
+    assert grown == pytest.approx((-200, -200), abs=5)
+
+
+def test_hrefs_are_relative_to_the_written_item(tmp_path):
+    scenes, _, _ = run(tmp_path, [item("low")], [item("high", href="https://a.org/{band}.tif?sig=secret&keep=1")])
+    href = scenes["low"]["assets"]["red"]["href"]
+    assert (tmp_path / "items" / "scenes" / href).resolve() == (tmp_path / "lr" / "child" / "red.tif").resolve()
+    assert not href.startswith("/")
+    assert scenes["high"]["assets"]["red"]["href"] == "https://a.org/red.tif?keep=1"
+    for path in (tmp_path / "items" / "scenes").glob("*.json"):
+        assert pystac.Item.from_file(str(path)).id == path.stem
+
+
+def test_the_nearest_clear_scene_that_covers_most_is_chosen(tmp_path):
+    lr = [
+        item("cloudy", **{"eo:cloud_cover": 90.0}),
+        item("hazy", **{"eo:cloud_cover": 35.0}),
+        item("late", time="2021-06-20T10:00:00Z"),
+        item("near", time="2021-06-03T10:00:00Z"),
+        item("half", (10.0, 50.0, 10.05, 50.1)),
+        item("no-nir"),
+        item("far", (20.0, 50.0, 20.1, 50.1)),
+    ]
+    del lr[5]["assets"]["nir"]
+    _, pairs, reasons = run(tmp_path, lr, [item("high")])
+    assert list(pairs) == ["high--near"]
+    assert "cloud cover 90 %" in reasons["cloudy"]
+    assert "no band 'nir'" in reasons["no-nir"]
+    assert all("no pair uses it" in reasons[n] for n in ("hazy", "late", "half", "far"))
+
+
+def test_area_and_time_range_limit_both_sources(tmp_path):
+    area = tmp_path / "area.geojson"
+    geopandas.GeoDataFrame(geometry=[box(10.0, 50.0, 10.03, 50.03)], crs=4326).to_crs(32632).to_file(area)
+    lr = [item("low"), item("old", time="2020-06-01T10:00:00Z")]
+    hr = [item("high"), item("outside", (10.05, 50.05, 10.1, 50.1))]
+    _, pairs, reasons = run(tmp_path, lr, hr, area=str(area), datetime="2021-05-01/2021-06-01")
+    assert list(pairs) == ["high--low"]
+    assert area_km2(shape(pairs["high--low"]["geometry"])) == pytest.approx(7.15, rel=0.02)
+    assert reasons["outside"] == "outside of search.area"
+    assert reasons["old"] == "outside of search.datetime"
+
+
+def test_reprocessed_copies_are_dropped_but_halves_of_a_tile_kept(tmp_path):
+    s2 = {"s2:mgrs_tile": "32UNA", "s2:datatake_id": "GS2A_20210601T100000_031000_N03.00"}
+    old = item("old", **s2, **{"s2:processing_baseline": "03.00", "s2:generation_time": "2021-06-01T15:00:00Z"})
+    new = item("new", **s2, **{"s2:processing_baseline": "05.00", "s2:generation_time": "2023-01-01T00:00:00Z"})
+    new["properties"]["s2:datatake_id"] = "GS2A_20210601T100000_031000_N05.00"
+    newer = copy.deepcopy(new) | {"id": "newer"}
+    newer["properties"]["s2:generation_time"] = "2023-02-01T00:00:00Z"
+    west, east = (10.2, 50.0, 10.25, 50.1), (10.25, 50.0, 10.3, 50.1)
+    halves = [copy.deepcopy(new) | {"id": n, "geometry": mapping(box(*b))} for n, b in (("w", west), ("e", east))]
+    hr = [item("high"), item("hw", (10.2, 50.0, 10.24, 50.1)), item("he", (10.26, 50.0, 10.3, 50.1))]
+    _, pairs, reasons = run(tmp_path, [old, new, newer, *halves], hr)
+    assert sorted(pairs) == ["he--e", "high--newer", "hw--w"]
+    assert "another processing" in reasons["old"]
+    assert "another processing" in reasons["new"]
+
+
+@pytest.mark.parametrize(
+    ("lr", "hr", "changes", "message"),
+    [
+        ({"time": "2021-09-01T10:00:00Z"}, {}, {}, r"nearest dates 92 days apart \(search.max_date_gap_days is 30\)"),
+        ({"bounds": (20, 50, 20.1, 50.1)}, {}, {}, "no pair: no LR scene overlaps it"),
+        ({}, {"bounds": (10.0999, 50, 10.2, 50.1)}, {}, "search.min_overlap_km2 is 0.5"),
+        ({"eo:cloud_cover": 77}, {}, {}, "no LR scene can be used; cloud cover 77 %"),
+        ({}, {}, {"area": (0, 0, 1, 1)}, "no LR scene can be used; outside of search.area"),
+        ({}, {}, {"area": (5, 0, 1, 1)}, "search.area"),
+        ({}, {}, {"area": "/absent.gpkg"}, "no such file"),
+        ({}, {}, {"datetime": "2022-01-01/2021-01-01"}, "ends before it starts"),
+        ({}, {}, {"datetime": "May"}, "search.datetime"),
+    ],
+)
+def test_when_nothing_pairs_one_line_says_why(tmp_path, lr, hr, changes, message):
+    with pytest.raises(UserError, match=message) as caught:
+        run(tmp_path, [item("low", **lr)], [item("high", **hr)], **changes)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "items").exists()
+
+
+def test_a_stac_api_needs_an_area(tmp_path):
+    api = StacApiSource(kind="stac-api", url="https://example.org", collections=("x",))
+    with pytest.raises(UserError, match="needs an area"):
+        search(settings(lr=api), RGBN, None, catalog(tmp_path / "hr", item("high")), tmp_path / "items")
+
+
+def test_a_stac_api_is_paged_through_its_failures(tmp_path):
+    low = [item(f"low{i}", time=f"2021-06-0{i + 1}T10:00:00Z", href="https://a.org/{band}.tif") for i in range(3)]
+    with serve(tmp_path, low, fail_every=3) as url:
+        api = StacApiSource(kind="stac-api", url=url, collections=("x",))
+        hr = catalog(tmp_path / "hr", item("high", time="2021-06-03T10:00:00Z"))
+        search(settings(lr=api, area=(10, 50, 11, 51)), RGBN, None, hr, tmp_path / "items")
+    scenes, pairs, _ = read(tmp_path / "items")
+    assert list(pairs) == ["high--low2"]
+    assert scenes["low2"]["assets"]["red"]["href"] == "https://a.org/red.tif"
+
+
+def test_a_catalogue_over_http_with_a_hostile_item(tmp_path):
+    hostile = [item("h1", href="file:///etc/passwd"), item("h2", href="/etc/{band}"), item("h3", href="vrt:///x")]
+    catalog(tmp_path / "www", item("low"), *hostile)
+    with serve(tmp_path / "www") as url:
+        hr = catalog(tmp_path / "hr", item("high"))
+        search(settings(), RGBN, f"{url}/catalog.json", hr, tmp_path / "items")
+        scenes, _, reasons = read(tmp_path / "items")
+        assert scenes["low"]["assets"]["red"]["href"] == f"{url}/child/red.tif"
+        with pytest.raises(UserError, match=r"absent\.json: cannot be read"):
+            search(settings(), RGBN, f"{url}/absent.json", hr, tmp_path / "items")
+    assert all("may not point to a local file" in reasons[n] for n in ("h1", "h2", "h3"))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"type": "Catalog", "links": [{"rel": "item", "href": "no.json"}]}'])
+def test_a_broken_catalogue_is_named(tmp_path, content):
+    (tmp_path / "catalog.json").write_text(content)
+    with pytest.raises(UserError, match=r"\.json"):
+        search(settings(), RGBN, str(tmp_path / "catalog.json"), str(tmp_path / "catalog.json"), tmp_path / "items")
+
+
+def test_the_same_search_gives_the_same_bytes(tmp_path):
+    run(tmp_path, [item("low"), item("low2")], [item("b"), item("a")])
+    files = sorted(p for p in (tmp_path / "items").rglob("*") if p.is_file())
+    before = [p.read_bytes() for p in files]
+    search(settings(), RGBN, str(tmp_path / "lr/catalog.json"), str(tmp_path / "hr/catalog.json"), tmp_path / "items")
+    assert [p.read_bytes() for p in files] == before
+
+
+@needs_real_data
+def test_a_real_sentinel2_and_three_aerial_frames_make_three_pairs(tmp_path):
+    for role, pattern, time in (("lr", "sentinel2_*.tif", "2015-10-03"), ("hr", "ngi_*.tif", "2010-01-22")):
+        sensor = SensorSettings(bands=("red", "green", "blue"), scale=1 / 255, datetime=time)
+        source = FolderSource(kind="folder", path="unused", pattern=pattern, sensor=sensor)
+        catalog_folder(source, ROOT / "pair_s2_ngi", tmp_path / role)
+    catalogs = [str(tmp_path / role / "catalog.json") for role in ("lr", "hr")]
+    search(
+        settings(max_date_gap_days=3000), GridSettings(bands=("red", "green", "blue")), *catalogs, tmp_path / "items"
+    )
+    _, pairs, _ = read(tmp_path / "items")
+    assert sorted(pairs) == [f"ngi_rgb_byte_{i}--sentinel2_b432_byte" for i in (1, 2, 3)]
+    assert all(18 < pair["overlap_km2"] < 28 for pair in pairs.values())

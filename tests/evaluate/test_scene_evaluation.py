@@ -1,0 +1,126 @@
+"""A scene is judged whole: every arm on the same pixels, the same bytes each time."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossres.errors import UserError
+from crossres.evaluate.bootstrap import interval
+from crossres.evaluate.figures import figures
+from crossres.evaluate.metrics import METRICS
+from crossres.evaluate.places import choose_places
+from crossres.evaluate.scene import evaluate_scene
+from crossres.evaluate.summary import summarise
+from crossres.rasters import Scene, read_scene, write_scene
+from crossres.settings.evaluate import EvaluateSettings
+from crossres.settings.grid import GridSettings
+
+SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500)
+Make = Callable[..., tuple[Path, dict[str, Path]]]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def evaluate(make_pair: Make, tmp_path: Path, name: str = "a", seed: int = 1, **kind: Any) -> Path:
+    aligned, arms = make_pair(name, seed, **kind)
+    bands = kind.get("bands", GridSettings().bands)
+    evaluate_scene(SETTINGS, GridSettings(bands=bands), name, aligned, arms, tmp_path / name)
+    return tmp_path / name
+
+
+def test_the_arms_are_ranked_as_they_were_made(make_pair: Make, tmp_path: Path) -> None:
+    content = json.loads((evaluate(make_pair, tmp_path) / "metrics.json").read_text())
+    arms = content["arms"]
+    lr_start, noise, bicubic = (arms[a] for a in ("lr_start", "noise_start", "bicubic"))
+    assert lr_start["mean"]["together"]["psnr_db"] > bicubic["mean"]["together"]["psnr_db"]
+    assert lr_start["sample"]["together"]["psnr_db"] > noise["sample"]["together"]["psnr_db"]
+    assert lr_start["sample"]["together"]["hallucination"] < noise["sample"]["together"]["hallucination"]
+    assert bicubic["mean"]["together"]["spectrum_bias"] < -0.5
+    assert bicubic["mean"] == bicubic["sample"]
+    assert content["pictured"] == "lr_start" and content["mask_shares"]["changed"] == pytest.approx(8 / (40 * 44))
+    assert set(METRICS_KEYS) <= set(lr_start["mean"]["together"])
+
+
+METRICS_KEYS = [metric.key for metric in METRICS]
+
+
+def test_the_same_inputs_give_the_same_bytes(make_pair: Make, tmp_path: Path) -> None:
+    aligned, arms = make_pair("same", 3)
+    for name in ("one", "two"):
+        evaluate_scene(SETTINGS, GridSettings(), "same", aligned, arms, tmp_path / name)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_it_works_at_twelve_and_a_half_with_three_bands(make_pair: Make, tmp_path: Path) -> None:
+    folder = evaluate(
+        make_pair, tmp_path, "odd", 4, lr_shape=(16, 20), factor=12.5, bands=("blue", "green", "red")
+    )  # fmt: skip
+    content = json.loads((folder / "metrics.json").read_text())
+    assert content["factor"] == 12.5 and content["hr_gsd_m"] == 0.8
+    assert content["arms"]["bicubic"]["mean"]["together"]["lr_l1"] < 0.02
+
+
+def test_an_arm_on_another_grid_is_named(make_pair: Make, tmp_path: Path) -> None:
+    aligned, arms = make_pair("grid", 5)
+    scene = read_scene(arms["lr_start"] / "mean.tif")
+    write_scene(arms["lr_start"] / "mean.tif", Scene(scene.values[:, :-4], scene.grid[:-4, :], scene.bands))
+    with pytest.raises(UserError, match=r"lr_start/mean\.tif.*delete it and run again"):
+        evaluate_scene(SETTINGS, GridSettings(), "grid", aligned, arms, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_places_are_clear_apart_and_begin_where_detail_is(hr: np.ndarray, clear: np.ndarray) -> None:
+    smooth = np.full_like(hr, 0.2)
+    detailed = smooth.copy()
+    detailed[:, 50:80, 60:90] += np.random.default_rng(0).normal(0, 0.05, (4, 30, 30)).astype(np.float32)
+    clear[:20] = False
+    first, *rest = choose_places(detailed, smooth, clear, 24, 3)
+    assert 40 <= first.row <= 70 and 50 <= first.col <= 80
+    for place in (first, *rest):
+        assert place.of(clear).mean() >= 0.98
+    assert all(abs(first.row - p.row) >= 24 or abs(first.col - p.col) >= 24 for p in rest)
+
+
+def test_scenes_come_together_with_paired_differences(make_pair: Make, tmp_path: Path) -> None:
+    scenes = [evaluate(make_pair, tmp_path, name, seed) for name, seed in (("p", 11), ("q", 12), ("r", 13))]
+    summary, table = tmp_path / "summary.json", tmp_path / "summary.parquet"
+    summarise(SETTINGS, scenes[::-1], "lr_start", summary, table)
+    content, rows = json.loads(summary.read_text()), pd.read_parquet(table)
+    values = rows[(rows.image == "mean") & (rows.band == "together") & (rows.metric == "psnr_db")]
+    by_arm = values.pivot(index="scene", columns="arm", values="value")
+    difference = content["differences"]["bicubic"]["mean"]["psnr_db"]
+    assert difference["mean"] == pytest.approx((by_arm.lr_start - by_arm.bicubic).mean())
+    assert difference["low"] <= difference["mean"] <= difference["high"] and difference["n"] == 3
+    assert "3 scenes" in content["note"]
+    assert list(rows.columns) == ["scene", "arm", "image", "band", "metric", "value"]
+    before = summary.read_bytes(), table.read_bytes()
+    summarise(SETTINGS, scenes, "lr_start", summary, table)
+    assert before == (summary.read_bytes(), table.read_bytes())
+    figures(SETTINGS, summary, scenes, tmp_path / "figures")
+    assert sorted(contents(tmp_path / "figures")) == ["calibration.png", "metrics.png", "spectra.png", "tradeoff.png"]
+
+
+def test_no_scene_or_no_such_arm_is_said_in_one_line(make_pair: Make, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no held-out scene"):
+        summarise(SETTINGS, [], "lr_start", tmp_path / "s.json", tmp_path / "s.parquet")
+    scene = evaluate(make_pair, tmp_path, "alone", 14)
+    with pytest.raises(UserError, match="'magic' was not evaluated"):
+        summarise(SETTINGS, [scene], "magic", tmp_path / "s.json", tmp_path / "s.parquet")
+
+
+def test_the_interval_holds_the_mean_of_the_population_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(12)
+    hits = [
+        found.low <= 0 <= found.high
+        for i in range(300)
+        if (found := interval(rng.standard_normal(30), 400, seed=i)) is not None
+    ]
+    assert 0.88 <= np.mean(hits) <= 0.99
+    assert interval(np.array([np.nan]), 400, seed=0) is None
