@@ -203,8 +203,10 @@ def _figures(args: argparse.Namespace) -> None:
 
 def _report(args: argparse.Namespace) -> None:
     from crossres.evaluate.report import report
+    from crossres.evaluate.report_inputs import ReportInputs
 
-    report(_section(args, "report"), args.run, args.primary, args.output)
+    inputs = ReportInputs.of_run(args.run, args.primary)
+    report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
 
 
 def _parser() -> argparse.ArgumentParser:

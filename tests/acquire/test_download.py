@@ -127,7 +127,7 @@ def test_a_server_that_stumbles_is_read_all_the_same(tmp_path):
     sentinel2(tmp_path / "www")
     local, _ = sentinel2(tmp_path / "in")
     download(AcquireSettings(), GridSettings(), local, None, tmp_path / "local")
-    with serve(tmp_path / "www", fail_every=4) as url:
+    with serve(tmp_path / "www", fail_every=7) as url:
         item, _ = sentinel2(tmp_path / "in2", href=url + "/{}.tif?sig=secret")
         download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
     a, b = (read_scene(tmp_path / name / "reflectance.tif").values for name in ("local", "out"))

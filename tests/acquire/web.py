@@ -30,10 +30,10 @@ def serve(folder: Path, api_items: list[dict] | None = None, fail_every: int = 0
             elif api_items is not None and self.path in {"/", "/search"}:
                 content = landing(url) if self.path == "/" else page(url, api_items, body)
                 self._send(200, json.dumps(content).encode(), "application/geo+json")
-            elif not (folder / self.path.lstrip("/")).is_file():
+            elif not (folder / self.path.partition("?")[0].lstrip("/")).is_file():
                 self._send(404, b"")
             else:
-                content = (folder / self.path.lstrip("/")).read_bytes()
+                content = (folder / self.path.partition("?")[0].lstrip("/")).read_bytes()
                 asked = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
                 if asked:
                     start, end = int(asked[1]), int(asked[2] or len(content) - 1)

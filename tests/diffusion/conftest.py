@@ -1,4 +1,4 @@
-"""A small world in memory: fields, roads and roofs as an HR sensor sees them, and the same through a blurred LR sensor."""
+"""A small world in memory: fields, roads and roofs as an HR sensor sees them, and through a blurred LR sensor."""
 
 import json
 from fractions import Fraction
@@ -51,7 +51,9 @@ def seen_by_lr(hr: np.ndarray, factor: Fraction, rng: np.random.Generator) -> np
     return (lr * rng.uniform(0.97, 1.03) + 0.002 * rng.normal(size=lr.shape)).astype(np.float32)
 
 
-def write_dataset(folder: Path, factor: Fraction, lr_px: int, train: int, val: int, seed: int = 0) -> tuple[Path, Path, Path]:
+def write_dataset(
+    folder: Path, factor: Fraction, lr_px: int, train: int, val: int, seed: int = 0
+) -> tuple[Path, Path, Path]:
     """Write a patch dataset of `train` + `val` patches; return the paths of dataset, index and summary."""
     rng = np.random.default_rng(seed)
     count, side = train + val, int(lr_px * factor)
@@ -68,7 +70,8 @@ def write_dataset(folder: Path, factor: Fraction, lr_px: int, train: int, val: i
     table.to_parquet(folder / "index.parquet")
     seen = hr[:train].astype(np.float64)
     summary = {
-        "bands": BANDS, "factor": f"{factor.numerator}/{factor.denominator}", "lr_gsd_m": 10.0, "hr_gsd_m": float(10 / factor),
+        "bands": BANDS, "factor": f"{factor.numerator}/{factor.denominator}",
+        "lr_gsd_m": 10.0, "hr_gsd_m": float(10 / factor),
         "statistics": {"hr_mean": seen.mean((0, 2, 3)).tolist(), "hr_std": seen.std((0, 2, 3)).tolist()},
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary))

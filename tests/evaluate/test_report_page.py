@@ -171,7 +171,8 @@ def browse(page: Path, tmp_path: Path, *flags: str) -> subprocess.CompletedProce
 @pytest.mark.parametrize("width", [380, 1280])
 def test_a_browser_shows_it_without_errors_or_sideways_scrolling(run: Path, tmp_path: Path, width: int) -> None:
     frame = run / f"frame-{width}.html"
-    frame.write_text(f"""<!doctype html><iframe id="f" src="report.html" width="{width}" height="800"></iframe><pre id="out"></pre>
+    frame.write_text(f"""<!doctype html>
+<iframe id="f" src="report.html" width="{width}" height="800"></iframe><pre id="out"></pre>
 <script>f.onload = () => {{
   const page = f.contentDocument;
   page.querySelectorAll("details").forEach((d) => (d.open = true));

@@ -60,7 +60,7 @@ def read_gaofen2(
 ) -> Acquired:
     """Read a region (in degrees) of a package onto its UTM zone, at 0.8 m, or 3.2 m without pansharpening.
 
-    PAN brings nothing to a target of 3.2 m or coarser, and is then left out. Archives are unpacked into `scratch`.
+    PAN brings nothing to a target of 3.2 m or coarser, and is then left out. Temporary files go into `scratch`.
     Raises `UserError` for a package, calibration or DEM that cannot be used.
     """
     unknown = [band for band in bands if band not in MSS_BANDS]
@@ -70,7 +70,7 @@ def read_gaofen2(
     method = settings.pansharpen if target_gsd_m < MSS_GSD_M else "none"
     if method != settings.pansharpen:
         log.info("%s: no pansharpening, since grid.gsd_m (%g) is not below %g", package.name, target_gsd_m, MSS_GSD_M)
-    terrain = terrain_for(settings, dem, package.mss.rpc, region)
+    terrain = terrain_for(settings, dem, package.mss.rpc, region, scratch)
     radiometry = mss_radiometry(package.mss.metadata)
     mss_grid = _ground_grid(region, MSS_GSD_M)
     images = [package.mss] if method == "none" else [package.mss, package.pan]

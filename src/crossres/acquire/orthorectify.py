@@ -16,7 +16,7 @@ from crossres.acquire.terrain import Terrain
 MARGIN_PX = 8
 """Pixels read around what a block sees, for the resampling kernel and the curvature between sampled points."""
 TOLERANCE_PX = 0.02
-"""Error that GDAL may make by interpolating the camera linearly along rows (its default is 0.125)."""
+"""Error that GDAL may make by interpolating the camera linearly along rows; over a DEM it does not do so."""
 
 
 def orthorectify(

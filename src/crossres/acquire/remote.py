@@ -14,7 +14,7 @@ from crossres.rasters import open_raster
 # CPL_VSIL_CURL_NON_CACHED: GDAL remembers failures, and then reports a server that is back as "not a supported format".
 HTTP_ENV = {
     "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_RETRY_CODES": "429,500,502,503,504",
     "GDAL_HTTP_TIMEOUT": "60",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",

@@ -1,74 +1,91 @@
 """The heights that orthorectification uses: a DEM, or one height for all."""
 
 from dataclasses import dataclass
+from math import ceil, cos, radians
+from pathlib import Path
 
 import numpy as np
 import rasterio
-from odc.geo.geobox import GeoBox
 from pyproj import CRS
+from rasterio.enums import Resampling
 from rasterio.rpc import RPC
+from rasterio.transform import from_bounds
+from rasterio.warp import reproject as warp
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.regions import LON_LAT, reproject
+from crossres.acquire.regions import LON_LAT, buffered, reproject
 from crossres.errors import UserError
-from crossres.grids import whole_window
 from crossres.rasters import open_raster
 from crossres.settings.acquire import AcquireSettings
+
+MARGIN_M = 100.0
+"""How far around a region heights are kept, where the DEM has them."""
+METRES_PER_DEGREE = 111_320.0
+LARGEST_SIDE = 8192
 
 
 @dataclass(frozen=True)
 class Terrain:
     """Ellipsoidal heights in metres."""
 
-    dem: str | None
-    """Elevation raster; None where one height holds everywhere."""
-    height_m: float
-    """That height; with a DEM, what is added to it (the undulation of the geoid)."""
+    dem: Path | None
+    """Heights on a grid of degrees; None where one height holds everywhere."""
     lowest_m: float
     highest_m: float
     note: str
 
     def gdal_options(self) -> dict[str, str]:
-        """Return the options of GDAL's RPC transformer.
-
-        RPC_HEIGHT is added to the DEM. A DEM's own vertical datum is ignored: PROJ's geoid grids are not installed with
-        Python wheels, and GDAL would shift by nothing without a word.
-        """
+        """Return the options of GDAL's RPC transformer."""
         if self.dem is None:
-            return {"RPC_HEIGHT": repr(self.height_m)}
-        return {
-            "RPC_DEM": self.dem,
-            "RPC_DEMINTERPOLATION": "cubic",
-            "RPC_DEM_APPLY_VDATUM_SHIFT": "NO",
-            "RPC_HEIGHT": repr(self.height_m),
-        }
+            return {"RPC_HEIGHT": repr(self.lowest_m)}
+        return {"RPC_DEM": str(self.dem), "RPC_DEMINTERPOLATION": "bilinear"}
 
 
-def terrain_for(settings: AcquireSettings, dem: str | None, rpc: RPC, region: BaseGeometry) -> Terrain:
-    """Return the heights over a region (in degrees) as the settings say.
+def terrain_for(settings: AcquireSettings, dem: str | None, rpc: RPC, region: BaseGeometry, scratch: Path) -> Terrain:
+    """Return the heights over a region (in degrees) as the settings say; a file with them may be put into `scratch`.
 
     Without DEM and height, the height that `rpc` is centred on; PAN and MSS must share one, although their RPCs are
     centred on different heights. Raises `UserError` when the DEM does not cover the region.
     """
     if dem is None:
         height = float(rpc.height_off if settings.height_m is None else settings.height_m)
-        return Terrain(None, height, height, height, f"constant height {height:.1f} m")
+        return Terrain(None, height, height, f"constant height {height:.1f} m")
+    # The DEM's own vertical datum is left aside: PROJ's geoid grids do not come with Python wheels, and GDAL would
+    # then shift heights by nothing without a word.
     added = settings.geoid_undulation_m if settings.dem_heights == "orthometric" else 0.0
+    bounds = buffered(region, MARGIN_M).bounds
     with open_raster(dem) as src:
         here = reproject(region, LON_LAT, CRS.from_wkt(src.crs.to_wkt()).to_2d())
         if not box(*src.bounds).contains(here):
             raise UserError(f"{dem}: the DEM does not cover the whole region to orthorectify; use a larger one")
-        heights = _heights(src, here)
-    if heights.count() == 0:
+        heights = _in_degrees(src, bounds) + np.float32(added)
+    if not np.isfinite(heights).any():
         raise UserError(f"{dem}: the DEM has no valid height in the region to orthorectify")
-    lowest, highest = float(heights.min()) + added, float(heights.max()) + added
-    return Terrain(dem, added, lowest, highest, f"DEM, {settings.dem_heights} heights {added:+.1f} m")
+    path = scratch / "terrain.tif"
+    rows, cols = heights.shape
+    profile = dict(driver="GTiff", count=1, height=rows, width=cols, dtype="float32", crs="EPSG:4326", nodata=np.nan)
+    with rasterio.open(path, "w", transform=from_bounds(*bounds, cols, rows), **profile) as dst:
+        dst.write(heights, 1)
+    lowest, highest = float(np.nanmin(heights)), float(np.nanmax(heights))
+    return Terrain(path, lowest, highest, f"DEM, {settings.dem_heights} heights {added:+.1f} m")
 
 
-def _heights(src: rasterio.DatasetReader, region: BaseGeometry) -> np.ma.MaskedArray:
-    window = whole_window(GeoBox(src.shape, src.transform, src.crs.to_wkt()), region)
-    if window is None:
-        return np.ma.masked_all((1, 1))
-    size = (min(1024, int(window.height)), min(1024, int(window.width)))
-    return np.ma.masked_invalid(src.read(1, window=window, out_shape=size, masked=True))
+def _in_degrees(src: rasterio.DatasetReader, bounds: tuple[float, float, float, float]) -> np.ndarray:
+    """Return the heights (row, column) float32 on a grid of degrees of half the DEM's pixel size, NaN where none are.
+
+    GDAL looks a height up for every pixel of the image. On a grid of degrees that spares it a projection each time, and
+    at half the pixel size bilinear interpolation is as good as cubic on the original.
+    """
+    west, south, east, north = bounds
+    step_m = abs(src.transform.a) * (METRES_PER_DEGREE if src.crs.is_geographic else 1.0) / 2
+    across_m = (east - west) * METRES_PER_DEGREE * cos(radians((south + north) / 2))
+    cols = min(LARGEST_SIDE, max(2, ceil(across_m / step_m)))
+    rows = min(LARGEST_SIDE, max(2, ceil((north - south) * METRES_PER_DEGREE / step_m)))
+    heights = np.full((rows, cols), np.nan, np.float32)
+    warp(
+        rasterio.band(src, 1), heights, src_crs=CRS.from_wkt(src.crs.to_wkt()).to_2d().to_wkt(),
+        dst_transform=from_bounds(*bounds, cols, rows), dst_crs="EPSG:4326", dst_nodata=np.nan,
+        resampling=Resampling.cubic,
+    )  # fmt: skip
+    return heights

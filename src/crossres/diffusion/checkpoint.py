@@ -33,7 +33,9 @@ class Card(Section):
     hr_gsd_m: float = Field(gt=0, description="pixel size of the HR image, in metres")
     mean: tuple[float, ...] = Field(description="HR band means over the training split, in reflectance")
     std: tuple[float, ...] = Field(description="HR band standard deviations over the training split, in reflectance")
-    sigma: float = Field(gt=0, le=1, description="source noise of an LR start: RMS of HR - y, in HR standard deviations")
+    sigma: float = Field(
+        gt=0, le=1, description="source noise of an LR start: RMS of HR - y, in HR standard deviations"
+    )
     model: ModelSettings
     train: TrainSettings
     parameters: int = Field(description="number of weights")
@@ -69,7 +71,10 @@ class Checkpoint:
 
 
 def save(folder: Path, network: Network, **card: Any) -> Card:
-    """Write `model.safetensors` and `card.json` into an existing folder; `card` has `Card`'s fields but the hash and count."""
+    """Write `model.safetensors` and `card.json` into an existing folder and return the card.
+
+    `card` has the fields of `Card` but those that the weights themselves tell.
+    """
     state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     content = save_tensors(state)
     (folder / WEIGHTS).write_bytes(content)
@@ -90,7 +95,9 @@ def load_card(folder: Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {key}: {first['msg'].lower()}; this is no model card, train the model again") from None
+        raise UserError(
+            f"{path}: {key}: {first['msg'].lower()}; this is no model card, train the model again"
+        ) from None
 
 
 def load(folder: Path) -> Checkpoint:
@@ -108,5 +115,7 @@ def load(folder: Path) -> Checkpoint:
         network.load_state_dict(load_tensors(content))
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{path}: weights do not fit the network that {CARD} describes ({reason}); train again") from None
+        raise UserError(
+            f"{path}: weights do not fit the network that {CARD} describes ({reason}); train again"
+        ) from None
     return Checkpoint(card, network)

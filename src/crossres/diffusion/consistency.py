@@ -1,8 +1,8 @@
 """Agreement with the LR image: the result, seen through the LR sensor's optics, drawn towards what that sensor saw.
 
-Back-projection (Irani and Peleg 1991): x <- x + w up(lr - down(x)), where `down` is a Gaussian with the sensor's MTF sampled at the
-LR pixels' centres and `up` is bicubic. `hard` repeats it until the low frequencies are those of the LR image; `soft` goes half
-of the way once, which leaves room for differences of gain between the sensors.
+Back-projection (Irani and Peleg 1991): x <- x + w up(lr - down(x)), where `down` is a Gaussian with the sensor's MTF
+sampled at the LR pixels' centres and `up` is bicubic. `hard` repeats it until the low frequencies are those of the LR
+image; `soft` goes half of the way once, which leaves room for differences of gain between the sensors.
 """
 
 import math
@@ -38,8 +38,8 @@ def enforce(image: Tensor, lr: Tensor, view: View, mode: Literal["none", "soft",
 def mtf_weights(lr_count: int, factor: Fraction, start: int, count: int, lr_mtf: float) -> np.ndarray:
     """Return the (lr_count, count) matrix that sees fine pixels start .. start + count - 1 through the LR sensor.
 
-    A Gaussian whose transform is `lr_mtf` at 1/2 cycle per LR pixel: sigma = sqrt(-2 ln MTF) / pi LR pixels. Rows sum to 1, or
-    are 0 for LR pixels with no fine pixel.
+    A Gaussian whose transform is `lr_mtf` at 1/2 cycle per LR pixel: sigma = sqrt(-2 ln MTF) / pi LR pixels. Rows sum
+    to 1, or are 0 for LR pixels with no fine pixel.
     """
     sigma = math.sqrt(-2 * math.log(lr_mtf)) / math.pi
     fine = (start + np.arange(count) + 0.5) / float(factor) - 0.5

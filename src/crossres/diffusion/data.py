@@ -14,7 +14,7 @@ from torch import Tensor
 
 from crossres.diffusion.gaps import fill_nearest
 from crossres.diffusion.standardise import Standard
-from crossres.diffusion.upsample import View, nearest, upsample
+from crossres.diffusion.upsample import Shift, View, nearest, upsample
 from crossres.errors import UserError
 from crossres.rasters import NODATA, OFFSET, SCALE
 
@@ -34,7 +34,7 @@ class Batch:
     """(batch, band, row, column)."""
     weight: Tensor
     """(batch, 1, row, column): 1 where a pixel counts, 0 where it is masked."""
-    shift: tuple[np.ndarray, np.ndarray] | None
+    shift: Shift | None
     """Rows and columns by which LR was moved, (batch,) HR pixels each; None when it was not."""
 
 
@@ -48,7 +48,7 @@ class Augmentation:
     """Top and left of each crop, in LR pixels; None keeps the patch whole."""
     size: tuple[int, int] | None = None
     """Rows and columns of the crops, in LR pixels."""
-    shift: tuple[np.ndarray, np.ndarray] | None = None
+    shift: Shift | None = None
     """As in `Batch`."""
 
 
@@ -88,13 +88,12 @@ class Split:
         """Return whole patches."""
         return self._batch(patches, Augmentation())
 
-    def random_batch(
-        self, patches: np.ndarray, crop_px: int, max_shift_px: float, rng: np.random.Generator
-    ) -> Batch:
+    def random_batch(self, patches: np.ndarray, crop_px: int, max_shift_px: float, rng: np.random.Generator) -> Batch:
         """Return patches cropped, turned and shifted at random.
 
-        A crop starts at an LR pixel that is also the start of an HR pixel, and is as large as whole LR and HR pixels let it be
-        within `crop_px`. The turn, one of the eight symmetries of the square, is the same for the whole batch.
+        A crop starts at an LR pixel that is also the start of an HR pixel, and is as large as whole LR and HR pixels
+        let it be within `crop_px`. The turn, one of the eight symmetries of the square, is the same for the whole
+        batch.
         """
         h, w = self.lr_shape
         turn = int(rng.integers(8)) if h == w else int(rng.integers(4))
@@ -111,23 +110,24 @@ class Split:
 
     def _batch(self, patches: np.ndarray, how: Augmentation) -> Batch:
         lr_dn, hr_dn, mask = (_turn(self.read(name, patches), how.turn) for name in ("lr", "hr", "mask"))
-        lr = self.standard.forward(_reflectance(lr_dn))
-        clear = (mask == 0) & np.isfinite(lr).all(1)
-        lr = torch.from_numpy(np.stack([fill_nearest(v) for v in lr]))
-        view = View.whole(self.factor, *lr.shape[-2:])
+        standard = self.standard.forward(_reflectance(lr_dn))
+        clear = ((mask == 0) & np.isfinite(standard).all(1))[:, None]
+        whole_lr = np.stack([fill_nearest(v) for v in standard])
+        whole_view = View.whole(self.factor, *whole_lr.shape[-2:])
         # y is made from the whole patch, so that a crop's border is an interior like any other.
-        y = upsample(lr, view, "bicubic", 1, how.shift)
-        h, w = how.size or (lr.shape[-2], lr.shape[-1])
-        tops, lefts = how.corners or (np.zeros(len(patches), int), np.zeros(len(patches), int))
-        lr, clear = _cut(lr.numpy(), tops, lefts, h, w), _cut(clear[:, None], tops, lefts, h, w)
-        fine = View.whole(self.factor, h, w)
-        hr_tops, hr_lefts = (np.asarray([int(v * self.factor) for v in side]) for side in (tops, lefts))
-        hr = self.standard.forward(_reflectance(_cut(hr_dn, hr_tops, hr_lefts, fine.height, fine.width)))
-        y_crop = _cut(y.numpy(), hr_tops, hr_lefts, fine.height, fine.width)
-        rows, cols = (nearest(n, self.factor, 0, int(n * self.factor)) for n in (h, w))
-        weight = (clear[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)).astype(np.float32)
-        lr_t, y_t, hr_t, weight_t = (torch.from_numpy(a) for a in (lr, y_crop, np.nan_to_num(hr), weight))
-        return Batch(lr_t, y_t, hr_t, weight_t, how.shift)
+        whole_y = upsample(torch.from_numpy(whole_lr), whole_view, "bicubic", 1, how.shift).numpy()
+
+        h, w = how.size or whole_lr.shape[-2:]
+        tops, lefts = how.corners or (np.zeros(len(patches), np.int64), np.zeros(len(patches), np.int64))
+        n, d = self.factor.numerator, self.factor.denominator
+        hr_window = (tops * n // d, lefts * n // d, h * n // d, w * n // d)
+        lr = _cut(whole_lr, tops, lefts, h, w)
+        y = _cut(whole_y, *hr_window)
+        hr = self.standard.forward(_reflectance(_cut(hr_dn, *hr_window)))
+        rows, cols = (nearest(side, self.factor, 0, side * n // d) for side in (h, w))
+        clear = _cut(clear, tops, lefts, h, w)[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)
+        lr_t, y_t, hr_t, weight = (torch.from_numpy(a) for a in (lr, y, np.nan_to_num(hr), clear.astype(np.float32)))
+        return Batch(lr_t, y_t, hr_t, weight, how.shift)
 
 
 def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:

@@ -5,7 +5,7 @@ from scipy.ndimage import distance_transform_edt
 
 
 def fill_nearest(values: np.ndarray) -> np.ndarray:
-    """Replace NaN in (band, row, column) values by the nearest pixel that is valid in all bands; 0 where there is none."""
+    """Replace NaN in (band, row, column) values by the nearest pixel valid in all bands; by 0 when there is none."""
     missing = ~np.isfinite(values).all(0)
     if not missing.any():
         return values

@@ -1,9 +1,10 @@
 """The velocity network: a U-Net of NAF blocks on pixel-unshuffled input, conditioned on y, t and log sigma.
 
-NAF blocks are those of NAFNet (Chen et al. 2204.04676) in the conditioned form of EDiffSR (Xiao et al. 2310.19288), with
-one change: nothing in them looks further than a convolution. NAFNet's channel attention pools over the whole input, which
-makes a tile's result depend on where the tile was cut and shows as seams; here it is left out, and normalisation is per
-pixel over channels. So the network has a finite reach (`reach_px`), and tiles whose overlap covers it agree exactly.
+NAF blocks are those of NAFNet (Chen et al. 2204.04676) in the conditioned form of EDiffSR (Xiao et al. 2310.19288),
+with one change: nothing in them looks further than a convolution. NAFNet's channel attention pools over the whole
+input, which makes a tile's result depend on where the tile was cut and shows as seams; here it is left out, and
+normalisation is per pixel over channels. So the network has a finite reach (`reach_px`), and tiles whose overlap
+covers it agree exactly.
 """
 
 import math
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crossres.diffusion.prior import Prior, zero
-from crossres.diffusion.upsample import View, upsample
+from crossres.diffusion.upsample import Shift, View, upsample
 from crossres.settings.model import ModelSettings
 
 
@@ -81,6 +82,19 @@ class Block(nn.Module):
         return x + self.narrow(gate(self.widen(z)))
 
 
+class Stage(nn.Module):
+    """Some blocks of one level, one after another."""
+
+    def __init__(self, count: int, width: int, embedding: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width, embedding) for _ in range(count))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, embedding)
+        return x
+
+
 class Network(nn.Module):
     """v(x_t, y, t, sigma) over the HR grid, with the prior's features where the settings have them."""
 
@@ -101,11 +115,11 @@ class Network(nn.Module):
             nn.Linear(4 * FREQUENCIES, size.embedding), nn.SiLU(), nn.Linear(size.embedding, size.embedding)
         )
         self.entry = nn.Conv2d(8 * bands, size.width, 3, padding=1)
-        self.encoder = nn.ModuleList(_blocks(n, w, size) for n, w in zip(size.encoder, widths, strict=False))
+        self.encoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.encoder, widths, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(w, 2 * w, 2, stride=2) for w in widths[:-1])
-        self.middle = _blocks(size.middle, widths[-1], size)
+        self.middle = Stage(size.middle, widths[-1], size.embedding)
         self.up = nn.ModuleList(nn.Conv2d(2 * w, 4 * w, 1) for w in widths[:-1])
-        self.decoder = nn.ModuleList(_blocks(n, w, size) for n, w in zip(size.decoder, widths, strict=False))
+        self.decoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.decoder, widths, strict=False))
         self.exit = zero(nn.Conv2d(size.width, 4 * bands, 3, padding=1))
         self.prior = Prior(bands, size.prior_width, size.prior_blocks, widths) if settings.prior else None
 
@@ -117,48 +131,43 @@ class Network(nn.Module):
         sigma: Tensor,
         levels: list[Tensor] | None = None,
         view: View | None = None,
-        shift: tuple | None = None,
+        shift: Shift | None = None,
     ) -> Tensor:
         """Return the velocity, of the shape of `x`.
 
-        `x` and `y` are (batch, band, row, column), standardised; `t` and `sigma` (batch,). `levels` are the prior's features
-        on the LR grid (`Prior.levels`), `view` where x lies on that grid, `shift` as in `upsample`.
+        `x` and `y` are (batch, band, row, column), standardised; `t` and `sigma` (batch,). `levels` are the prior's
+        features on the LR grid (`Prior.levels`), `view` where x lies on that grid, `shift` as in `upsample`.
         """
         rows, cols = x.shape[-2:]
         pad = (0, -cols % self.multiple, 0, -rows % self.multiple)
         if any(pad):
             x, y = F.pad(x, pad, mode="replicate"), F.pad(y, pad, mode="replicate")
-        added: list[Tensor | float] = [0.0] * (len(self.encoder) + 1)
+        added = None
         if levels is not None and view is not None:
             padded = view.part(0, 0, rows + pad[3], cols + pad[1])
             added = [upsample(f, padded, "bilinear", 2 ** (i + 1), shift) for i, f in enumerate(levels)]
+        return self.velocity(x, y, t, sigma, added)[..., :rows, :cols]
 
+    def velocity(self, x: Tensor, y: Tensor, t: Tensor, sigma: Tensor, added: list[Tensor] | None) -> Tensor:
+        """Return the velocity for sides that are multiples of `multiple`; `added` is on the grid of each level."""
         embedding = self.embed(embed_time_sigma(t, sigma).to(x.dtype))
         h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1), 2))
         skips = []
-        for i, (blocks, down) in enumerate(zip(self.encoder, self.down, strict=True)):
-            h = h + added[i]
-            for block in blocks:
-                h = block(h, embedding)
+        for i, (stage, down) in enumerate(zip(self.encoder, self.down, strict=True)):
+            h = h if added is None else h + added[i]
+            h = stage(h, embedding)
             skips.append(h)
             h = down(h)
-        h = h + added[-1]
-        for block in self.middle:
-            h = block(h, embedding)
-        for blocks, up, skip in reversed(list(zip(self.decoder, self.up, skips, strict=True))):
-            h = F.pixel_shuffle(up(h), 2) + skip
-            for block in blocks:
-                h = block(h, embedding)
-        return F.pixel_shuffle(self.exit(h), 2)[..., :rows, :cols]
+        h = h if added is None else h + added[-1]
+        h = self.middle(h, embedding)
+        for i in reversed(range(len(skips))):
+            h = self.decoder[i](F.pixel_shuffle(self.up[i](h), 2) + skips[i], embedding)
+        return F.pixel_shuffle(self.exit(h), 2)
 
 
 def embed_time_sigma(t: Tensor, sigma: Tensor) -> Tensor:
-    """Return (batch, 4 FREQUENCIES) sines and cosines of time and of log sigma, at frequencies from 1 down to 1/1000."""
+    """Return (batch, 4 FREQUENCIES) sines and cosines of time and log sigma, at frequencies from 1 to 1/1000."""
     frequency = torch.exp(torch.arange(FREQUENCIES, device=t.device) * (-math.log(1000) / FREQUENCIES))
     a = (2 * t - 1)[:, None] * 2 * frequency
     b = torch.log(sigma)[:, None] * frequency
     return torch.cat([a.sin(), a.cos(), b.sin(), b.cos()], 1)
-
-
-def _blocks(count: int, width: int, size: Size) -> nn.ModuleList:
-    return nn.ModuleList(Block(width, size.embedding) for _ in range(count))

@@ -1,8 +1,8 @@
 """One field of Gaussian noise over a whole scene, of which any window can be had without the rest.
 
-The value at (row, column, band, sample) depends on these and on the seed alone: the field is cut into blocks, and each
-block has its own stream of a counter-based generator (Philox, Salmon et al. 2011). Tiles that overlap share their noise,
-so a result depends neither on the tiles' size nor on their order, and never on the number of workers.
+The value at (row, column, band, sample) depends on these and on the seed alone: the field is cut into blocks, and
+each block has its own stream of a counter-based generator (Philox, Salmon et al. 2011). Tiles that overlap share
+their noise, so a result depends neither on the tiles' size nor on their order, and never on the number of workers.
 """
 
 import numpy as np
@@ -10,9 +10,7 @@ import numpy as np
 BLOCK_PX = 64
 
 
-def noise_window(
-    seed: int, sample: int, bands: int, top: int, left: int, height: int, width: int
-) -> np.ndarray:
+def noise_window(seed: int, sample: int, bands: int, top: int, left: int, height: int, width: int) -> np.ndarray:
     """Return a (band, row, column) float32 window of sample `sample` of the field; rows and columns may be negative."""
     out = np.empty((bands, height, width), np.float32)
     for i in range(top // BLOCK_PX, (top + height - 1) // BLOCK_PX + 1):

@@ -1,12 +1,13 @@
 """The process: a straight path from a noised LR image, or from pure noise, to the HR image.
 
-y is the LR image on the HR grid and x_1 the HR image, both standardised; s is the source noise (sigma). The source state is
+y is the LR image on the HR grid and x_1 the HR image, both standardised; s is the source noise (sigma). The source
+state is
 
     x_s = sqrt(1 - s^2) y + s eps,   eps ~ N(0, I)                                     (1)
 
-and the path x_t = (1 - t) x_s + t x_1 with the velocity v = x_1 - x_s (flow matching, Lipman et al. 2210.02747; a source
-that depends on the condition: I2SB, Liu et al. 2302.05872, and ResShift, Yue et al. 2307.12348). At s = 1 the source is
-pure noise: the ordinary start from noise is a special case of the same path and the same weights.
+and the path x_t = (1 - t) x_s + t x_1 with the velocity v = x_1 - x_s (flow matching, Lipman et al. 2210.02747; a
+source that depends on the condition: I2SB, Liu et al. 2302.05872, and ResShift, Yue et al. 2307.12348). At s = 1 the
+source is pure noise: the ordinary start from noise is a special case of the same path and the same weights.
 """
 
 import math

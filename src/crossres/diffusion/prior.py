@@ -1,15 +1,15 @@
 """The prior feature extraction module: what the LR image alone tells, drawn out once on the LR grid.
 
-Residual channel-attention blocks (RCAN, Zhang et al. 1807.02758) without normalisation, but the attention pools over a small
-window instead of the whole image, so that a feature does not depend on how large a piece of the scene is looked at. The
-features reach every level of the U-Net through convolutions that start at zero (ControlNet, Zhang et al. 2302.05543), and a
-head turns them into a regression of the HR image, trained beside the velocity.
+Residual channel-attention blocks (RCAN, Zhang et al. 1807.02758) without normalisation, but the attention pools over
+a small window instead of the whole image, so that a feature does not depend on how large a piece of the scene is
+looked at. The features reach every level of the U-Net through convolutions that start at zero (ControlNet, Zhang et
+al. 2302.05543), and a head turns them into a regression of the HR image, trained beside the velocity.
 """
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crossres.diffusion.upsample import View, upsample
+from crossres.diffusion.upsample import Shift, View, upsample
 
 POOL_PX = 7
 """Side of the window that channel attention pools over, in LR pixels."""
@@ -78,7 +78,7 @@ class Prior(nn.Module):
         """Return what each U-Net level adds, still on the LR grid."""
         return [conv(features) for conv in self.to_level]
 
-    def regression(self, features: Tensor, y: Tensor, view: View, shift: tuple | None = None) -> Tensor:
+    def regression(self, features: Tensor, y: Tensor, view: View, shift: Shift | None = None) -> Tensor:
         """Return the HR image as the head sees it, a residual over `y` (batch, band, row, column) on the same view."""
         x = F.silu(upsample(self.head(features), view, "bilinear", 2, shift))
         residual = F.pixel_shuffle(self.head_out(x), 2)

@@ -21,7 +21,10 @@ def sample_euler(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
 
 
 def sample_midpoint(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
-    """Explicit midpoint: x_{k+1} = x_k + h v(x_k + h/2 v(x_k, k h), (k + 1/2) h); second order, exact where v is linear in t."""
+    """Explicit midpoint: x_{k+1} = x_k + h v(x_k + h/2 v(x_k, k h), (k + 1/2) h).
+
+    Second order, exact where v is linear in t.
+    """
     h = 1 / steps
     for k in range(steps):
         half = x + h / 2 * velocity(x, k * h)

@@ -1,9 +1,9 @@
 """Large images through a network in tiles: one velocity field over the whole image, whatever the tiles.
 
-Tiles are taken *inside* a solver step, not around the whole solution: each evaluation of the velocity covers the image with
-overlapping tiles, and the solver sees one field. So what an evaluation gets wrong near a tile's edge cannot creep
-inwards from step to step, and an overlap that covers the network's reach once makes the result independent of the tiles,
-with any number of steps.
+Tiles are taken *inside* a solver step, not around the whole solution: each evaluation of the velocity covers the
+image with overlapping tiles, and the solver sees one field. So what an evaluation gets wrong near a tile's edge
+cannot creep inwards from step to step, and an overlap that covers the network's reach once makes the result
+independent of the tiles, with any number of steps.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,9 +46,9 @@ def overlap_for(reach_px: int) -> int:
 def plan(height: int, width: int, tile_px: int, overlap_px: int, reach_px: int, multiple: int) -> list[Tile]:
     """Cover a (height, width) image, both multiples of `multiple`, with equal tiles that start at multiples of it.
 
-    Neighbours overlap by at least `overlap_px`. The margin that an edge within `reach_px` may have spoilt gets no weight, as
-    far as the overlap allows; between the margins two tiles cross over along a cosine. At the image's own border a tile
-    keeps its full weight.
+    Neighbours overlap by at least `overlap_px`. The margin that an edge within `reach_px` may have spoilt gets no
+    weight, as far as the overlap allows; between the margins two tiles cross over along a cosine. At the image's own
+    border a tile keeps its full weight.
     """
     rows = _spans(height, tile_px, overlap_px, reach_px, multiple)
     cols = _spans(width, tile_px, overlap_px, reach_px, multiple)
@@ -81,8 +81,8 @@ def _rise(size: int, overlap: int, reach_px: int) -> np.ndarray:
 def blend(image: Tensor, tiles: list[Tile], batch: int, function: Callable[[Tensor, list[Tile]], Tensor]) -> Tensor:
     """Apply `function` to all tiles of an image and blend what it returns: sum of weight x value over sum of weights.
 
-    `image` is (sample, band, row, column). `function` takes up to `batch` tiles' pixels as (tile x sample, band, row, column),
-    tile by tile, with the tiles, and returns the same shape.
+    `image` is (sample, band, row, column). `function` takes up to `batch` tiles' pixels as (tile x sample, band, row,
+    column), tile by tile, with the tiles, and returns the same shape.
     """
     samples = len(image)
     total = torch.zeros_like(image)

@@ -39,9 +39,9 @@ def train(
 ) -> None:
     """Train a network on the training split and write a model folder, whole or not at all.
 
-    The folder has `model.safetensors` (averaged weights), `card.json`, `history.csv` and `curves.png`. On a CPU the same
-    inputs, settings and library versions give the same bytes. Uses CUDA where it is there.
-    Raises `UserError` when the training split is empty or has no clear pixel.
+    The folder has `model.safetensors` (averaged weights), `card.json`, `history.csv` and `curves.png`. On a CPU the
+    same inputs, settings and library versions give the same bytes. Uses CUDA where it is there. Raises `UserError`
+    when the training split is empty or has no clear pixel.
     """
     torch.set_num_threads(settings.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -81,7 +81,7 @@ def _fit(
 ) -> tuple[Network, list[dict[str, float]]]:
     """Run the optimiser; return the averaged network and one row of history per step."""
     _initialise(network, settings.seed)
-    network.to(device, memory_format=torch.channels_last).train()
+    network = network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     ema = Ema(network, settings.ema)
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, betas=BETAS, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _learning_rate(step, settings))
@@ -97,11 +97,11 @@ def _fit(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        rate = schedule.get_last_lr()[0]
+        rate = float(schedule.get_last_lr()[0])
         optimiser.step()
         schedule.step()
         ema.update(network)
-        row = {"step": step, "loss": float(loss.detach()), "learning_rate": rate}
+        row: dict[str, float] = {"step": step, "loss": float(loss.detach()), "learning_rate": rate}
         if not math.isfinite(row["loss"]):
             raise UserError(f"train: the loss is no number at step {step}; lower train.learning_rate or train.clip")
         if validation and (step % settings.validate_every == 0 or step == settings.steps):
@@ -144,7 +144,7 @@ def _learning_rate(step: int, settings: TrainSettings) -> float:
 
 
 def _initialise(network: Network, seed: int) -> None:
-    """Draw the weights anew from the seed (modules drew theirs from torch's global state), leaving zero ones at zero."""
+    """Draw the weights anew from the seed (modules drew theirs from global state), leaving zero ones at zero."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         if parameter.dim() > 1 and parameter.any():

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 Kernel = Literal["bicubic", "bilinear"]
+Shift = tuple[np.ndarray, np.ndarray]
+"""Rows and columns by which each LR image of a batch is moved, (batch,) fine pixels each."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def weights(
 ) -> np.ndarray:
     """Return the (..., count, lr_count) float32 matrix that interpolates one axis.
 
-    Row i stands for the fine pixels start + i * stride .. start + (i + 1) * stride - 1 taken as one pixel; `shift` (fine
-    pixels, one number or a (batch,) array) moves the LR array towards higher indices.
+    Row i stands for the fine pixels start + i * stride .. start + (i + 1) * stride - 1 taken as one pixel; `shift`
+    (fine pixels, one number or a (batch,) array) moves the LR array towards higher indices.
     """
     centre = start + (np.arange(count) + 0.5) * stride - np.asarray(shift, np.float64)[..., None]
     u = centre / float(factor) - 0.5
@@ -87,18 +89,24 @@ def nearest(lr_count: int, factor: Fraction, start: int, count: int) -> np.ndarr
     return np.clip(centre // (2 * factor.numerator), 0, lr_count - 1)
 
 
-def upsample(
-    lr: Tensor, view: View, kernel: Kernel, stride: int = 1, shift: tuple[np.ndarray, np.ndarray] | None = None
-) -> Tensor:
+def upsample(lr: Tensor, view: View, kernel: Kernel, stride: int = 1, shift: Shift | None = None) -> Tensor:
     """Interpolate (batch, band, row, column) LR values over a view of the fine grid, on pixels of `stride` fine pixels.
 
-    The view's sides are rounded up to whole pixels of that size. `shift` (rows, columns: (batch,) fine pixels each) moves
-    each image of the batch.
+    The view's sides are rounded up to whole pixels of that size. `shift` (rows, columns: (batch,) fine pixels each)
+    moves each image of the batch.
     """
-    by_row, by_col = shift if shift is not None else (0.0, 0.0)
-    rows = weights(lr.shape[-2], view.factor, view.top, -(-view.height // stride), kernel, stride, by_row)
-    cols = weights(lr.shape[-1], view.factor, view.left, -(-view.width // stride), kernel, stride, by_col)
+    down, right = shift if shift is not None else (0.0, 0.0)
+    rows = weights(lr.shape[-2], view.factor, view.top, -(-view.height // stride), kernel, stride, down)
+    cols = weights(lr.shape[-1], view.factor, view.left, -(-view.width // stride), kernel, stride, right)
     if shift is not None:
         rows, cols = rows[:, None], cols[:, None]
-    a, b = (torch.from_numpy(m).to(lr.device, lr.dtype) for m in (rows, cols))
-    return a @ lr @ b.mT
+    # A small window of a large image needs few of its pixels.
+    by_row, by_col = _used(rows), _used(cols)
+    a, b = (torch.from_numpy(m).to(lr.device, lr.dtype) for m in (rows[..., by_row], cols[..., by_col]))
+    return a @ lr[..., by_row, by_col] @ b.mT
+
+
+def _used(matrix: np.ndarray) -> slice:
+    """Return the columns of a matrix that are not all zero, as one slice."""
+    at = np.flatnonzero(matrix.any(tuple(range(matrix.ndim - 1))))
+    return slice(int(at[0]), int(at[-1]) + 1)

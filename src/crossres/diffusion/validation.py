@@ -1,7 +1,7 @@
 """How a network does on held-out patches, measured with the sampler that will be used: figures to watch training by.
 
-The report's metrics are the evaluation stage's; these three are cheap, need no weights and see what a loss does not: PSNR of one
-sample rewards blur, the spectrum and the patch statistics punish it.
+The report's metrics are the evaluation stage's; these three are cheap, need no weights and see what a loss does not:
+PSNR of one sample rewards blur, the spectrum and the patch statistics punish it.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ BINS = 16
 
 
 def measure(image: Tensor, truth: Tensor, weight: Tensor, seed: int) -> dict[str, float]:
-    """Return `psnr_db`, `spectrum_error` (log10) and `swd` of (batch, band, row, column) images, in standardised units."""
+    """Return `psnr_db`, `spectrum_error` (log10) and `swd` of standardised (batch, band, row, column) images."""
     return {
         "psnr_db": psnr_db(image, truth, weight),
         "spectrum_error": spectrum_error(image, truth),
@@ -66,7 +66,7 @@ def _patches(image: Tensor) -> Tensor:
 
 
 class Validation:
-    """A fixed set of validation patches with fixed noise; what differs between two measurements is the network alone."""
+    """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
 
     def __init__(self, split: Split, sigma: float, seed: int, device: torch.device) -> None:
         chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]

@@ -74,14 +74,14 @@ def _tables(summary: dict[str, Any], arms: dict[str, Any]) -> list[dict[str, Any
         for metric in METRICS:
             values = {arm: value(summary, arm, image, metric.key) for arm in summary["arm_order"]}
             gains = {arm: metric.gain(v) for arm, v in values.items() if v is not None and metric.better}
-            best = max(gains.values(), default=None)
+            best, worst = max(gains.values(), default=0.0), min(gains.values(), default=0.0)
             against = None
             if bicubic and bicubic != summary["primary"] and metric.better:
                 against = verdict(summary, bicubic, image, metric.key)
             cells = [
                 dict(
                     arm=arm, text=shown(metric.key, v, unit=False),
-                    best=arm in gains and gains[arm] == best > min(gains.values()),
+                    best=arm in gains and gains[arm] == best > worst,
                     interval=_interval(summary["arms"][arm][image][metric.key]),
                 )
                 for arm, v in values.items()

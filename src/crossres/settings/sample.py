@@ -43,7 +43,7 @@ class TilingSettings(Section):
         None,
         ge=0,
         le=1024,
-        description="overlap of neighbouring tiles, in HR pixels; null takes what makes the result independent of the tiles",
+        description="overlap of neighbouring tiles, in HR pixels; null makes the result independent of the tiles",
     )
     batch: int = Field(4, ge=1, description="tiles in one forward pass")
     consistency: Literal["none", "soft", "hard"] = Field(

@@ -1,0 +1,150 @@
+"""The ways to make an HR image: sampling from an LR start or from noise, and what these are compared with."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crossres.diffusion.consistency import enforce
+from crossres.diffusion.network import Network
+from crossres.diffusion.noise import noise_window
+from crossres.diffusion.paths import source_state
+from crossres.diffusion.samplers import EVALUATIONS, sample
+from crossres.diffusion.tiling import Tile, blend, overlap_for, plan
+from crossres.diffusion.upsample import View, nearest, upsample
+from crossres.errors import UserError
+from crossres.settings.sample import ArmSettings, TilingSettings
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an arm says of the HR image: (band, row, column) each, standardised."""
+
+    mean: Tensor
+    std: Tensor
+    """Over the samples, with n - 1; zero for one sample."""
+    sample: Tensor
+    """The first sample."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """An arm ready to run: its settings, and the network where it needs one."""
+
+    settings: ArmSettings
+    tiling: TilingSettings
+    network: Network | None
+    sigma: float
+    """Source noise of the start, in HR standard deviations."""
+
+    @property
+    def multiple(self) -> int:
+        """Every window starts at, and is padded to, a multiple of this many HR pixels."""
+        return self.network.multiple if self.network else 1
+
+    @property
+    def reach_px(self) -> int:
+        """How far in the HR image a pixel of the result looks, over all solver steps, in HR pixels."""
+        if self.network is None or self.settings.start == "regression":
+            return 0 if self.network is None else self.network.multiple
+        return self.settings.steps * EVALUATIONS[self.settings.solver] * self.network.reach_px
+
+    @property
+    def reach_lr_px(self) -> int:
+        """How far in the LR image a pixel of the result looks beyond that, in LR pixels."""
+        optics = 0 if self.tiling.consistency == "none" else 16
+        prior = self.network.prior.reach_lr_px if self.network and self.network.prior else 0
+        return 3 + prior + optics
+
+    def run(self, lr: Tensor, view: View, top: int, left: int) -> Estimate:
+        """Make the HR image of a view of a standardised (1, band, row, column) LR image without gaps.
+
+        `top` and `left` say where the view starts in the whole scene, in HR pixels: the noise depends on it.
+        """
+        images: Iterator[Tensor]
+        if self.settings.start == "bicubic":
+            images = iter([upsample(lr, view, "bicubic")])
+        elif self.settings.start == "nearest":
+            rows = nearest(lr.shape[-2], view.factor, view.top, view.height)
+            cols = nearest(lr.shape[-1], view.factor, view.left, view.width)
+            images = iter([lr[:, :, rows][..., cols]])
+        elif self.network is None:
+            raise UserError(
+                f"sample.arms: start {self.settings.start!r} needs a model; give one or use bicubic or nearest"
+            )
+        elif self.settings.start == "regression":
+            images = iter([regression(self.network, lr, view)])
+        else:
+            images = self._samples(self.network, lr, view, top, left)
+        mode = self.tiling.consistency if self.settings.start not in {"bicubic", "nearest"} else "none"
+        return _summarise(enforce(group, lr, view, mode, self.tiling.lr_mtf) for group in images)
+
+    def _samples(self, network: Network, lr: Tensor, view: View, top: int, left: int) -> Iterator[Tensor]:
+        """Yield (sample, band, row, column) groups of samples; few tiles leave room for several samples at once."""
+        height, width = (-(-side // self.multiple) * self.multiple for side in (view.height, view.width))
+        padded = view.part(0, 0, height, width)
+        y = upsample(lr, padded, "bicubic")
+        levels = network.prior.levels(network.prior(lr)) if network.prior else None
+        overlap = self.tiling.overlap_px if self.tiling.overlap_px is not None else overlap_for(network.reach_px)
+        tiles = plan(height, width, self.tiling.tile_px, overlap, network.reach_px, self.multiple)
+        together = max(1, self.tiling.batch // len(tiles))
+        velocity = _tiled_velocity(network, y, levels, padded, tiles, max(1, self.tiling.batch // together), self.sigma)
+        for first in range(0, self.settings.samples, together):
+            numbers = range(first, min(first + together, self.settings.samples))
+            noise = np.stack([
+                noise_window(self.tiling.seed, k, lr.shape[1], top, left, height, width) for k in numbers
+            ])  # fmt: skip
+            start = source_state(y, torch.from_numpy(noise).to(y.device), self.sigma)
+            image = sample(self.settings.solver, velocity, start, self.settings.steps)
+            yield image[..., : view.height, : view.width]
+
+
+def regression(network: Network, lr: Tensor, view: View) -> Tensor:
+    """Return the prior head's regression of the HR image; `UserError` when the network has no prior."""
+    if network.prior is None:
+        raise UserError("sample.arms: start 'regression' needs the prior module; set model.prior or leave the arm out")
+    return network.prior.regression(network.prior(lr), upsample(lr, view, "bicubic"), view)
+
+
+def _tiled_velocity(
+    network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], batch: int, sigma: float
+) -> Callable[[Tensor, float], Tensor]:
+    """Return v(x, t) over the whole view, computed tile by tile; sigma, y and the prior's features are fixed."""
+
+    def velocity(x: Tensor, t: float) -> Tensor:
+        samples = len(x)
+
+        def of_tiles(pixels: Tensor, group: list[Tile]) -> Tensor:
+            count = len(pixels)
+            around = torch.cat([y[(..., *tile.window)].expand(samples, -1, -1, -1) for tile in group])
+            time, noise = (torch.full((count,), v, device=x.device, dtype=x.dtype) for v in (t, sigma))
+            added = None
+            if levels is not None:
+                parts = [view.part(tile.top, tile.left, *pixels.shape[-2:]) for tile in group]
+                added = [
+                    torch.cat([upsample(f, p, "bilinear", 2 ** (i + 1)).expand(samples, -1, -1, -1) for p in parts])
+                    for i, f in enumerate(levels)
+                ]
+            pixels, around = (v.contiguous(memory_format=torch.channels_last) for v in (pixels, around))
+            return network.velocity(pixels, around, time, noise, added)
+
+        return blend(x, tiles, batch, of_tiles)
+
+    return velocity
+
+
+def _summarise(groups: Iterator[Tensor]) -> Estimate:
+    """Return mean, std and first of (sample, band, row, column) groups, in one pass (Welford 1962)."""
+    count = 0
+    for group in groups:
+        for image in group:
+            count += 1
+            if count == 1:
+                first, mean, squares = image, image.clone(), torch.zeros_like(image)
+                continue
+            before = image - mean
+            mean += before / count
+            squares += before * (image - mean)
+    return Estimate(mean, (squares / max(count - 1, 1)).sqrt(), first)

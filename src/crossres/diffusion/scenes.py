@@ -1,0 +1,219 @@
+"""Whole scenes, block by block: memory depends on the block, not on the scene.
+
+A block is read with a halo as wide as the result looks, all solver steps together, so that blocks leave no trace;
+within a block, tiles share one velocity field (`tiling`). Only a very long chain of steps asks for more halo than is
+affordable; it is then cut at HALO_LIMIT_PX, past which a pixel's influence is far below one count of the product.
+"""
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+from tqdm import tqdm
+
+from crossres.diffusion import checkpoint
+from crossres.diffusion.arms import Arm
+from crossres.diffusion.checkpoint import Card
+from crossres.diffusion.gaps import fill_nearest
+from crossres.diffusion.products import open_product, write_item
+from crossres.diffusion.sources import Source, open_source
+from crossres.diffusion.standardise import Standard
+from crossres.diffusion.upsample import View, nearest
+from crossres.errors import UserError
+from crossres.files import whole
+from crossres.grids import crop, fine_grid, lr_multiple, scale_factor
+from crossres.rasters import read_scene
+from crossres.settings.sample import ArmSettings, TilingSettings
+
+log = logging.getLogger(__name__)
+
+BLOCK_PX = 2048
+"""Side of a block, in HR pixels."""
+HALO_LIMIT_PX = 256
+"""Widest halo around a block, in HR pixels."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a scene is brought to."""
+
+    bands: tuple[str, ...]
+    factor: Fraction
+    standard: Standard
+
+
+def sample_scene(
+    arm: ArmSettings,
+    tiling: TilingSettings,
+    name: str,
+    lr: Path,
+    hr_gsd_m: float | None,
+    model: Path | None,
+    output: Path,
+) -> None:
+    """Run one arm, called `name`, over an LR scene and write `mean.tif`, `std.tif`, `sample.tif` and `item.json`.
+
+    `model` is a model folder; its card gives bands and factor. Without one, only bicubic and nearest run, on all
+    bands of the scene and to pixels of `hr_gsd_m`. Raises `UserError` when scene, model and `hr_gsd_m` do not fit one
+    another.
+    """
+    if model is None:
+        if hr_gsd_m is None or arm.start not in {"bicubic", "nearest"}:
+            raise UserError(
+                f"sample.arms.{name}: start {arm.start!r} needs a model; without one, give a target GSD and "
+                "choose bicubic or nearest"
+            )
+        scene = read_scene(lr, Window(0, 0, 1, 1))
+        gsd = abs(scene.grid.affine.a)
+        target = Target(
+            scene.bands, scale_factor(gsd, hr_gsd_m), Standard((0.0,) * len(scene.bands), (1.0,) * len(scene.bands))
+        )
+        source = open_source(lr, scene.bands, gsd)
+        ready = Arm(arm, tiling, None, 1.0)
+    else:
+        card, ready = _load(arm, tiling, model)
+        if hr_gsd_m is not None and abs(hr_gsd_m - card.hr_gsd_m) > 1e-6 * hr_gsd_m:
+            raise UserError(
+                f"{model}: was trained for {card.hr_gsd_m:g} m, grid.gsd_m asks for {hr_gsd_m:g} m; train again"
+            )
+        target = Target(card.bands, card.scale, card.standard)
+        source = open_source(lr, card.bands, card.lr_gsd_m)
+    _render(ready, target, source, f"{Path(lr).parent.name}_{name}", name, Path(lr), model, output)
+
+
+def super_resolve(scene: Path, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings) -> None:
+    """Apply a trained model to any Sentinel-2 scene: a GeoTIFF, a folder of band files or a STAC item.
+
+    Writes the same files as `sample_scene`. What the scene does not say of itself and had to be assumed is logged and
+    stands in the item (`crossres:assumed`). Raises `UserError` when the scene lacks a band or has other pixels than
+    the model.
+    """
+    card, ready = _load(arm, tiling, model)
+    source = open_source(scene, card.bands, card.lr_gsd_m)
+    target = Target(card.bands, card.scale, card.standard)
+    _render(ready, target, source, f"{source.name}_sr", arm.start, Path(scene), model, output)
+
+
+def _load(arm: ArmSettings, tiling: TilingSettings, model: Path) -> tuple[Card, Arm]:
+    if arm.start in {"bicubic", "nearest"}:
+        card = checkpoint.load_card(model)
+        return card, Arm(arm, tiling, None, 1.0)
+    loaded = checkpoint.load(model)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    loaded.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    sigma = 1.0 if arm.start == "noise" else arm.sigma or loaded.card.sigma
+    return loaded.card, Arm(arm, tiling, loaded.network, sigma)
+
+
+def _render(
+    arm: Arm, target: Target, source: Source, identifier: str, name: str, scene: Path, model: Path | None, output: Path
+) -> None:
+    torch.set_num_threads(arm.tiling.threads)
+    assumed = list(source.assumed)
+    lr_grid = _divisible(source.grid, target.factor)
+    if lr_grid.shape != source.grid.shape:
+        assumed.append(
+            f"the last rows or columns were left out, since a factor of {target.factor} needs whole fine pixels"
+        )
+    for line in assumed:
+        log.warning("%s: %s", scene, line)
+    grid = fine_grid(lr_grid, target.factor)
+    tags = {k: v for k, v in source.tags.items() if k in {"datetime", "sensor"}}
+    blocks = list(_blocks(arm, target.factor, lr_grid))
+    with whole(output) as folder:
+        folder.mkdir()
+        with open_product(folder, grid, target.bands, tags) as writer:
+            for block in tqdm(blocks, name, disable=len(blocks) == 1 or not sys.stderr.isatty()):
+                top, left = (int(n * target.factor) for n in (block.top, block.left))
+                writer.write(top, left, _render_block(arm, target, source, block))
+        properties = {
+            "crossres:arm": name,
+            "crossres:settings": arm.settings.model_dump(mode="json"),
+            "crossres:tiling": arm.tiling.model_dump(mode="json"),
+            "crossres:sigma": arm.sigma if arm.settings.start in {"lr", "noise"} else None,
+            "crossres:assumed": assumed,
+        }
+        sources = {"LR scene": scene} | ({"model card": model / checkpoint.CARD} if model else {})
+        links = {title: Path(os.path.relpath(path, output)).as_posix() for title, path in sources.items()}
+        write_item(folder / "item.json", identifier, grid, target.bands, tags, properties, links)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a scene and the part around it that is read, in LR pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    read_top: int
+    read_left: int
+    read_height: int
+    read_width: int
+
+
+def _blocks(arm: Arm, factor: Fraction, grid: GeoBox) -> Iterator[Block]:
+    # Blocks start where LR pixels, HR pixels and the network's coarsest pixels all start.
+    unit = lr_multiple(factor, arm.multiple)
+    side = max(1, int(BLOCK_PX / factor) // unit) * unit
+    halo = math.ceil(min(arm.reach_px, HALO_LIMIT_PX) / factor) + arm.reach_lr_px
+    halo = -(-halo // unit) * unit
+    rows, cols = grid.shape
+    for top in range(0, rows, side):
+        for left in range(0, cols, side):
+            bottom, right = min(top + side, rows), min(left + side, cols)
+            first_row, first_col = max(0, top - halo), max(0, left - halo)
+            yield Block(
+                top, left, bottom - top, right - left, first_row, first_col,
+                min(bottom + halo, rows) - first_row, min(right + halo, cols) - first_col,
+            )  # fmt: skip
+
+
+@torch.inference_mode()
+def _render_block(arm: Arm, target: Target, source: Source, block: Block) -> dict[str, np.ndarray]:
+    """Return mean, std and sample, (band, row, column) float32 reflectance, of a block without its halo."""
+    values = source.read(block.read_top, block.read_left, block.read_height, block.read_width)
+    missing = ~np.isfinite(values).all(0)
+    factor = target.factor
+    core_top, core_left, height, width = (
+        int(n * factor) for n in (block.top - block.read_top, block.left - block.read_left, block.height, block.width)
+    )
+    if missing.all():
+        nothing = np.full((len(target.bands), height, width), np.nan, np.float32)
+        return {"mean": nothing, "std": nothing, "sample": nothing}
+    filled = target.standard.forward(fill_nearest(values))
+    device = next(arm.network.parameters()).device if arm.network else torch.device("cpu")
+    view = View.whole(factor, block.read_height, block.read_width)
+    lr = torch.from_numpy(filled)[None].to(device)
+    estimate = arm.run(lr, view, int(block.read_top * factor), int(block.read_left * factor))
+    standard = target.standard
+    rows = nearest(block.read_height, factor, core_top, height)
+    cols = nearest(block.read_width, factor, core_left, width)
+    hidden = missing[rows][:, cols]
+
+    def core(image: torch.Tensor) -> np.ndarray:
+        cut = image[:, core_top : core_top + height, core_left : core_left + width].cpu().numpy()
+        return np.where(hidden, np.float32(np.nan), cut)
+
+    return {
+        "mean": core(standard.reflectance(estimate.mean)),
+        "std": core(estimate.std * standard.spread(estimate.std)),
+        "sample": core(standard.reflectance(estimate.sample)),
+    }
+
+
+def _divisible(grid: GeoBox, factor: Fraction) -> GeoBox:
+    rows, cols = (n // factor.denominator * factor.denominator for n in grid.shape)
+    if not rows or not cols:
+        raise UserError(f"the scene has {grid.shape[0]} x {grid.shape[1]} pixels; a factor of {factor} needs at least "
+                        f"{factor.denominator} on each side")  # fmt: skip
+    return crop(grid, Window(0, 0, cols, rows))

@@ -1,0 +1,111 @@
+"""Training learns, repeats itself to the byte, and leaves out what is masked."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import zarr
+from conftest import write_dataset
+
+from crossres.diffusion import checkpoint
+from crossres.diffusion.data import Split, batches, residual_rms
+from crossres.diffusion.standardise import Standard
+from crossres.diffusion.training import train
+from crossres.errors import UserError
+from crossres.settings.model import ModelSettings
+from crossres.settings.train import TrainSettings
+
+FEW = TrainSettings(steps=3, batch=2, crop_px=32, validate_every=2, threads=1)
+UNIT = Standard((0.0,) * 4, (1.0,) * 4)
+
+
+def test_training_twice_gives_the_same_bytes(small_dataset, tmp_path):
+    for name in ("a", "b"):
+        torch.randn(7)  # whatever torch drew before must not matter
+        train(FEW, ModelSettings(), *small_dataset, tmp_path / name)
+    for file in ("model.safetensors", "card.json", "history.csv", "curves.png"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+
+
+def test_the_model_folder_says_how_training_went(small_dataset, tmp_path):
+    train(FEW, ModelSettings(), *small_dataset, tmp_path / "model")
+    history = pd.read_csv(tmp_path / "model" / "history.csv")
+    assert list(history["step"]) == [1, 2, 3]
+    assert history["psnr_db"].notna().tolist() == [False, True, True]
+    card = checkpoint.load_card(tmp_path / "model")
+    assert 0.1 <= card.sigma <= 1
+    assert card.metrics["bicubic_psnr_db"] > 10
+
+
+def test_another_seed_gives_other_weights(small_dataset, tmp_path):
+    train(FEW, ModelSettings(), *small_dataset, tmp_path / "a")
+    train(FEW.model_copy(update={"seed": 1}), ModelSettings(), *small_dataset, tmp_path / "b")
+    weights = [(tmp_path / n / "model.safetensors").read_bytes() for n in ("a", "b")]
+    assert weights[0] != weights[1]
+
+
+def test_the_loss_falls(small_dataset, tmp_path):
+    settings = TrainSettings(steps=30, batch=4, crop_px=32, warmup_steps=3, threads=1, learning_rate=3e-3)
+    train(settings, ModelSettings(), *small_dataset, tmp_path / "model")
+    loss = pd.read_csv(tmp_path / "model" / "history.csv")["loss"]
+    assert loss[-8:].mean() < 0.9 * loss[:8].mean()
+
+
+@pytest.mark.parametrize(("prior", "shift"), [(True, 0.0), (True, 0.7), (False, 0.0)])
+def test_a_factor_of_twelve_and_a_half_trains(tmp_path, prior, shift):
+    paths = write_dataset(tmp_path, Fraction(25, 2), 8, 2, 1)
+    settings = FEW.model_copy(update={"crop_px": 60, "max_shift_px": shift})
+    train(settings, ModelSettings(prior=prior), *paths, tmp_path / "model")
+    assert checkpoint.load(tmp_path / "model").card.scale == 12.5
+
+
+def test_crops_of_lr_and_hr_show_the_same_place(small_dataset):
+    dataset, index, _ = small_dataset
+    split = Split(dataset, index, "train", Fraction(4), UNIT)
+    for batch in batches(split, 3, 5, 32, 0.0, seed=0):
+        assert batch.lr.shape[-1] == 8 and batch.hr.shape[-1] == 32
+        low = torch.nn.functional.avg_pool2d(batch.hr, 4)
+        assert np.corrcoef(low.flatten(), batch.lr.flatten())[0, 1] > 0.9
+        assert np.corrcoef(batch.y.flatten(), batch.hr.flatten())[0, 1] > 0.7
+
+
+def test_masked_pixels_count_for_nothing(small_dataset):
+    dataset, index, _ = small_dataset
+    group = zarr.open_group(dataset, mode="r+")
+    group["mask"][:, :8] = 2
+    before = residual_rms(Split(dataset, index, "train", Fraction(4), UNIT))
+    group["hr"][:, :, :32] = 60000
+    assert residual_rms(Split(dataset, index, "train", Fraction(4), UNIT)) == before
+
+
+def test_nodata_in_hr_or_lr_counts_for_nothing_and_stays_finite(small_dataset):
+    dataset, index, _ = small_dataset
+    group = zarr.open_group(dataset, mode="r+")
+    group["hr"][:, :, :10] = 0
+    group["lr"][:, 1, -2:] = 0
+    batch = Split(dataset, index, "train", Fraction(4), UNIT).batch(np.arange(2))
+    assert batch.weight[:, :, :10].sum() == 0 and batch.weight[:, :, -8:].sum() == 0
+    assert batch.weight.mean() == pytest.approx((64 - 18) / 64)
+    assert all(torch.isfinite(v).all() for v in (batch.lr, batch.y, batch.hr))
+
+
+def test_an_empty_training_split_is_one_clear_line(small_dataset, tmp_path):
+    dataset, index, summary = small_dataset
+    table = pd.read_parquet(index)
+    table["split"] = "test"
+    table.to_parquet(index)
+    with pytest.raises(UserError, match="no patch in the training split"):
+        train(FEW, ModelSettings(), dataset, index, summary, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_band_without_spread_is_one_clear_line(small_dataset, tmp_path):
+    dataset, index, summary = small_dataset
+    about = json.loads(summary.read_text())
+    about["statistics"]["hr_std"][2] = 0.0
+    summary.write_text(json.dumps(about))
+    with pytest.raises(UserError, match="band red has no spread"):
+        train(FEW, ModelSettings(), dataset, index, summary, tmp_path / "model")
