@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 .PHONY: demo test test-fast lint clean
 
 demo: $(VENV)/.installed
-	$(BIN)/snakemake --cores all --quiet rules
+	$(BIN)/snakemake --cores all
 	@echo
 	@echo "The report: results/demo/report.html (open it in a browser)"
 

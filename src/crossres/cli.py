@@ -168,7 +168,7 @@ def _sample(args: argparse.Namespace) -> None:
     else:
         arm = configuration.parse(content.get("arm", {}), "arm", ArmSettings)
         tiling = configuration.parse(content.get("tiling", {}), "tiling", TilingSettings)
-    sample_scene(arm, tiling, args.name, args.lr, args.model, args.output)
+    sample_scene(arm, tiling, args.name, args.lr, None, args.model, args.output)
 
 
 def _super_resolve(args: argparse.Namespace) -> None:

@@ -10,14 +10,17 @@ ROOT = Path(__file__).parent.parent
 
 
 @cache
-def code_version(module: str) -> str:
+def code_version(module: str, *resources: str) -> str:
     """Return a hash over the syntax trees of `module` and of all it imports from this package.
 
-    Comments, formatting and docstrings do not count.
+    Comments, formatting and docstrings do not count. `resources` are names of files beside the module that it reads
+    (templates, tables): their bytes count.
     """
     trees = {path: _without_docstrings(ast.parse(path.read_text(encoding="utf-8"))) for path in sources(module)}
     dumps = [(path.relative_to(ROOT).as_posix(), ast.dump(tree)) for path, tree in trees.items()]
-    return hashlib.sha256(repr(dumps).encode()).hexdigest()[:12]
+    beside = _source(module)
+    contents = [(name, (beside.parent / name).read_bytes()) for name in resources] if beside else []
+    return hashlib.sha256(repr((dumps, contents)).encode()).hexdigest()[:12]
 
 
 def sources(module: str) -> list[Path]:

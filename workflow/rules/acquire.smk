@@ -41,6 +41,17 @@ def local_catalogues(role):
     return [] if is_remote(href) else href
 
 
+def catalogue_options():
+    """Return the catalogues to search as options of the command; a made one is a folder that holds catalog.json."""
+    hrefs = {role: catalogue(role) for role in ("lr", "hr")}
+    made = {role: source(role).kind != "catalog" for role in hrefs}
+    return [
+        f"--{role} {shlex.quote(f'{href}/catalog.json' if made[role] else href)}"
+        for role, href in hrefs.items()
+        if href
+    ]
+
+
 def local_assets(wildcards):
     """Return the files on disk that a scene's item names: they are this scene's input as much as the item is."""
     path = items() / "scenes" / f"{wildcards.scene}.json"
@@ -90,7 +101,7 @@ checkpoint search:
         hr=local_catalogues("hr"),
         places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
     output:
-        items=directory(f"{RUN}/items"),
+        folder=directory(f"{RUN}/items"),
     log:
         f"{RUN}/logs/search.log",
     benchmark:
@@ -103,13 +114,13 @@ checkpoint search:
         runtime=60,
     params:
         settings=settings("search", "grid"),
-        catalogues=[f"--{role} {catalogue(role)}" for role in ("lr", "hr") if catalogue(role)],
+        catalogues=catalogue_options(),
         code=code_version("crossres.acquire.search"),
     message:
         "Search for scenes and pair them"
     shell:
         "python -m crossres search --settings {params.settings:q} {params.catalogues}"
-        " --output {output.items:q} > {log:q} 2>&1"
+        " --output {output.folder:q} > {log:q} 2>&1"
 
 
 rule download:

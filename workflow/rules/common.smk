@@ -5,9 +5,13 @@ Gives: CONFIG, RUN, `settings`, `scene_ids`, `pair_ids`, `held_out`, and results
 """
 
 import json
+import os
+import shlex
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -36,8 +40,15 @@ except UserError as error:
 RUN = f"results/{CONFIG.run}"
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
-# `python -m crossres` finds this workflow's own code in every environment, conda's included.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={Path(workflow.basedir, 'src').as_posix()!r}; ")
+# `python -m crossres` is this workflow's own code in every environment: conda's where conda is used, else Snakemake's own.
+OWN_PYTHON = (
+    "" if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method else Path(sys.executable).parent
+)
+shell.prefix(
+    "set -euo pipefail; "
+    + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
+    + f"export PYTHONPATH={shlex.quote(str(Path(workflow.basedir, 'src')))}; "
+)
 
 
 wildcard_constraints:
@@ -49,9 +60,14 @@ wildcard_constraints:
 
 
 def settings(*sections):
-    """Return these sections of the configuration as JSON: a rule's `params`, so that a change reruns just that rule."""
-    content = CONFIG.model_dump(mode="json", include=set(sections))
-    return json.dumps(content, sort_keys=True)
+    """Return a function for `params` that gives these sections of the configuration (all, if none is named) as JSON.
+
+    A change of the configuration then reruns just the rules whose sections it touches. It is a function since Snakemake would
+    take the braces of a plain string for wildcards.
+    """
+    content = CONFIG.model_dump(mode="json", include=set(sections) or None)
+    text = json.dumps(content, sort_keys=True)
+    return lambda wildcards: text
 
 
 def expand_path(path):
@@ -64,7 +80,7 @@ def expand_path(path):
 
 def items():
     """Return the folder of items; Snakemake first runs the search when that has not been done."""
-    return Path(checkpoints.search.get().output.items)
+    return Path(checkpoints.search.get().output.folder)
 
 
 def pair_ids():
@@ -95,7 +111,7 @@ rule resolved_config:
     conda:
         "../../envs/geo.yaml"
     params:
-        settings=json.dumps(CONFIG.model_dump(mode="json"), sort_keys=True),
+        settings=settings(),
         code=code_version("crossres.settings.config"),
     message:
         "Write down the settings of this run"

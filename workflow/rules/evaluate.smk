@@ -4,7 +4,8 @@ Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair. Gives: evalu
 evaluation/figures/ and report.html, one page that needs nothing beside it.
 """
 
-ARMS = sorted(CONFIG.sample.arms)
+# The order of tables, figures and colours: the product first.
+ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
 
 
 def of_held_out(pattern):
@@ -112,7 +113,7 @@ rule figures:
 rule report:
     input:
         config=f"{RUN}/config.yaml",
-        items=lambda wildcards: items(),
+        found=lambda wildcards: items(),
         registrations=of_every_pair("aligned/{pair}/registration.png"),
         radiometries=of_every_pair("aligned/{pair}/radiometry.png"),
         dataset=f"{RUN}/pairs/summary.json",
@@ -143,7 +144,7 @@ rule report:
         settings=settings("report"),
         primary=CONFIG.sample.primary,
         folder=RUN,
-        code=code_version("crossres.evaluate.report"),
+        code=code_version("crossres.evaluate.report", "report.html", "report.css", "report.js"),
     message:
         "Write the report"
     shell:

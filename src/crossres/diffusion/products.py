@@ -58,7 +58,7 @@ def open_product(folder: Path, grid: GeoBox, bands: Sequence[str], tags: dict[st
     for name, path in raw.items():
         gdal_copy(
             path, folder / f"{name}.tif", driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
-            predictor="STANDARD", overview_resampling="average", interleave="BAND", bigtiff="IF_SAFER",
+            predictor="STANDARD", overview_resampling="average", bigtiff="IF_SAFER",
         )  # fmt: skip
         path.unlink()
 

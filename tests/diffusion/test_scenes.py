@@ -1,0 +1,250 @@
+"""Whole scenes: no seams, no trace of tiles or blocks, nodata kept, and clear words about inputs that do not fit."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+import torch
+from conftest import BANDS, landscape
+from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
+from scipy.ndimage import gaussian_filter
+
+from crossres.diffusion import checkpoint, scenes
+from crossres.diffusion.network import Network
+from crossres.errors import UserError
+from crossres.rasters import Scene, read_scene, write_cog, write_scene
+from crossres.settings.model import ModelSettings
+from crossres.settings.sample import ArmSettings, TilingSettings
+from crossres.settings.train import TrainSettings
+
+ONE = ArmSettings(steps=4, samples=1)
+TILING = TilingSettings(threads=1)
+
+
+def make_model(folder: Path, factor: Fraction, bands: tuple[str, ...] = BANDS, prior: bool = True) -> Path:
+    """Write a model whose weights are random but tame, zero-initialised ones too."""
+    torch.manual_seed(0)
+    network = Network(ModelSettings(prior=prior), len(bands))
+    for p in network.parameters():
+        if not p.any():
+            torch.nn.init.normal_(p, std=0.02)
+    folder.mkdir()
+    checkpoint.save(
+        folder, network, bands=bands, factor=str(factor), lr_gsd_m=10.0, hr_gsd_m=float(10 / factor),
+        mean=(0.15,) * len(bands), std=(0.1,) * len(bands), sigma=0.3, model=ModelSettings(prior=prior),
+        train=TrainSettings(), data_sha256="0", code="0", metrics={},
+    )  # fmt: skip
+    return folder
+
+
+def lr_scene(rows: int, cols: int, bands: tuple[str, ...] = BANDS, gsd: float = 10.0) -> Scene:
+    image = gaussian_filter(landscape(max(rows, cols, 40), np.random.default_rng(0)), (0, 1, 1))[:, :rows, :cols]
+    grid = GeoBox((rows, cols), Affine(gsd, 0, 500000, 0, -gsd, 4000000), "EPSG:32650")
+    return Scene(image[: len(bands)], grid, bands, {"datetime": "2023-05-01T03:00:00Z", "sensor": "sentinel-2a"})
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return make_model(tmp_path / "model", Fraction(4))
+
+
+def run(tmp_path, scene: Scene, model: Path | None, arm=ONE, tiling=TILING, gsd=None, name="arm") -> Path:
+    lr = tmp_path / "aligned" / "place" / "lr.tif"
+    write_scene(lr, scene)
+    output = tmp_path / "sr" / "place" / name
+    scenes.sample_scene(arm, tiling, name, lr, gsd, model, output)
+    return output
+
+
+def dn(path: Path) -> np.ndarray:
+    with rasterio.open(path) as src:
+        return src.read().astype(np.int64)
+
+
+def test_tiles_of_128_and_256_pixels_give_the_same_scene(tmp_path, model):
+    scene = lr_scene(64, 56)
+    results = [
+        dn(
+            run(tmp_path, scene, model, tiling=TilingSettings(threads=1, tile_px=px, batch=b), name=f"t{px}")
+            / "mean.tif"
+        )
+        for px, b in ((128, 3), (256, 1), (512, 1))
+    ]
+    for other in results[1:]:
+        assert abs(results[0] - other).max() <= 1  # 1e-4 of reflectance: one count, from rounding
+
+
+def test_blocks_leave_no_trace(tmp_path, model, monkeypatch):
+    scene, once = lr_scene(64, 48), ArmSettings(steps=1, samples=1)
+    whole = dn(run(tmp_path, scene, model, once, name="whole") / "mean.tif")
+    monkeypatch.setattr(scenes, "BLOCK_PX", 96)
+    assert abs(whole - dn(run(tmp_path, scene, model, once, name="blocks") / "mean.tif")).max() <= 1
+
+
+def test_gradients_across_tile_borders_are_those_of_everywhere_else(tmp_path, model):
+    tiling = TilingSettings(
+        threads=1, tile_px=128, overlap_px=32
+    )  # less than the network's reach: where seams would show
+    image = dn(run(tmp_path, lr_scene(96, 96), model, tiling=tiling) / "mean.tif").astype(float)
+    smooth = dn(run(tmp_path, lr_scene(96, 96), model, name="one") / "mean.tif").astype(float)
+    for axis in (1, 2):
+        step, reference = (np.abs(np.diff(v, axis=axis)).mean((0, 3 - axis)) for v in (image, smooth))
+        borders = [n for start in range(96, 384, 96) for n in range(start - 1, start + 33)]
+        borders = [n for n in borders if n < len(step)]
+        assert step[borders].mean() / reference[borders].mean() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [Fraction(25, 2), Fraction(2), Fraction(25, 8)])
+def test_any_factor_any_shape_and_any_number_of_bands(tmp_path, factor):
+    model = make_model(tmp_path / "model", factor, ("red", "nir"), prior=factor != 2)
+    output = run(tmp_path, lr_scene(24, 32, ("red", "nir")), model, ArmSettings(steps=2, samples=2))
+    mean = read_scene(output / "mean.tif")
+    assert mean.bands == ("red", "nir") and mean.grid.shape == (24 * factor, 32 * factor)
+    assert mean.grid.boundingbox == lr_scene(24, 32).grid.boundingbox
+    assert np.isfinite(mean.values).all()
+
+
+def test_nodata_in_lr_is_nodata_in_the_result_and_reaches_no_further(tmp_path, model):
+    scene = lr_scene(24, 24)
+    scene.values[:, 8:12, :5] = np.nan
+    scene.values[2, 20, 20] = np.nan
+    output = run(tmp_path, scene, model)
+    expected = np.zeros((96, 96), bool)
+    expected[32:48, :20] = expected[80:84, 80:84] = True
+    for part in ("mean", "sample"):
+        assert (np.isnan(read_scene(output / f"{part}.tif").values) == expected).all()
+    assert ((dn(output / "std.tif") == 65535) == expected).all()
+
+
+def test_a_scene_of_nodata_alone_comes_back_as_such(tmp_path, model):
+    scene = lr_scene(16, 16)
+    scene.values[:] = np.nan
+    assert np.isnan(read_scene(run(tmp_path, scene, model) / "mean.tif").values).all()
+
+
+@pytest.mark.parametrize("start", ["lr", "noise", "regression", "bicubic", "nearest"])
+def test_every_arm_writes_the_same_files(tmp_path, model, start):
+    arm = ArmSettings(start=start, steps=1, samples=1)
+    output = run(tmp_path, lr_scene(16, 20), model, arm, gsd=2.5)
+    assert {p.name for p in output.iterdir()} == {"mean.tif", "std.tif", "sample.tif", "item.json"}
+    assert np.array_equal(dn(output / "mean.tif"), dn(output / "sample.tif"))
+    assert (dn(output / "std.tif") == 0).all()
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_another_sample(tmp_path, model):
+    arm = ArmSettings(start="noise", steps=1, samples=3)
+    a, b = (run(tmp_path, lr_scene(16, 16), model, arm, name="arm") / "mean.tif" for _ in range(2))
+    first = a.read_bytes()
+    run(tmp_path, lr_scene(16, 16), model, arm, name="arm")
+    assert b.read_bytes() == first
+    other = run(tmp_path, lr_scene(16, 16), model, arm, TilingSettings(threads=1, seed=1), name="other")
+    assert (other / "sample.tif").read_bytes() != (a.parent / "sample.tif").read_bytes()
+    assert dn(other / "std.tif").min() > 0
+
+
+def test_the_item_is_stac_and_links_what_the_product_came_from(tmp_path, model):
+    output = run(tmp_path, lr_scene(16, 16), model)
+    item = pystac.Item.from_file(str(output / "item.json"))
+    assert item.datetime.isoformat() == "2023-05-01T03:00:00+00:00"
+    assert item.properties["proj:code"] == "EPSG:32650" and item.properties["gsd"] == 2.5
+    content = json.loads((output / "item.json").read_text())
+    for href in [a["href"] for a in content["assets"].values()] + [link["href"] for link in content["links"]]:
+        assert not href.startswith("/") and (output / href).resolve().exists()
+    assert 115 < item.bbox[0] < item.bbox[2] < 120
+
+
+def test_bicubic_needs_no_model_but_sampling_does(tmp_path):
+    output = run(tmp_path, lr_scene(16, 16), None, ArmSettings(start="bicubic", samples=1), gsd=2.5)
+    assert read_scene(output / "mean.tif").grid.shape == (64, 64)
+    with pytest.raises(UserError, match="needs a model"):
+        run(tmp_path, lr_scene(16, 16), None, gsd=2.5)
+
+
+def test_a_target_the_model_was_not_trained_for_is_refused(tmp_path, model):
+    with pytest.raises(UserError, match=r"trained for 2\.5 m"):
+        run(tmp_path, lr_scene(16, 16), model, gsd=0.8)
+
+
+def test_regression_without_a_prior_is_refused(tmp_path):
+    model = make_model(tmp_path / "model", Fraction(4), prior=False)
+    with pytest.raises(UserError, match="prior"):
+        run(tmp_path, lr_scene(16, 16), model, ArmSettings(start="regression", samples=1))
+    assert not (tmp_path / "sr" / "place" / "arm").exists()
+
+
+class TestAnySentinel2Scene:
+    """`super_resolve` finds its bands and says what it assumed."""
+
+    def numbers(self, tmp_path: Path, name: str, scene: Scene, bands: tuple[str, ...]) -> Path:
+        values = np.rint((scene.values + 0.1) * 1e4).astype(np.uint16)[: max(1, len(bands))]
+        write_cog(tmp_path / name, values, scene.grid, bands=bands, nodata=None)
+        return tmp_path / name
+
+    def assumed(self, scene: Path, model: Path, output: Path) -> list[str]:
+        scenes.super_resolve(scene, model, output, ArmSettings(start="bicubic", samples=1), TILING)
+        return json.loads((output / "item.json").read_text())["properties"]["crossres:assumed"]
+
+    def test_our_own_scene_needs_no_assumption_whatever_its_band_order(self, tmp_path, model):
+        scene = lr_scene(16, 16)
+        write_scene(tmp_path / "a.tif", scene)
+        write_scene(tmp_path / "b.tif", scene.select(("nir", "red", "blue", "green")))
+        assert self.assumed(tmp_path / "a.tif", model, tmp_path / "a") == []
+        assert self.assumed(tmp_path / "b.tif", model, tmp_path / "b") == []
+        assert np.array_equal(dn(tmp_path / "a" / "mean.tif"), dn(tmp_path / "b" / "mean.tif"))
+
+    def test_plain_numbers_without_names_are_taken_as_sentinel_2_and_that_is_said(self, tmp_path, model, caplog):
+        scene = lr_scene(16, 16)
+        write_scene(tmp_path / "a.tif", scene)
+        plain = self.numbers(tmp_path, "plain.tif", scene, ("", "", "", ""))
+        lines = self.assumed(plain, model, tmp_path / "plain")
+        assert len(lines) == 2 and "order" in lines[0] and "Sentinel-2" in lines[1]
+        assert all(line in caplog.text for line in lines)
+        self.assumed(tmp_path / "a.tif", model, tmp_path / "a")
+        assert np.array_equal(dn(tmp_path / "a" / "mean.tif"), dn(tmp_path / "plain" / "mean.tif"))
+
+    def test_a_folder_of_bands_and_a_stac_item_give_the_same_scene(self, tmp_path, model):
+        scene = lr_scene(16, 16)
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        assets = {}
+        for band, key in (("blue", "B02"), ("green", "B03"), ("red", "B04"), ("nir", "B08")):
+            self.numbers(folder, f"T50_{key}_10m.tif", scene.select((band,)), ("",))
+            raster = {"scale": 1e-4, "offset": -0.1}
+            assets[key] = {"href": f"folder/T50_{key}_10m.tif", "raster:bands": [raster]}
+        item = {"id": "s2", "assets": assets, "properties": {"datetime": "2023-05-01T03:00:00Z"}}
+        (tmp_path / "s2.json").write_text(json.dumps(item))
+        assert "Sentinel-2" in self.assumed(folder, model, tmp_path / "a")[0]
+        assert self.assumed(tmp_path / "s2.json", model, tmp_path / "b") == []
+        assert np.array_equal(dn(tmp_path / "a" / "mean.tif"), dn(tmp_path / "b" / "mean.tif"))
+
+    def test_a_missing_band_other_pixels_and_degrees_are_refused(self, tmp_path, model):
+        write_scene(tmp_path / "rgb.tif", lr_scene(16, 16).select(("blue", "green", "red")))
+        write_scene(tmp_path / "20m.tif", lr_scene(16, 16, gsd=20.0))
+        scene = lr_scene(16, 16)
+        degrees = GeoBox((16, 16), Affine(1e-4, 0, 10, 0, -1e-4, 45), "EPSG:4326")
+        write_scene(tmp_path / "degrees.tif", Scene(scene.values, degrees, scene.bands))
+        for name, message in (("rgb", "no band nir"), ("20m", "20 x 20 m"), ("degrees", "degrees")):
+            with pytest.raises(UserError, match=message):
+                self.assumed(tmp_path / f"{name}.tif", model, tmp_path / "out")
+
+    def test_a_side_that_has_no_whole_fine_grid_is_cropped_and_that_is_said(self, tmp_path):
+        model = make_model(tmp_path / "model", Fraction(25, 2))
+        write_scene(tmp_path / "odd.tif", lr_scene(13, 16))
+        assert "left out" in self.assumed(tmp_path / "odd.tif", model, tmp_path / "out")[0]
+        assert read_scene(tmp_path / "out" / "mean.tif").grid.shape == (150, 200)
+
+    def test_a_real_scene_keeps_its_colours(self, tmp_path, model, real_data):
+        path = next((real_data / "sentinel2").glob("*.tif"))
+        with rasterio.open(path) as src:
+            values = src.read(window=rasterio.windows.Window(400, 450, 48, 40))[[2, 1, 0, 3]]
+            grid = GeoBox((40, 48), src.window_transform(rasterio.windows.Window(400, 450, 48, 40)), src.crs.to_wkt())
+        write_cog(tmp_path / "s2.tif", values, grid, bands=("B02", "B03", "B04", "B08"), nodata=0)
+        lines = self.assumed(tmp_path / "s2.tif", model, tmp_path / "out")
+        assert len(lines) == 1
+        means = read_scene(tmp_path / "out" / "mean.tif").values.mean((1, 2))
+        assert means == pytest.approx(values.mean((1, 2)) * 1e-4 - 0.1, abs=1e-3)
