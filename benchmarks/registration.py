@@ -129,6 +129,7 @@ class Warp:
 
 def window_errors(pair: Pair, shifts: np.ndarray) -> np.ndarray:
     """Return (shift, 2, window) differential errors of single windows, all reliable ones."""
+
     def match(hr: Blurred) -> tuple[np.ndarray, np.ndarray]:
         found = match_windows(first, orientation(on_lr_grid(hr, pair.grid, pair.rows, pair.cols)), corners, side, 8)
         return np.stack([found.rows, found.cols]), found.reliability
@@ -151,7 +152,9 @@ def field_errors(pair: Pair, seed: int) -> np.ndarray:
     r, c = pair.rows[:, None] + after.rows, pair.cols[None, :] + after.cols
     d = warp(r, c)
     error = np.hypot(after.rows + d[0] - before.rows, after.cols + d[1] - before.cols)
-    seen = np.isfinite(on_lr_grid(pair.hr, pair.grid, pair.rows, pair.cols, Displacement(after.rows + d[0], after.cols + d[1])))
+    seen = np.isfinite(
+        on_lr_grid(pair.hr, pair.grid, pair.rows, pair.cols, Displacement(after.rows + d[0], after.cols + d[1]))
+    )
     return error[seen.all(axis=0)]
 
 
@@ -178,7 +181,9 @@ def unrelated(pair: Pair, rng: np.random.Generator) -> Registration:
     part = np.rot90(values[:, row : row + side, col : col + side], rng.integers(4), axes=(1, 2))
     if rng.random() < 0.5:
         part = part[:, ::-1]
-    return register(SETTINGS, np.ascontiguousarray(part), pair.grid, (pair.origin[0] + 40, pair.origin[1] + 90), pair.hr, SEARCH_PX)
+    return register(
+        SETTINGS, np.ascontiguousarray(part), pair.grid, (pair.origin[0] + 40, pair.origin[1] + 90), pair.hr, SEARCH_PX
+    )
 
 
 def main() -> None:

@@ -21,7 +21,8 @@ STAGES = {
     ],
 }  # fmt: skip
 NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch", "skimage": "scikit-image", "yaml": "pyyaml",
-         "odc": "odc-geo", "PIL": "pillow", "pydantic_core": "pydantic", "affine": "rasterio"}  # fmt: skip
+         "odc": "odc-geo", "PIL": "pillow", "pydantic_core": "pydantic", "affine": "rasterio",
+         "planetary_computer": "planetary-computer", "pystac_client": "pystac-client"}  # fmt: skip
 
 
 def constraints():

@@ -32,7 +32,7 @@ FINE_MULTIPLE = 4
 def coregister(
     settings: CoregisterSettings, grid: GridSettings, pair: dict[str, Any], lr: Path, hr: Path, output: Path
 ) -> None:
-    """Register the HR scene of a pair to its LR scene and resample it once, to the fine grid over the LR pixels it covers.
+    """Register the HR scene of a pair to its LR scene and resample it once, to the fine grid over LR pixels it covers.
 
     `lr` and `hr` are scene folders (`reflectance.tif`, `mask.tif`), `pair` the pair's JSON content. Writes
     `registered.tif` (HR in its own radiometry, nodata where HR is not clear), `registration.json`,
@@ -52,9 +52,10 @@ def coregister(
     found = register(settings, values, lr_grid, (int(frame.row_off), int(frame.col_off)), blurred, search_px)
     rows, cols = (o + np.arange(n) for o, n in zip((frame.row_off, frame.col_off), values.shape[1:], strict=True))
     moved = on_lr_grid(blurred, lr_grid, rows, cols, found.field.on_grid(rows, cols))
-    window = _lr_window(np.isfinite(moved).all(axis=0), frame, lr_multiple(factor, FINE_MULTIPLE))
+    multiple = lr_multiple(factor, FINE_MULTIPLE)
+    window = _lr_window(np.isfinite(moved).all(axis=0), frame, multiple)
     if window is None:
-        raise UserError(f"pair {pair['id']}: HR has clear data on less than {lr_multiple(factor, FINE_MULTIPLE)} LR pixels")
+        raise UserError(f"pair {pair['id']}: HR has clear data on fewer than {multiple} LR pixels a side; remove it")
 
     fine = fine_grid(crop(lr_grid, window), factor)
     dn = to_fine_grid(hr, grid.bands, lr_grid, window, fine, found.field)
@@ -128,5 +129,6 @@ def _in_words(report: dict[str, Any]) -> str:
     east, north = report["shift_m"]
     return (
         f"{report['model']}, shift {east:.1f} m east {north:.1f} m north, held-out tie points "
-        f"{report['rmse_held_out_px']:.3f} LR pixels RMSE, {report['tie_points']} of {report['usable_windows']} windows kept"
+        f"{report['rmse_held_out_px']:.3f} LR pixels RMSE, "
+        f"{report['tie_points']} of {report['usable_windows']} windows kept"
     )

@@ -1,8 +1,8 @@
 """Displacement fields through tie points: a shift, an affine map or a smoothed thin-plate spline, fitted robustly.
 
-The spline is a cubic B-spline surface on a regular grid of knots with the thin-plate energy as penalty (Wahba 1990; on a
-B-spline basis Eilers and Marx, Statistical Science 1996). Unlike radial basis functions it stays sparse for thousands of
-tie points and is evaluated on a fine grid by two small matrix products. As the penalty grows it becomes affine.
+The spline is a cubic B-spline surface on a regular grid of knots with the thin-plate energy as penalty (Wahba 1990; on
+a B-spline basis Eilers and Marx, Statistical Science 1996). Unlike radial basis functions it stays sparse for thousands
+of tie points and is evaluated on a fine grid by two small matrix products. As the penalty grows it becomes affine.
 """
 
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ def zero_field(extent: Extent) -> Field:
 def fit(model: Model, extent: Extent, points: np.ndarray, displacement: np.ndarray, weights: np.ndarray) -> Field:
     """Fit a field to tie points by iteratively reweighted least squares with Tukey's biweight.
 
-    `points` (n, 2) are LR row and column indices, `displacement` (n, 2) LR pixels, `weights` (n,) of any positive scale.
+    `points` (n, 2) are LR row and column indices, `displacement` (n, 2) LR pixels, `weights` (n,) positive numbers.
     """
     weights = weights / weights.mean()
     current = weights
@@ -141,7 +141,7 @@ def _solve(
 
 
 def _scaled(extent: Extent, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and columns centred on the extent and in units of its longer side, so that a fit is well conditioned."""
+    """Return rows and columns centred on the extent, in units of its longer side: a fit is then well conditioned."""
     size = max(extent.height, extent.width, 1.0)
     return (rows - extent.row - extent.height / 2) / size, (cols - extent.col - extent.width / 2) / size
 

@@ -52,8 +52,8 @@ def orientation(image: np.ndarray) -> np.ndarray:
 def match_windows(first: np.ndarray, second: np.ndarray, corners: np.ndarray, window_px: int, search_px: int) -> Shifts:
     """Find the shift of each window of two (band, row, column) orientation images.
 
-    `corners` is (n, 2), the row and column of a window's first pixel. Shifts of up to `search_px` a side are looked for;
-    a peak on that border has reliability 0.
+    `corners` is (n, 2), the row and column of a window's first pixel. Shifts of up to `search_px` a side are looked
+    for; a peak on that border has reliability 0.
     """
     taper = np.sqrt(np.outer(np.hanning(window_px + 2)[1:-1], np.hanning(window_px + 2)[1:-1])).astype(np.float32)
     parts = [

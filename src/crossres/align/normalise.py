@@ -1,4 +1,4 @@
-"""The `normalise` stage: one radiometry for a registered pair, and a plain statement of what is left between its images."""
+"""The `normalise` stage: one radiometry for a registered pair, and a plain statement of what is left between them."""
 
 import logging
 from pathlib import Path
@@ -40,7 +40,7 @@ def normalise(
 ) -> None:
     """Give the two images of a registered pair one radiometry.
 
-    `lr` is the LR scene folder; `registered` and `registration` come from `coregister`. Writes `lr.tif` (the LR window),
+    `lr` is the LR scene folder; `registered` and `registration` come from `coregister`. Writes `lr.tif` (LR window),
     `hr.tif` (its fine grid), `mask.tif` (`crossres.rasters.Mask` codes on the LR grid: nodata of either image, the LR
     scene's own classes, changed), `radiometry.json` and `radiometry.png` into the folder `output`. A declined pair
     passes through. One relation a band holds for the whole pair: local ones would copy the LR image into the HR image.

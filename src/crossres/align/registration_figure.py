@@ -22,7 +22,7 @@ def registration_figure(
 ) -> Figure:
     """Draw the LR image with what was matched on it, and how far held-out tie points lie from the field."""
     figure = Figure(figsize=(10.5, 5.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.55, 1))
+    left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     _draw_map(figure, left, lr, bands, frame, found)
     _draw_residuals(right, found)
     state = (
@@ -41,7 +41,7 @@ def _draw_map(
     faded = 0.45 + 0.55 * rgb(lr, bands)
     axes.imshow(faded, extent=_extent(frame), interpolation="nearest")
     row, col = points.points.T
-    axes.scatter(col[~kept], row[~kept], s=9, marker="x", linewidths=0.7, color=QUIET, label="declined window")
+    axes.scatter(col[~kept], row[~kept], s=9, marker="x", linewidths=0.7, color=QUIET)
     axes.set(xticks=[], yticks=[], xlim=_extent(frame)[:2], ylim=_extent(frame)[2:])
     if kept.any():
         moved = points.displacement[kept]
@@ -53,16 +53,16 @@ def _draw_map(
         limits = Normalize(0, max(0.05, float(np.nanpercentile(residual, 98))))
         arrows = axes.quiver(
             col[kept], row[kept], local[:, 1] * factor, local[:, 0] * factor, residual, cmap="viridis", norm=limits,
-            angles="xy", scale_units="xy", scale=1, width=0.0032, headwidth=3.5, label="tie point",
+            angles="xy", scale_units="xy", scale=1, width=0.0032, headwidth=3.5,
         )  # fmt: skip
         key = _round_down(typical)
         axes.quiverkey(arrows, 0.02, -0.035, key * factor, f"{key:g} LR px beyond the mean shift", labelpos="E",
                        coordinates="axes", fontproperties={"size": 8})  # fmt: skip
-        bar = figure.colorbar(ScalarMappable(limits, "viridis"), ax=axes, shrink=0.6, pad=0.02)
+        bar = figure.colorbar(ScalarMappable(limits, "viridis"), ax=axes, shrink=0.6, pad=0.03)
         bar.set_label("held-out residual [LR px]", fontsize=8)
         bar.ax.tick_params(labelsize=8)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, -0.075), fontsize=8, frameon=False, handles=axes.collections[:1])
-    axes.set_title(f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows", fontsize=9, loc="left")
+    title = f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows; crosses are declined"
+    axes.set_title(title, fontsize=9, loc="left")
 
 
 def _draw_residuals(axes: Axes, found: Registration) -> None:
@@ -82,8 +82,7 @@ def _draw_residuals(axes: Axes, found: Registration) -> None:
     rmse = float(np.sqrt((length**2).mean()))
     turn = np.linspace(0, 2 * np.pi, 100)
     axes.plot(rmse * np.cos(turn), rmse * np.sin(turn), color=ORANGE, lw=1.2)
-    axes.annotate(f"RMSE {rmse:.3f}", (rmse * 0.707, rmse * 0.707), textcoords="offset points", xytext=(3, 3),
-                  fontsize=8, color=ORANGE)  # fmt: skip
+    axes.text(0.02, 0.98, f"RMSE {rmse:.3f}", transform=axes.transAxes, va="top", fontsize=9, color=ORANGE)
     axes.set(xlim=(-top, top), ylim=(top, -top))
     axes.set_xlabel("held-out residual along columns [LR px]", fontsize=8)
     axes.set_ylabel("along rows [LR px]", fontsize=8)

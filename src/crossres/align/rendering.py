@@ -11,6 +11,7 @@ from crossres.files import whole
 
 INK, QUIET, ORANGE = "#222222", "#8a8a8a", "#d55e00"
 
+
 def save(path: Path, figure: Figure) -> None:
     """Write a figure as PNG; the same figure gives the same bytes."""
     FigureCanvasAgg(figure)
@@ -19,7 +20,7 @@ def save(path: Path, figure: Figure) -> None:
 
 
 def rgb(values: np.ndarray, bands: Sequence[str], limits: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """Return (row, column, 3) colours of a (band, row, column) image, stretched to its 1 to 99 percentiles; NaN is white."""
+    """Return (row, column, 3) colours of a (band, row, column) image, stretched to `limits` or `stretch`; NaN is white."""
     names = ("red", "green", "blue") if {"red", "green", "blue"} <= set(bands) else (bands[0],) * 3
     image = values[[list(bands).index(n) for n in names]]
     low, high = limits or stretch(values, bands)
@@ -36,5 +37,3 @@ def stretch(values: np.ndarray, bands: Sequence[str]) -> tuple[np.ndarray, np.nd
         return np.zeros(3), np.ones(3)
     low, high = np.percentile(seen, (1, 99), axis=1)
     return low, high
-
-

@@ -1,4 +1,4 @@
-"""Tie points: windows of the LR image, each with the place where the HR image has the same content, or a reason why not."""
+"""Tie points: windows of the LR image, each with the place where HR has the same content, or a reason why not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

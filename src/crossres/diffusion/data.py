@@ -1,8 +1,11 @@
 """Training examples: crops of patch pairs, in an order and with augmentations that the seed alone decides."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from crossres.rasters import NODATA, OFFSET, SCALE
 
 IN_MEMORY_BYTES = 2**31
 """A split up to this size is read once; a larger one patch by patch."""
+RESIDUAL_PATCHES = 2048
 
 
 @dataclass(frozen=True)
@@ -142,17 +146,39 @@ def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]
         waiting = waiting[batch:]
 
 
-def batches(split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int) -> Iterator[Batch]:
-    """Yield one random batch per step; the same seed gives the same batches, bit for bit."""
-    for step, patches in enumerate(order(len(split), batch, steps, seed)):
-        yield split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]))
+def batches(
+    split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int, workers: int = 0
+) -> Iterator[Batch]:
+    """Yield one random batch per step; the same seed gives the same batches, bit for bit.
+
+    With `workers`, that many threads make the next batches meanwhile, in the same order.
+    """
+
+    def make(step: int, patches: np.ndarray) -> Batch:
+        return split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]))
+
+    jobs = enumerate(order(len(split), batch, steps, seed))
+    if not workers:
+        yield from (make(*job) for job in jobs)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(make, *job) for job in islice(jobs, 2 * workers))
+        while waiting:
+            done = waiting.popleft().result()
+            waiting.extend(pool.submit(make, *job) for job in islice(jobs, 1))
+            yield done
 
 
-def residual_rms(split: Split, chunk: int = 64) -> float:
-    """Return the RMS of HR - y over the clear pixels of a split, in HR standard deviations."""
+def residual_rms(split: Split) -> float:
+    """Return the RMS of HR - y over the clear pixels of a split, in HR standard deviations.
+
+    A split of more than RESIDUAL_PATCHES patches is seen through that many of them, evenly spaced.
+    """
+    seen = min(len(split), RESIDUAL_PATCHES)
+    chosen = np.arange(seen) * len(split) // seen
     total, count = 0.0, 0.0
-    for start in range(0, len(split), chunk):
-        batch = split.batch(np.arange(start, min(start + chunk, len(split))))
+    for patches in np.array_split(chosen, -(-seen // 32)):
+        batch = split.batch(patches)
         total += float((((batch.hr - batch.y) ** 2) * batch.weight).sum(dtype=torch.float64))
         count += float(batch.weight.sum(dtype=torch.float64)) * batch.hr.shape[1]
     return (total / count) ** 0.5 if count else 0.0

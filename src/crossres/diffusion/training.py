@@ -30,6 +30,8 @@ from crossres.settings.train import TrainSettings
 log = logging.getLogger(__name__)
 
 BETAS = (0.9, 0.99)
+LOADERS = 4
+"""Threads that make batches for a GPU; beside a network on the CPU they would only take its cores."""
 FINAL_LEARNING_RATE = 0.02
 """Where the cosine ends, as a share of the peak."""
 
@@ -86,14 +88,17 @@ def _fit(
     optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, betas=BETAS, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _learning_rate(step, settings))
     generator = torch.Generator(device).manual_seed(settings.seed)
-    forward: Any = torch.compile(network) if settings.compile else network
+    if settings.compile:
+        network.velocity = torch.compile(network.velocity)  # type: ignore[method-assign]
 
     rows: list[dict[str, float]] = []
-    source = batches(data, settings.batch, settings.steps, settings.crop_px, settings.max_shift_px, settings.seed)
+    workers = LOADERS if device.type == "cuda" else 0
+    crops = (settings.crop_px, settings.max_shift_px)
+    source = batches(data, settings.batch, settings.steps, *crops, settings.seed, workers)
     every = max(1, settings.steps // 10)
     for step, batch in enumerate(tqdm(source, "train", settings.steps, disable=not sys.stderr.isatty()), 1):
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            loss = _loss(settings, network, forward, _to(batch, device), data.factor, generator)
+            loss = _loss(settings, network, _to(batch, device), data.factor, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
@@ -113,7 +118,7 @@ def _fit(
 
 
 def _loss(
-    settings: TrainSettings, network: Network, forward: Any, batch: Batch, factor: Fraction, generator: torch.Generator
+    settings: TrainSettings, network: Network, batch: Batch, factor: Fraction, generator: torch.Generator
 ) -> Tensor:
     """Return |v(x_t, y, t, s) - (x_1 - x_s)|_1 over clear pixels, plus the prior head's own |regression - x_1|_1."""
     count = len(batch.hr)
@@ -124,9 +129,9 @@ def _loss(
     x = state(start, batch.hr, t).contiguous(memory_format=torch.channels_last)
     view = View.whole(factor, *batch.lr.shape[-2:])
     if network.prior is None:
-        return _masked_l1(forward(x, batch.y, t, sigma), velocity_target(start, batch.hr), batch.weight)
+        return _masked_l1(network(x, batch.y, t, sigma), velocity_target(start, batch.hr), batch.weight)
     features = network.prior(batch.lr)
-    velocity = forward(x, batch.y, t, sigma, network.prior.levels(features), view, batch.shift)
+    velocity = network(x, batch.y, t, sigma, network.prior.levels(features), view, batch.shift)
     loss = _masked_l1(velocity, velocity_target(start, batch.hr), batch.weight)
     regression = network.prior.regression(features, batch.y, view, batch.shift)
     return loss + settings.regression_weight * _masked_l1(regression, batch.hr, batch.weight)

@@ -12,9 +12,7 @@ COLUMNS = 4
 INK = "#222222"
 
 
-def contact_sheet(
-    patches: Sequence[dict[str, np.ndarray]], titles: Sequence[str], bands: Sequence[str]
-) -> Figure:
+def contact_sheet(patches: Sequence[dict[str, np.ndarray]], titles: Sequence[str], bands: Sequence[str]) -> Figure:
     """Draw patches (`lr` and `hr` (C, y, x) uint16 DN), four couples a row, under their titles; one stretch a couple."""
     rows = max(1, -(-len(patches) // COLUMNS))
     figure = Figure(figsize=(2.9 * COLUMNS, 1.72 * rows + 0.35), layout="constrained")
@@ -22,9 +20,11 @@ def contact_sheet(
     cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes in cells:
         axes.axis("off")
+    ranges = [np.ptp(np.nanpercentile(_rgb(patch["lr"], bands), (1, 99), axis=(1, 2)), axis=0) for patch in patches]
+    least = np.median(ranges, axis=0)
     for axes, patch, title in zip(cells, patches, titles, strict=False):
         lr, hr = _rgb(patch["lr"], bands), _rgb(patch["hr"], bands)
-        low, high = np.nanpercentile(lr, (1, 99), axis=(1, 2))
+        low, high = _limits(np.concatenate([lr.reshape(3, -1), hr.reshape(3, -1)], axis=1), least)
         gap = np.ones((hr.shape[1], max(1, hr.shape[1] // 40), 3))
         axes.imshow(
             np.concatenate([_picture(_enlarged(lr, hr.shape[1]), low, high), gap, _picture(hr, low, high)], axis=1),
@@ -39,6 +39,13 @@ def _rgb(dn: np.ndarray, bands: Sequence[str]) -> np.ndarray:
     names = ("red", "green", "blue") if {"red", "green", "blue"} <= set(bands) else (bands[0],) * 3
     chosen = dn[[list(bands).index(n) for n in names]]
     return np.where(chosen == NODATA, np.nan, chosen * SCALE + OFFSET)
+
+
+def _limits(values: np.ndarray, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a couple's stretch by colour: its percentiles, but no narrower than `least`, or noise would look like land."""
+    low, high = np.nanpercentile(values, (1, 99), axis=1)
+    spare = np.maximum(least - (high - low), 0) / 2
+    return low - spare, high + spare
 
 
 def _enlarged(image: np.ndarray, side: int) -> np.ndarray:

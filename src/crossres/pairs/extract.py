@@ -60,7 +60,9 @@ def extract(
             clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=0)
             agreement = correlation(lr * SCALE + OFFSET, to_lr(hr * SCALE + OFFSET, weights), clear)
             reason = _reason(settings, float(clear.mean()), agreement)
-            rows.append((pair["id"], row, col, float(pair["date_gap_days"]), float(clear.mean()), agreement, not reason, reason))
+            rows.append(
+                (pair["id"], row, col, float(pair["date_gap_days"]), float(clear.mean()), agreement, not reason, reason)
+            )
             if not reason:
                 kept["lr"].append(lr)
                 kept["hr"].append(hr)

@@ -20,7 +20,11 @@ DIMS = {
 
 
 def write_zarr(
-    path: Path, patches: Iterable[dict[str, np.ndarray]], count: int, example: dict[str, np.ndarray], bands: tuple[str, ...]
+    path: Path,
+    patches: Iterable[dict[str, np.ndarray]],
+    count: int,
+    example: dict[str, np.ndarray],
+    bands: tuple[str, ...],
 ) -> None:
     """Write `count` patches (`lr` and `hr` (C, y, x) uint16 DN, `mask` (y, x) uint8) into a new zarr directory.
 

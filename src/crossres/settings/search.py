@@ -13,7 +13,7 @@ class SensorSettings(Section):
     name: str = Field("generic", description="name of the sensor in items and reports")
     bands: tuple[str, ...] = Field(min_length=1, description="common name of each band of the file, in file order")
     scale: float = Field(1.0, gt=0, description="reflectance = scale * DN + offset")
-    offset: float = Field(0.0, description="reflectance = scale * DN + offset")
+    offset: float = Field(0.0, ge=-10, le=10, description="reflectance = scale * DN + offset")
     nodata: float | None = Field(None, description="DN that means no data; null takes the file's own tag")
     datetime: str | None = Field(
         None, description="acquisition time (ISO 8601, UTC) where the file has none in TIFFTAG_DATETIME"
