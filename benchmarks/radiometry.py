@@ -3,8 +3,8 @@
     CROSSRES_REAL_DATA=... python benchmarks/radiometry.py
 
 A real Sentinel-2 scene plays both sensors: the second gets a gain and an offset a band, noise, a tenth of a pixel of
-misregistration, and other land cover in some share of its area. The error is that of the relation found, in percent of the mean
-over unchanged pixels.
+misregistration, and other land cover in some share of its area. The error is that of the relation found, in percent of
+the mean over unchanged pixels.
 """
 
 import os

@@ -2,10 +2,10 @@
 
     CROSSRES_REAL_DATA=... python benchmarks/registration.py
 
-Prints, in LR pixels: the error of windows and of the whole for injected shifts; of the field for an affine map and a local warp; the
-bias on LR simulated from HR (other bands, noise, shadows moved); what held-out tie points leave on the real pairs; a start
-that is 60 m off; and how many unrelated pairs are declined. Errors of injected truth are differential: against what is found
-without the injection.
+Prints, in LR pixels: the error of windows and of the whole for injected shifts; of the field for an affine map and a
+local warp; the bias on LR simulated from HR (other bands, noise, shadows moved); what held-out tie points leave on the
+real pairs; a start that is 60 m off; and how many unrelated pairs are declined. Errors of injected truth are
+differential: against what is found without the injection.
 """
 
 import os
@@ -142,8 +142,11 @@ def window_errors(pair: Pair, shifts: np.ndarray) -> np.ndarray:
     return np.array([(match(moved(pair.hr, *s, pair.grid))[0] - before - s[:, None])[:, good] for s in shifts])
 
 
-def field_errors(pair: Pair, seed: int) -> np.ndarray:
-    """Return lengths of the field's error under an affine map and a local warp, over pixels that HR covers."""
+def field_errors(pair: Pair, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return lengths of the field's error under an affine map and a local warp.
+
+    Over all pixels that HR covers, where the field near the border is extrapolated, and over those 24 pixels inside.
+    """
     centre = float(pair.rows.mean()), float(pair.cols.mean())
     warp = Warp(seed, centre)
     before = pair.register().field.on_grid(pair.rows, pair.cols)
@@ -155,11 +158,12 @@ def field_errors(pair: Pair, seed: int) -> np.ndarray:
     seen = np.isfinite(
         on_lr_grid(pair.hr, pair.grid, pair.rows, pair.cols, Displacement(after.rows + d[0], after.cols + d[1]))
     )
-    return error[seen.all(axis=0)]
+    inside = ndimage.binary_erosion(seen.all(axis=0), iterations=24)
+    return error[seen.all(axis=0)], error[inside]
 
 
 def simulated_lr(pair: Pair, shift: np.ndarray, seed: int) -> np.ndarray:
-    """Return LR made from HR that lies off by `shift` LR pixels: bands swapped, a tone curve, noise, shadows elsewhere."""
+    """Return LR made from HR that is off by `shift` LR pixels: bands mixed, a tone curve, noise, other shadows."""
     rng = np.random.default_rng(seed)
     zero = np.zeros(pair.lr.shape[1:])
     image = on_lr_grid(pair.hr, pair.grid, pair.rows, pair.cols, Displacement(zero + shift[0], zero + shift[1]))
@@ -201,11 +205,11 @@ def main() -> None:
     print(f"shift, whole          RMSE {_rms(whole):.3f} an axis     bar 0.05")
 
     for frame, pair in enumerate(pairs, 1):
-        error = field_errors(pair, frame)
-        print(
-            f"warp, frame {frame}         RMSE {_rms(error):.3f}, p90 {np.percentile(error, 90):.3f}   bars 0.08, 0.12 "
-            f"(worst {error.max():.2f})"
-        )
+        for name, error in zip(("all", "24 px inside"), field_errors(pair, frame), strict=True):
+            print(
+                f"warp, frame {frame}         RMSE {_rms(error):.3f}, p90 {np.percentile(error, 90):.3f}"
+                f"   bars 0.08, 0.12   {name}"
+            )
     biases = []
     for k, shift in enumerate(rng.uniform(-3, 3, (6, 2))):
         pair = pairs[k % 3]

@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     checkpoint.save(
         tmp_path, Network(ModelSettings(), 2), bands=("red", "nir"), factor="25/2", lr_gsd_m=10.0, hr_gsd_m=0.8,
-        mean=(0.1, 0.2), std=(0.05, 0.1), sigma=0.3, model=ModelSettings(), train=TrainSettings(),
+        mean=(0.1, 0.2), std=(0.05, 0.1), sigma=0.3, residual_rms=0.4, model=ModelSettings(), train=TrainSettings(),
         data_sha256="0", code="0", metrics={},
     )  # fmt: skip
     return tmp_path

@@ -36,8 +36,8 @@ def make_model(folder: Path, factor: Fraction, bands: tuple[str, ...] = BANDS, p
     folder.mkdir()
     checkpoint.save(
         folder, network, bands=bands, factor=str(factor), lr_gsd_m=10.0, hr_gsd_m=float(10 / factor),
-        mean=(0.15,) * len(bands), std=(0.1,) * len(bands), sigma=0.3, model=ModelSettings(prior=prior),
-        train=TrainSettings(), data_sha256="0", code="0", metrics={},
+        mean=(0.15,) * len(bands), std=(0.1,) * len(bands), sigma=0.3, residual_rms=0.4,
+        model=ModelSettings(prior=prior), train=TrainSettings(), data_sha256="0", code="0", metrics={},
     )  # fmt: skip
     return folder
 

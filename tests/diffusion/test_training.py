@@ -48,7 +48,7 @@ def test_another_seed_gives_other_weights(small_dataset, tmp_path):
 
 
 def test_the_loss_falls(small_dataset, tmp_path):
-    settings = TrainSettings(steps=25, batch=3, crop_px=24, warmup_steps=3, threads=1, learning_rate=3e-3)
+    settings = TrainSettings(steps=30, batch=4, crop_px=32, warmup_steps=3, threads=1, learning_rate=3e-3)
     train(settings, ModelSettings(), *small_dataset, tmp_path / "model")
     loss = pd.read_csv(tmp_path / "model" / "history.csv")["loss"]
     assert loss[-8:].mean() < 0.9 * loss[:8].mean()

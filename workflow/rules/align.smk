@@ -33,7 +33,7 @@ rule coregister:
         runtime=60,
     params:
         settings=settings("coregister", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        folder=folder_of("figure"),
         code=code_version("crossres.align.coregister"),
     message:
         "Register {wildcards.pair}"
@@ -70,7 +70,7 @@ rule normalise:
         runtime=60,
     params:
         settings=settings("normalise", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        folder=folder_of("figure"),
         code=code_version("crossres.align.normalise"),
     message:
         "Normalise the radiometry of {wildcards.pair}"

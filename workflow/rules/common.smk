@@ -1,7 +1,7 @@
 """What all rules share: the checked configuration, a stage's settings as a parameter, and what is known after a checkpoint.
 
 Needs: config (config/config.yaml unless --configfile names another).
-Gives: CONFIG, RUN, `settings`, `scene_ids`, `pair_ids`, `held_out`, and results/<run>/config.yaml.
+Gives: CONFIG, RUN, ARMS and functions for `input` and `params`.
 """
 
 import json
@@ -88,6 +88,11 @@ def pair_ids():
     return sorted(path.stem for path in (items() / "pairs").glob("*.json"))
 
 
+def folder_of(name):
+    """Return a function for `params` that gives the folder of a named input or output."""
+    return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
+
+
 def pair_of(wildcards):
     """Return what the search wrote of one pair."""
     return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
@@ -98,22 +103,19 @@ def held_out():
     return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())["splits"]["test"]
 
 
-localrules:
-    all,
-    resolved_config,
+def of_all_pairs(pattern):
+    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
 
 
-rule resolved_config:
-    output:
-        f"{RUN}/config.yaml",
-    log:
-        f"{RUN}/logs/config.log",
-    conda:
-        "../../envs/geo.yaml"
-    params:
-        settings=settings(),
-        code=code_version("crossres.settings.config"),
-    message:
-        "Write down the settings of this run"
-    shell:
-        "python -m crossres config --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+def of_held_out(pattern):
+    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
+
+
+def arm_settings(wildcards):
+    """Return the settings of one arm and of tiling alone, so that changing or adding an arm leaves the others."""
+    chosen = CONFIG.sample.model_dump(mode="json")
+    return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]}, sort_keys=True)
+
+
+# The order of tables, figures and colours: the product first.
+ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)

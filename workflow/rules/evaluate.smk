@@ -4,17 +4,6 @@ Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair. Gives: evalu
 evaluation/figures/ and report.html, one page that needs nothing beside it.
 """
 
-# The order of tables, figures and colours: the product first.
-ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
-
-
-def of_held_out(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
-
-
-def of_every_pair(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
-
 
 rule evaluate:
     input:
@@ -42,7 +31,7 @@ rule evaluate:
         runtime=60,
     params:
         settings=settings("evaluate", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        folder=folder_of("lr"),
         code=code_version("crossres.evaluate.scene"),
     message:
         "Evaluate {wildcards.pair}"
@@ -114,8 +103,8 @@ rule report:
     input:
         config=f"{RUN}/config.yaml",
         found=lambda wildcards: items(),
-        registrations=of_every_pair("aligned/{pair}/registration.png"),
-        radiometries=of_every_pair("aligned/{pair}/radiometry.png"),
+        registrations=of_all_pairs("aligned/{pair}/registration.png"),
+        radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
         curves=f"{RUN}/model/curves.png",
@@ -143,7 +132,7 @@ rule report:
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,
-        folder=RUN,
+        folder=folder_of("config"),
         code=code_version("crossres.evaluate.report", "report.html", "report.css", "report.js"),
     message:
         "Write the report"

@@ -27,17 +27,13 @@ rule patches:
         runtime=30,
     params:
         settings=settings("patches", "grid"),
-        folder=lambda wildcards: f"{RUN}/aligned/{wildcards.pair}",
+        folder=folder_of("lr"),
         code=code_version("crossres.pairs.extract"),
     message:
         "Cut patch pairs from {wildcards.pair}"
     shell:
         "python -m crossres patches --settings {params.settings:q} --pair {input.pair:q} --aligned {params.folder:q}"
         " --patches {output.patches:q} --index {output.index:q} > {log:q} 2>&1"
-
-
-def of_all_pairs(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
 
 
 checkpoint dataset:

@@ -4,12 +4,6 @@ Needs: aligned/<pair>/lr.tif and model/. Gives: sr/<pair>/<arm>/ with mean.tif, 
 """
 
 
-def arm_settings(wildcards):
-    """Return the settings of one arm and of tiling alone, so that changing or adding an arm leaves the others."""
-    chosen = CONFIG.sample.model_dump(mode="json")
-    return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]}, sort_keys=True)
-
-
 rule sample:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
@@ -29,7 +23,7 @@ rule sample:
         runtime=240,
     params:
         settings=arm_settings,
-        folder=f"{RUN}/model",
+        folder=folder_of("weights"),
         code=code_version("crossres.diffusion.scenes"),
     message:
         "Super-resolve {wildcards.pair} ({wildcards.arm})"

@@ -53,7 +53,7 @@ rule link_world:
         runtime=5,
     params:
         settings=settings("simulate"),
-        folder=f"{RUN}/world",
+        folder=folder_of("catalog"),
         code=code_version("crossres.simulate.world"),
     message:
         "Link the simulated places to one catalogue"

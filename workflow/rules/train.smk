@@ -32,7 +32,7 @@ rule train:
         runtime=1440,
     params:
         settings=settings("train", "model"),
-        folder=f"{RUN}/model",
+        folder=folder_of("weights"),
         code=code_version("crossres.diffusion.training"),
     message:
         "Train the diffusion path from LR to HR"

@@ -16,6 +16,7 @@ from crossres.align.registration import Registration, register
 from crossres.align.registration_figure import registration_figure
 from crossres.align.rendering import save
 from crossres.align.resample import to_fine_grid
+from crossres.align.sampling import transform
 from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor, whole_window
@@ -80,7 +81,7 @@ def coregister(
 
 def _frame(lr: GeoBox, hr: GeoBox, search_px: int) -> Window | None:
     """Return the LR window in which HR may lie, given its footprint and the largest shift."""
-    west, south, east, north = hr.extent.to_crs(lr.crs).boundingbox.bbox
+    west, south, east, north = hr.extent.to_crs(str(lr.crs)).boundingbox.bbox
     margin = search_px * max(abs(lr.affine.a), abs(lr.affine.e))
     return whole_window(lr, box(west - margin, south - margin, east + margin, north + margin))
 
@@ -104,7 +105,7 @@ def _lr_window(covered: np.ndarray, frame: Window, multiple: int) -> Window | No
 def _table(found: Registration, lr: GeoBox) -> gpd.GeoDataFrame:
     """Return one row per window: its place, its match, whether it is a tie point and, if not, why."""
     t = found.tie_points
-    x, y = lr.affine * (t.points[:, 1] + 0.5, t.points[:, 0] + 0.5)
+    x, y = transform(lr.affine, t.points[:, 1] + 0.5, t.points[:, 0] + 0.5)
     return gpd.GeoDataFrame(
         {
             "row": t.points[:, 0],
@@ -119,7 +120,7 @@ def _table(found: Registration, lr: GeoBox) -> gpd.GeoDataFrame:
             "held_out_col_px": found.residual[:, 1],
         },
         geometry=gpd.points_from_xy(x, y),
-        crs=lr.crs.to_wkt(),
+        crs=str(lr.crs),
     ).to_crs("EPSG:4326")
 
 

@@ -22,8 +22,8 @@ TUKEY = 4.685
 NOISE_FLOOR_PX = 0.1
 """Residuals are never taken to scatter less than this, so that a spline's bends are not cut off as outliers."""
 
-TENSION = 0.02
-"""Membrane energy in the spline's penalty: where tie points are missing for more than about seven knots the spline
+TENSION = 0.1
+"""Membrane energy in the spline's penalty: where tie points are missing for more than about three knots the spline
 levels out instead of running on along its last slope. No warp is better than a wrong one."""
 
 

@@ -25,7 +25,11 @@ class Shifts:
     cols: np.ndarray
     """(n,) along columns, in pixels."""
     reliability: np.ndarray
-    """(n,) 0 (the peak is like its surroundings) to 1."""
+    """(n,) correlation coefficient of the two windows' orientations at the peak, 0 to 1.
+
+    On real pairs 0.65 to 0.9, on windows of different places up to 0.22: it tells them apart where the shape of the peak
+    (as in AROSICS) does not, since smooth land has a broad peak.
+    """
 
 
 def orientation(image: np.ndarray) -> np.ndarray:
@@ -81,12 +85,12 @@ def _match(a: np.ndarray, b: np.ndarray, search: int) -> np.ndarray:
     search = min(search, (min(a.shape[-2:]) - 1) // 2)
     span = np.arange(-search, search + 1)
     near = surface[:, span[:, None], span[None, :]]
-    n, side = len(near), len(span)
-    peak = near.reshape(n, -1).argmax(axis=1)
-    pr, pc = span[peak // side], span[peak % side]
-    reliability = _reliability(near, peak // side, peak % side)
-    rows, cols = _refine(spectrum, pr, pc)
-    return np.stack([rows, cols, np.where(np.maximum(abs(pr), abs(pc)) < search, reliability, 0.0)])
+    peak = near.reshape(len(near), -1).argmax(axis=1)
+    pr, pc = span[peak // len(span)], span[peak % len(span)]
+    energy_a, energy_b = ((np.abs(image) ** 2).sum(axis=(1, 2, 3), dtype=np.float64) for image in (a, b))
+    coefficient = near.max(axis=(1, 2)) / np.maximum(np.sqrt(energy_a * energy_b), 1e-9)
+    inside = np.maximum(abs(pr), abs(pc)) < search
+    return np.stack([*_refine(spectrum, pr, pc), np.where(inside, np.clip(coefficient, 0, 1), 0.0)])
 
 
 def _refine(spectrum: np.ndarray, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,17 +112,3 @@ def _refine(spectrum: np.ndarray, row: np.ndarray, col: np.ndarray) -> tuple[np.
 def _vertex(before: np.ndarray, at: np.ndarray, after: np.ndarray) -> np.ndarray:
     bend = before - 2 * at + after
     return np.clip(0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -1, 1)
-
-
-def _reliability(surface: np.ndarray, row: np.ndarray, col: np.ndarray) -> np.ndarray:
-    """Return 1 - (mean + 2 sigma off the peak) / (mean of the 3 x 3 at the peak), within 0 and 1.
-
-    The measure of AROSICS (Scheffler et al., Remote Sensing 2017), on the correlation within the search range.
-    """
-    side = surface.shape[1]
-    r, c = np.ogrid[:side, :side]
-    apart = np.maximum(abs(r[None] - row[:, None, None]), abs(c[None] - col[:, None, None]))
-    peak = np.where(apart <= 1, surface, 0).sum(axis=(1, 2)) / (apart <= 1).sum(axis=(1, 2))
-    off = np.where(apart > 2, surface, np.nan)
-    floor = np.nanmean(off, axis=(1, 2)) + 2 * np.nanstd(off, axis=(1, 2))
-    return np.clip(1 - floor / np.where(peak > 0, peak, np.inf), 0, 1) * (peak > 0)

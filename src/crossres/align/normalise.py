@@ -51,7 +51,7 @@ def normalise(
     mask = read_mask(lr / "mask.tif", window)
     fine = grid_of(registered)
     blurred = blur(lambda part: read_scene(registered, part).values, fine, low.grid, settings.lr_mtf)
-    high = on_lr_grid(blurred, low.grid, *(np.arange(n) for n in low.grid.shape))
+    high = on_lr_grid(blurred, low.grid, np.arange(low.grid.shape[0]), np.arange(low.grid.shape[1]))
     gaps = ~(np.isfinite(low.values).all(axis=0) & np.isfinite(high).all(axis=0))
     mask = np.where(gaps, Mask.NODATA, mask).astype(np.uint8)
 

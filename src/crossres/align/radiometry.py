@@ -89,23 +89,23 @@ def statement(
     RMSE, bias (HR - LR) and correlation are over clear, unchanged LR pixels.
     """
     clear = mask == Mask.CLEAR
+    agreement = [[_agreement(x[clear], y[clear]) for x, y in zip(*pair, strict=True)] for pair in (before, after)]
     rows = {}
     for k, band in enumerate(bands):
         x, y = found.relations[k].x, found.relations[k].y
         gain = float((y[-1] - y[0]) / (x[-1] - x[0]))
-        line = len(x) == 2
         rows[band] = {
             "gain": gain,
-            "offset": float(y[0] - gain * x[0]) if line else None,
+            "offset": float(y[0] - gain * x[0]) if len(x) == 2 else None,
             "gain_standard_error": found.errors[k][0],
             "offset_standard_error": found.errors[k][1],
-            "before": _agreement(before[0][k][clear], before[1][k][clear]),
-            "after": _agreement(after[0][k][clear], after[1][k][clear]),
+            "before": agreement[0][k],
+            "after": agreement[1][k],
         }
     seen = int((mask != Mask.NODATA).sum())
     changed = float((mask == Mask.CHANGED).sum() / seen) if seen else 0.0
     fitted = found.reason is None
-    rmse = [np.mean([r[when]["rmse"] or 0.0 for r in rows.values()]) for when in ("before", "after")]
+    rmse = [np.mean([band["rmse"] or 0.0 for band in state]) for state in agreement]
     return {
         "method": settings.method,
         "direction": settings.direction,
@@ -141,10 +141,10 @@ def detail_correlation(before: np.ndarray, after: np.ndarray, factor: float) -> 
 
     Over the middle of the image; None when it has no detail. One when the image kept its own detail.
     """
-    middle = tuple(slice(max(0, (n - DETAIL_CROP_PX) // 2), (n + DETAIL_CROP_PX) // 2) for n in before.shape[1:])
+    rows, cols = (slice(max(0, (n - DETAIL_CROP_PX) // 2), (n + DETAIL_CROP_PX) // 2) for n in before.shape[1:])
     size = 2 * round(factor / 2) + 1
     result = []
-    for a, b in zip(before[(..., *middle)], after[(..., *middle)], strict=True):
+    for a, b in zip(before[:, rows, cols], after[:, rows, cols], strict=True):
         valid = ndimage.minimum_filter(a, size) > NODATA
         high = [(v := i.astype(np.float64)) - ndimage.uniform_filter(v, size) for i in (a, b)]
         if valid.sum() > 2 and min(h[valid].std() for h in high) > 0:

@@ -27,22 +27,20 @@ def radiometry_figure(
 ) -> Figure:
     """Draw (LR, HR on the LR grid) reflectance `before` and `after`, the mask and the relations of the bands."""
     figure = Figure(figsize=(11, 6.2), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.25, 1))
+    top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     limits = stretch(after[0], bands)
-    images = [
-        ("LR", after[0], False),
-        ("HR before, at LR scale", before[1], False),
-        ("HR after, at LR scale", after[1], False),
-        ("changed", after[0], True),
-    ]
-    for axes, (title, image, shade) in zip(top.subplots(1, 4), images, strict=True):
-        picture = rgb(image, bands, limits)
-        axes.imshow(0.5 + 0.5 * picture if shade else picture, interpolation="nearest")
-        if shade:
-            axes.imshow(np.ma.masked_equal(mask == Mask.CHANGED, False), cmap=ListedColormap([ORANGE]))
-            title = f"changed: {report['changed_share']:.1%}"
+    images = {
+        "LR": rgb(after[0], bands, limits),
+        "HR before, own stretch": rgb(before[1], bands),
+        "HR after, LR's stretch": rgb(after[1], bands, limits),
+        f"changed: {report['changed_share']:.1%}": 0.5 + 0.5 * rgb(after[0], bands, limits),
+    }
+    for axes, (title, image) in zip(top.subplots(1, 4), images.items(), strict=True):
+        axes.imshow(image, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, fontsize=9, loc="left")
+    axes.imshow(np.ma.masked_equal(mask == Mask.CHANGED, False), cmap=ListedColormap([ORANGE]))
     clear = mask == Mask.CLEAR
     x, y = (before[1], before[0]) if report["direction"] == "hr-to-lr" else before
     names = ("HR at LR scale", "LR") if report["direction"] == "hr-to-lr" else ("LR", "HR at LR scale")
@@ -62,12 +60,11 @@ def _draw_relation(axes: Axes, found: Radiometry, k: int, x: np.ndarray, y: np.n
         thin = slice(None, None, max(1, int(chosen.sum()) // DOTS))
         axes.scatter(x[chosen][thin], y[chosen][thin], s=2, alpha=0.3, color=color, linewidths=0, label=label)
     if clear.any():
-        low = min(np.percentile(x[clear], 0.2), np.percentile(y[clear], 0.2))
-        high = max(np.percentile(x[clear], 99.8), np.percentile(y[clear], 99.8)) + 1e-3
-        along = np.linspace(low, high, 50)
+        (left, right), (low, high) = (np.percentile(v[clear], (0.2, 99.8)) for v in (x, y))
+        along = np.linspace(min(left, low), max(right, high), 50)
         axes.plot(along, along, color=INK, lw=0.7, ls=(0, (4, 3)), label="equal")
         axes.plot(along, found.relations[k](along), color=ORANGE, lw=1.4, label="relation")
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axes.set(xlim=(left - 0.002, right + 0.002), ylim=(low - 0.002, high + 0.002))
     if k == 0:
         legend = axes.legend(fontsize=7, frameon=False, loc="upper left", markerscale=3)
         for handle in legend.legend_handles:

@@ -14,7 +14,11 @@ from crossres.align.selection import MODELS, block_folds, held_out_residuals, se
 from crossres.align.tie_points import FIRST_SEARCH_PX, NEXT_SEARCH_PX, OUTLIER, TiePoints, find
 from crossres.settings.coregister import CoregisterSettings
 
-ROUNDS = 3
+ROUNDS = 4
+"""Matches between images already moved by the field so far: a window shows the mean of what bends within it, and each
+round recovers more of the bend."""
+
+REJECTIONS = 3
 OUTLIER_SIGMA = 6.0
 """Measured on real pairs: windows off by less show real terrain, and leaving them out makes the images agree less."""
 
@@ -89,7 +93,7 @@ def register(
     field.linear[0] = coarse
     window = min(settings.window_px, *(n // 2 * 2 for n in lr.shape[1:]))
     models = [m for m in MODELS if settings.model in {"auto", m.kind}]
-    model, scores = models[0], {}
+    model, scores = models[0], dict[str, float]()
     for search in (FIRST_SEARCH_PX, *[NEXT_SEARCH_PX] * (ROUNDS - 1)):
         warped = on_lr_grid(hr, grid, rows, cols, field.on_grid(rows, cols))
         points = find(lr, warped, origin, field.at, window, settings.stride_px, search, settings.min_reliability)
@@ -114,7 +118,7 @@ def _reject(
 ) -> tuple[TiePoints, np.ndarray]:
     """Decline tie points that the others, without their block, do not confirm; return also all held-out residuals."""
     residual = np.full(points.displacement.shape, np.nan)
-    for _ in range(ROUNDS):
+    for _ in range(REJECTIONS):
         kept = points.kept
         if kept.sum() < settings.min_tie_points:
             return points, residual

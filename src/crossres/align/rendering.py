@@ -20,7 +20,7 @@ def save(path: Path, figure: Figure) -> None:
 
 
 def rgb(values: np.ndarray, bands: Sequence[str], limits: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """Return (row, column, 3) colours of a (band, row, column) image, stretched to `limits` or `stretch`; NaN is white."""
+    """Return (row, column, 3) colours of a (band, row, column) image, between `limits`; NaN is white."""
     names = ("red", "green", "blue") if {"red", "green", "blue"} <= set(bands) else (bands[0],) * 3
     image = values[[list(bands).index(n) for n in names]]
     low, high = limits or stretch(values, bands)

@@ -40,7 +40,7 @@ def to_fine_grid(hr: Path, bands: Sequence[str], lr: GeoBox, window: Window, fin
             i, j = np.arange(top, min(top + step, fine.shape[0])), np.arange(left, min(left + step, fine.shape[1]))
             rows, cols = (i + 0.5) * scale - 0.5 + window.row_off, (j + 0.5) * scale - 0.5 + window.col_off
             r, c = hr_indices(lr, native, rows, cols, field.on_grid(rows, cols))
-            source = _source_window(r, c, native.shape, margin=len(taps) + 12)
+            source = _source_window(r, c, native, margin=len(taps) + 12)
             if source is None:
                 continue
             image, valid = filled(clear_values(hr, bands, source))
@@ -52,7 +52,8 @@ def to_fine_grid(hr: Path, bands: Sequence[str], lr: GeoBox, window: Window, fin
     return result
 
 
-def _source_window(rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int], margin: int) -> Window | None:
-    top, bottom = max(0, int(rows.min()) - margin), min(shape[0], int(np.ceil(rows.max())) + margin)
-    left, right = max(0, int(cols.min()) - margin), min(shape[1], int(np.ceil(cols.max())) + margin)
+def _source_window(rows: np.ndarray, cols: np.ndarray, native: GeoBox, margin: int) -> Window | None:
+    height, width = native.shape
+    top, bottom = max(0, int(rows.min()) - margin), min(height, int(np.ceil(rows.max())) + margin)
+    left, right = max(0, int(cols.min()) - margin), min(width, int(np.ceil(cols.max())) + margin)
     return Window(left, top, right - left, bottom - top) if bottom > top and right > left else None

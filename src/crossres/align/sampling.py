@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
+from rasterio.transform import Affine
 from scipy import ndimage
 
 
@@ -28,11 +29,16 @@ def hr_indices(
     r, c = np.meshgrid(np.asarray(rows, np.float64), np.asarray(cols, np.float64), indexing="ij")
     if displacement is not None:
         r, c = r + displacement.rows, c + displacement.cols
-    x, y = lr.affine * (c + 0.5, r + 0.5)
+    x, y = transform(lr.affine, c + 0.5, r + 0.5)
     if lr.crs != hr.crs:
-        x, y = Transformer.from_crs(lr.crs.to_wkt(), hr.crs.to_wkt(), always_xy=True).transform(x, y)
-    c, r = ~hr.affine * (x, y)
+        x, y = Transformer.from_crs(str(lr.crs), str(hr.crs), always_xy=True).transform(x, y)
+    c, r = transform(~hr.affine, x, y)
     return r - 0.5, c - 0.5
+
+
+def transform(affine: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return arrays of points mapped by an affine transform."""
+    return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
 
 
 def lr_pixel_in_hr(lr: GeoBox, hr: GeoBox) -> float:

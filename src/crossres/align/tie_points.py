@@ -9,7 +9,11 @@ from scipy import fft
 from crossres.align.matching import match_windows, orientation
 
 MIN_CLEAR_SHARE = 0.5
+"""Least share of a window, weighted with its taper, that is clear in both images."""
+
 FLAT = 0.05
+"""A clear pixel with the typical gradient has texture 0.5; a window with less than this on average is flat."""
+
 FIRST_SEARCH_PX = 8
 NEXT_SEARCH_PX = 3
 

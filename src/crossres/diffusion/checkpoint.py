@@ -33,9 +33,8 @@ class Card(Section):
     hr_gsd_m: float = Field(gt=0, description="pixel size of the HR image, in metres")
     mean: tuple[float, ...] = Field(description="HR band means over the training split, in reflectance")
     std: tuple[float, ...] = Field(description="HR band standard deviations over the training split, in reflectance")
-    sigma: float = Field(
-        gt=0, le=1, description="source noise of an LR start: RMS of HR - y, in HR standard deviations"
-    )
+    sigma: float = Field(gt=0, le=1, description="source noise of an LR start, chosen in validation")
+    residual_rms: float = Field(gt=0, description="RMS of HR - bicubic LR on the training split, in HR stds")
     model: ModelSettings
     train: TrainSettings
     parameters: int = Field(description="number of weights")

@@ -56,12 +56,16 @@ def train(
     residual = residual_rms(data)
     if residual == 0:
         raise UserError(f"{dataset}: the training split has no clear pixel; check the masks of the aligned pairs")
-    sigma = min(max(residual, settings.sigma_min), 1.0)
     log.info("%d training patches; HR differs from bicubic LR by %.3f of its standard deviation", len(data), residual)
 
     held_out = Split(dataset, index, "val", factor, standard)
-    validation = Validation(held_out, sigma, settings.seed, device) if len(held_out) else None
-    network, rows = _fit(settings, Network(model, len(about["bands"])), data, validation, device)
+    validation = Validation(held_out, settings.seed, device) if len(held_out) else None
+    guess = min(max(residual, settings.sigma_min), 1.0)
+    network, rows = _fit(settings, Network(model, len(about["bands"])), data, validation, guess, device)
+    # Without a validation split the training patches must do: what is chosen is one number.
+    judge = validation or Validation(data, settings.seed, device)
+    sigma = judge.best_sigma(network, settings.sigma_min)
+    log.info("source noise of the LR start: %.2f, chosen on the %s split", sigma, "val" if validation else "train")
 
     bicubic = validation.bicubic() if validation else {}
     last = {k: v for k, v in rows[-1].items() if k in bicubic}
@@ -70,7 +74,7 @@ def train(
         checkpoint.save(
             folder, network,
             bands=about["bands"], factor=str(factor), lr_gsd_m=about["lr_gsd_m"], hr_gsd_m=about["hr_gsd_m"],
-            mean=standard.mean, std=standard.std, sigma=sigma, model=model, train=settings,
+            mean=standard.mean, std=standard.std, sigma=sigma, residual_rms=residual, model=model, train=settings,
             data_sha256=_data_hash(index, summary), code=code_version(__name__),
             metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
         )  # fmt: skip
@@ -79,9 +83,14 @@ def train(
 
 
 def _fit(
-    settings: TrainSettings, network: Network, data: Split, validation: Validation | None, device: torch.device
+    settings: TrainSettings,
+    network: Network,
+    data: Split,
+    validation: Validation | None,
+    sigma: float,
+    device: torch.device,
 ) -> tuple[Network, list[dict[str, float]]]:
-    """Run the optimiser; return the averaged network and one row of history per step."""
+    """Run the optimiser; return the averaged network and one row of history per step (validated from `sigma`)."""
     _initialise(network, settings.seed)
     network = network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     ema = Ema(network, settings.ema)
@@ -110,7 +119,7 @@ def _fit(
         if not math.isfinite(row["loss"]):
             raise UserError(f"train: the loss is no number at step {step}; lower train.learning_rate or train.clip")
         if validation and (step % settings.validate_every == 0 or step == settings.steps):
-            row |= validation.network(ema.network)
+            row |= validation.network(ema.network, sigma)
         rows.append(row)
         if step % every == 0:
             log.info("step %d of %d: %s", step, settings.steps, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))

@@ -19,6 +19,9 @@ STEPS = 4
 PATCHES = 16
 PROJECTIONS = 128
 BINS = 16
+SIGMAS = (0.15, 0.22, 0.32, 0.47, 0.68)
+"""Source noises that are tried for the LR start; 1 would be the noise start."""
+NEAR_BEST = 1.1
 
 
 def measure(image: Tensor, truth: Tensor, weight: Tensor, seed: int) -> dict[str, float]:
@@ -68,22 +71,33 @@ def _patches(image: Tensor) -> Tensor:
 class Validation:
     """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
 
-    def __init__(self, split: Split, sigma: float, seed: int, device: torch.device) -> None:
+    def __init__(self, split: Split, seed: int, device: torch.device) -> None:
         chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
         self.batch = split.batch(np.sort(chosen))
         self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])
         self.noise = torch.randn(self.batch.hr.shape, generator=torch.Generator().manual_seed(seed))
-        self.sigma, self.seed, self.device = sigma, seed, device
+        self.seed, self.device = seed, device
 
     def bicubic(self) -> dict[str, float]:
         """Measure the bicubic image, the least that training must beat."""
         return measure(self.batch.y, self.batch.hr, self.batch.weight, self.seed)
 
+    def best_sigma(self, network: Network, least: float) -> float:
+        """Return the smallest source noise, not below `least`, whose samples have nearly the best patch statistics.
+
+        Little noise keeps close to the LR image and its blur, much noise forgets it. The RMS of HR - y, a natural
+        guess, leaves samples too smooth where most of that difference is no detail (another season, other shadows).
+        """
+        found = {s: self.network(network, s)["swd"] for s in SIGMAS if s >= least}
+        if not found:
+            return least
+        return min(s for s, swd in found.items() if swd <= NEAR_BEST * min(found.values()))
+
     @torch.inference_mode()
-    def network(self, network: Network) -> dict[str, float]:
-        """Measure one sample per patch, drawn from an LR start in a few Euler steps."""
+    def network(self, network: Network, sigma_start: float) -> dict[str, float]:
+        """Measure one sample per patch, drawn from an LR start with that source noise in a few Euler steps."""
         lr, y, noise = (v.to(self.device) for v in (self.batch.lr, self.batch.y, self.noise))
-        sigma = torch.full((len(y),), self.sigma, device=self.device)
+        sigma = torch.full((len(y),), sigma_start, device=self.device)
         levels = network.prior.levels(network.prior(lr)) if network.prior else None
 
         def velocity(x: Tensor, t: float) -> Tensor:

@@ -13,7 +13,7 @@ INK = "#222222"
 
 
 def contact_sheet(patches: Sequence[dict[str, np.ndarray]], titles: Sequence[str], bands: Sequence[str]) -> Figure:
-    """Draw patches (`lr` and `hr` (C, y, x) uint16 DN), four couples a row, under their titles; one stretch a couple."""
+    """Draw patches (`lr` and `hr` (C, y, x) uint16 DN), four couples a row, each under its title."""
     rows = max(1, -(-len(patches) // COLUMNS))
     figure = Figure(figsize=(2.9 * COLUMNS, 1.72 * rows + 0.35), layout="constrained")
     FigureCanvasAgg(figure)
@@ -42,7 +42,7 @@ def _rgb(dn: np.ndarray, bands: Sequence[str]) -> np.ndarray:
 
 
 def _limits(values: np.ndarray, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a couple's stretch by colour: its percentiles, but no narrower than `least`, or noise would look like land."""
+    """Return a couple's stretch by colour: its percentiles, but no narrower than `least`, which would blow up noise."""
     low, high = np.nanpercentile(values, (1, 99), axis=1)
     spare = np.maximum(least - (high - low), 0) / 2
     return low - spare, high + spare

@@ -42,8 +42,8 @@ def assemble(
 ) -> None:
     """Assemble the patch dataset from the pairs' patches.
 
-    The lists run in parallel, one entry a pair: its JSON content, the two outputs of `extract`, `registration.json`. Row i
-    of the GeoParquet `index` is patch i of the zarr. Raises `UserError` when no pair is left to train on or to test on.
+    The lists run in parallel, one entry a pair: its JSON content, the two outputs of `extract`, `registration.json`.
+    Row i of the GeoParquet `index` is patch i of the zarr. Raises `UserError` when no pair is left to train or test on.
     """
     order = sorted(range(len(pairs)), key=lambda k: pairs[k]["id"])
     states = {pairs[k]["id"]: read_json(registrations[k]) for k in order}
@@ -68,7 +68,7 @@ def assemble(
     on_ground = table.geometry.to_crs(metric)
     near = too_near(on_ground, table["split"], footprints, [splits[name] for name in names], settings.gap_m)
     assert_disjoint(on_ground[~near], table["split"][~near])
-    left_out = Counter(reason for name in names for reason in tables[name]["reason"] if reason)
+    left_out = Counter(reason for one in tables.values() for reason in one["reason"] if reason)
     left_out[TOO_NEAR] += int(near.sum())
     chosen = gpd.GeoDataFrame(table[~near].reset_index(drop=True), crs=tables[names[0]].crs)
     counts = {s: int((chosen["split"] == s).sum()) for s in SPLITS}

@@ -33,10 +33,10 @@ def extract(
 ) -> None:
     """Cut the aligned pair in folder `aligned` into patches.
 
-    `output_npz` holds those that are kept: `lr` (n, C, h, w) and `hr` (n, C, H, W) uint16 DN, `mask` (n, h, w) uint8, 0 is clear.
-    `output_index` is GeoParquet with one row a candidate: its first row and column in `lr.tif`, its quality, and why it
-    is declined. A pair declined in registration has no candidates. Raises `UserError` when patches do not fall on whole
-    fine pixels.
+    `output_npz` holds those that are kept: `lr` (n, C, h, w) and `hr` (n, C, H, W) uint16 DN, `mask` (n, h, w) uint8,
+    0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and column in `lr.tif`, its quality,
+    and why it is declined. A pair declined in registration has no candidates. Raises `UserError` when patches do not
+    fall on whole fine pixels.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
@@ -48,10 +48,11 @@ def extract(
             )
     side, bands = settings.lr_px, len(grid.bands)
     lr_grid = grid_of(aligned / "lr.tif")
-    corners = _corners(lr_grid.shape, side, settings.stride_px) if state["accepted"] else []
+    corners = _corners(lr_grid, side, settings.stride_px) if state["accepted"] else []
     mask = read_mask(aligned / "mask.tif")
     weights = area_weights(side, factor)
-    rows, kept = [], {"lr": [], "hr": [], "mask": []}
+    rows: list[tuple[Any, ...]] = []
+    kept: dict[str, list[np.ndarray]] = {"lr": [], "hr": [], "mask": []}
     with open_raster(aligned / "lr.tif") as low, open_raster(aligned / "hr.tif") as high:
         for row, col in corners:
             codes = mask[row : row + side, col : col + side]
@@ -68,19 +69,17 @@ def extract(
                 kept["hr"].append(hr)
                 kept["mask"].append(np.where(clear, Mask.CLEAR, np.where(codes == Mask.CLEAR, Mask.NODATA, codes)))
     shapes = {"lr": (bands, side, side), "hr": (bands, *[int(side * factor)] * 2), "mask": (side, side)}
-    arrays = {
-        name: np.array(kept[name], np.uint8 if name == "mask" else np.uint16).reshape(-1, *shape)
-        for name, shape in shapes.items()
-    }
+    lr, hr = (np.array(kept[n], np.uint16).reshape(-1, *shapes[n]) for n in ("lr", "hr"))
     with whole(output_npz) as part:
-        np.savez_compressed(part, **arrays)
+        np.savez_compressed(part, lr=lr, hr=hr, mask=np.array(kept["mask"], np.uint8).reshape(-1, *shapes["mask"]))
     with whole(output_index) as part:
         _table(rows, lr_grid, side).to_parquet(part, index=False)
-    log.info("%s: %d of %d patches kept", pair["id"], len(arrays["lr"]), len(rows))
+    log.info("%s: %d of %d patches kept", pair["id"], len(lr), len(rows))
 
 
-def _corners(shape: tuple[int, int], side: int, stride: int) -> list[tuple[int, int]]:
-    return [(r, c) for r in range(0, shape[0] - side + 1, stride) for c in range(0, shape[1] - side + 1, stride)]
+def _corners(grid: GeoBox, side: int, stride: int) -> list[tuple[int, int]]:
+    height, width = grid.shape
+    return [(r, c) for r in range(0, height - side + 1, stride) for c in range(0, width - side + 1, stride)]
 
 
 def _reason(settings: PatchSettings, valid_share: float, agreement: float) -> str:
@@ -95,7 +94,7 @@ def _table(rows: list[tuple[Any, ...]], grid: GeoBox, side: int) -> gpd.GeoDataF
     """Return the candidates with their footprints in degrees."""
     columns = {name: [row[k] for row in rows] for k, name in enumerate(COLUMNS)}
     footprints = [box(*_bounds(grid, row, col, side)) for row, col in zip(columns["row"], columns["col"], strict=True)]
-    table = gpd.GeoDataFrame(columns, geometry=footprints, crs=grid.crs.to_wkt())
+    table = gpd.GeoDataFrame(columns, geometry=footprints, crs=str(grid.crs))
     kinds = {"pair": "object", "row": "int64", "col": "int64", "date_gap_days": "float64", "valid_share": "float64"}
     kinds |= {"correlation": "float64", "kept": "bool", "reason": "object"}
     return table.astype(kinds).to_crs("EPSG:4326")

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def area_weights(lr_px: int, factor: Fraction) -> np.ndarray:
-    """Return the (lr_px, lr_px * factor) share that each fine pixel has in each LR pixel along one axis; rows sum to 1."""
+    """Return the (lr_px, lr_px * factor) share of each fine pixel in each LR pixel along one axis; rows sum to 1."""
     fine = int(lr_px * factor)
     edges = np.arange(fine + 1) / float(factor)
     start, end = edges[:-1], edges[1:]

@@ -1,6 +1,6 @@
 """Splits by place: which pairs train, validate and test, and which patches lie too near to another split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import geopandas as gpd
@@ -17,7 +17,7 @@ SAME_PLACE = 0.5
 
 
 def places(footprints: gpd.GeoSeries) -> list[list[int]]:
-    """Group footprints (in metres) into places: those that overlap by more than half of the smaller one, transitively."""
+    """Group footprints (in metres) into places: those that overlap by over half of the smaller one, transitively."""
     label = list(range(len(footprints)))
     shapes = list(footprints)
     for i, a in enumerate(shapes):
@@ -34,14 +34,14 @@ def assign(
     """Return the split of each pair.
 
     Names that a glob of `settings.assign` matches go where it says, the others by share and seed: places are put in
-    order of `look` (a number by pair, for example its brightness) and cut into as many runs as a split needs places; one
-    of each run is drawn. So a split is like the whole, not like one end of it. Test is drawn before val.
+    order of `look` (a number by pair, for example its brightness) and cut into as many runs as a split needs places;
+    one of each run is drawn. So a split is like the whole, not like one end of it. Test is drawn before val.
     """
     result: dict[str, str] = {}
     for name in names:
-        matching = (split for glob, split in settings.assign.items() if fnmatchcase(name, glob))
-        if split := next(matching, None):
-            result[name] = split
+        for glob, split in reversed(settings.assign.items()):
+            if fnmatchcase(name, glob):
+                result[name] = split
     free = [g for g in groups if not any(names[i] in result for i in g)]
     for g in groups:
         taken = sorted({result[names[i]] for i in g if names[i] in result}, key=SPLITS.index)
@@ -79,10 +79,9 @@ def too_near(
 
 def assert_disjoint(patches: gpd.GeoSeries, split: Sequence[str]) -> None:
     """Raise `AssertionError` when patches of two splits share ground."""
-    area: Mapping[str, object] = {}
     of_patch = np.array(split, object)
     zones = {name: unary_union(list(patches[of_patch == name])) for name in SPLITS}
     for i, a in enumerate(SPLITS):
         for b in SPLITS[:i]:
             shared = zones[a].intersection(zones[b]).area
-            assert shared == 0, f"{a} and {b} share {shared:.0f} square metres; {area}"
+            assert shared == 0, f"{a} and {b} share {shared:.0f} square metres"

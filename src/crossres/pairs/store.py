@@ -1,7 +1,8 @@
-"""The patch dataset on disk: one sharded zarr v3 directory, written patch by patch in order, with the same bytes each time."""
+"""The patch dataset on disk: one sharded zarr v3 directory, written in order, with the same bytes each time."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -33,7 +34,7 @@ def write_zarr(
     root = zarr.create_group(path, zarr_format=3, attributes={"bands": list(bands)})
     arrays = {}
     for name, value in example.items():
-        scaled = {"scale_factor": SCALE, "add_offset": OFFSET, "_FillValue": NODATA}
+        scaled: dict[str, Any] = {"scale_factor": SCALE, "add_offset": OFFSET, "_FillValue": NODATA}
         arrays[name] = root.create_array(
             name,
             shape=(count, *value.shape),

@@ -21,7 +21,7 @@ class ArmSettings(Section):
         None,
         gt=0,
         le=1,
-        description="source noise of an LR start; null takes the checkpoint's, measured in training",
+        description="source noise of an LR start; null takes the one that validation chose",
     )
 
 
