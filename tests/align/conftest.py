@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ LR_M, HR_M, SIDE_M = 10.0, 2.0, 1600.0
 ORIGIN = (500_000.0, 4_000_000.0)
 
 
+@cache
 def landscape(seed: int, size: int) -> np.ndarray:
     """Return (band, row, column) reflectance with fields, edges and texture at all scales; bands partly independent."""
     rng = np.random.default_rng(seed)
@@ -56,7 +58,7 @@ def to_lr(hr: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def make_pair(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
-    """Write an LR and an HR scene folder: HR content lies off by `shift_m` (east, north), or by a `warp` of HR indices."""
+    """Write an LR and an HR scene folder: HR lies off by `shift_m` (east, north), or by a `warp` of HR indices."""
 
     def make(
         shift_m: tuple[float, float] = (0, 0),
@@ -71,7 +73,7 @@ def make_pair(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
         size = int(SIDE_M / HR_M)
         noise = np.random.default_rng([lr_seed, 9])
         lr = to_lr(landscape(lr_seed, size))
-        hr = landscape(hr_seed, size)
+        hr = landscape(hr_seed, size).copy()
         if warp is not None:
             rows, cols = np.indices(hr.shape[1:], dtype=np.float64)
             d = warp(rows, cols)

@@ -47,10 +47,16 @@ def test_an_injected_shift_is_found_and_undone(make_pair: MakePair, shift_m: tup
         assert np.corrcoef(a[seen], b[seen])[0, 1] > 0.97
 
 
-def test_an_affine_map_is_called_affine(make_pair: MakePair) -> None:
-    report = run(*make_pair(warp=lambda r, c: np.array([0.002 * (r - 400), -0.002 * (c - 400)])))
-    assert report["accepted"] and report["model"] == "affine"
-    assert report["rmse_held_out_px"] < 0.08
+def test_an_affine_map_is_followed_to_a_twentieth_of_a_pixel(make_pair: MakePair) -> None:
+    lr, hr = make_pair(warp=lambda r, c: np.array([0.002 * (r - 400), -0.002 * (c - 400)]))
+    report = run(lr, hr)
+    assert report["accepted"] and report["model"] != "shift"
+    points = gpd.read_parquet(lr.parent / "aligned" / "tie_points.parquet")
+    points = points[points["kept"]]
+    # HR content at p + d is what LR has at p: d + warp(p + d) = 0, in LR pixels around the middle.
+    row = points["d_row_px"] + 0.002 * (points["row"] + points["d_row_px"] - 79.5)
+    col = points["d_col_px"] - 0.002 * (points["col"] + points["d_col_px"] - 79.5)
+    assert np.sqrt((row**2 + col**2).mean()) < 0.05
 
 
 def test_a_local_warp_needs_a_spline(make_pair: MakePair) -> None:

@@ -90,7 +90,7 @@ def test_a_declined_pair_is_listed_with_its_reason(write_pair: WritePair, tmp_pa
 
 def test_without_a_pair_to_test_on_the_error_says_what_was_declined(write_pair: WritePair, tmp_path: Path) -> None:
     made = [write_pair("a"), write_pair("bad", east_m=9000, accepted=False)]
-    with pytest.raises(UserError, match="none for test.*bad: only 1 of 40 windows match"):
+    with pytest.raises(UserError, match=r"none for test.*bad: only 1 of 40 windows match"):
         run(tmp_path / "pairs", made)
     with pytest.raises(UserError, match="no pair has patches"):
         run(tmp_path / "pairs", made[1:])

@@ -68,7 +68,7 @@ def test_a_rational_factor_cuts_whole_fine_pixels_or_says_so(write_pair: WritePa
     pair, folder = write_pair("a", gsd_m=4.0)  # 5/2
     arrays, _ = run(pair, folder, gsd_m=4.0)
     assert arrays["hr"].shape[2:] == (80, 80)
-    with pytest.raises(UserError, match="patches.stride_px: 15 is not a multiple of 2"):
+    with pytest.raises(UserError, match=r"patches\.stride_px: 15 is not a multiple of 2"):
         run(pair, folder, gsd_m=4.0, stride_px=15)
 
 

@@ -27,8 +27,8 @@ class Shifts:
     reliability: np.ndarray
     """(n,) correlation coefficient of the two windows' orientations at the peak, 0 to 1.
 
-    On real pairs 0.65 to 0.9, on windows of different places up to 0.22: it tells them apart where the shape of the peak
-    (as in AROSICS) does not, since smooth land has a broad peak.
+    On real pairs 0.65 to 0.9, on windows of different places up to 0.22: it tells them apart where the shape of the
+    peak (as in AROSICS) does not, since smooth land has a broad peak.
     """
 
 

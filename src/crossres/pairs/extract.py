@@ -34,9 +34,9 @@ def extract(
     """Cut the aligned pair in folder `aligned` into patches.
 
     `output_npz` holds those that are kept: `lr` (n, C, h, w) and `hr` (n, C, H, W) uint16 DN, `mask` (n, h, w) uint8,
-    0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and column in `lr.tif`, its quality,
-    and why it is declined. A pair declined in registration has no candidates. Raises `UserError` when patches do not
-    fall on whole fine pixels.
+    0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and column in `lr.tif`, its
+    quality, and why it is declined. A pair declined in registration has no candidates. Raises `UserError` when patches
+    do not fall on whole fine pixels.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
