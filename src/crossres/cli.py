@@ -6,7 +6,6 @@ A subcommand imports its stage only when it runs.
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,6 @@ from crossres.settings import config as configuration
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; a `UserError` ends as one line on stderr and exit status 1."""
-    # Threads that spin while they wait slow each other down by a factor of two where jobs share the cores; OpenMP reads this
-    # when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

@@ -16,7 +16,7 @@ class ArmSettings(Section):
     )
     steps: int = Field(4, ge=1, le=1000, description="solver steps")
     solver: Literal["euler", "midpoint"] = Field("euler", description="ODE solver (midpoint evaluates twice a step)")
-    samples: int = Field(8, ge=1, le=256, description="samples drawn; mean and std are over them")
+    samples: int = Field(4, ge=1, le=256, description="samples drawn; mean and std are over them")
     sigma: float | None = Field(
         None,
         gt=0,
@@ -28,7 +28,7 @@ class ArmSettings(Section):
 DEFAULT_ARMS = {
     "lr_start": ArmSettings(),
     "noise_start": ArmSettings(start="noise"),
-    "noise_start_32": ArmSettings(start="noise", steps=32),
+    "noise_start_32": ArmSettings(start="noise", steps=32, samples=1),
     "regression": ArmSettings(start="regression", samples=1),
     "bicubic": ArmSettings(start="bicubic", samples=1),
     "nearest": ArmSettings(start="nearest", samples=1),
