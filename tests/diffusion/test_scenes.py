@@ -9,10 +9,10 @@ import pystac
 import pytest
 import rasterio
 import torch
-from conftest import BANDS, landscape
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
+from small_world import BANDS, landscape
 
 from crossres.diffusion import checkpoint, scenes
 from crossres.diffusion.network import Network

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import zarr
-from conftest import write_dataset
+from small_world import write_dataset
 
 from crossres.diffusion import checkpoint
 from crossres.diffusion.data import Split, batches, residual_rms

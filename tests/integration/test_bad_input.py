@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import rasterio
-from conftest import copy_project, write_config
+from project import copy_project, write_config
 from rasterio.transform import from_origin
 
 pytestmark = pytest.mark.integration

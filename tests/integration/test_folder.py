@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from conftest import copy_project
+from project import copy_project
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory, real_data, request):
+def results(tmp_path_factory, real_data):
     project = copy_project(tmp_path_factory.mktemp("folder"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSRES_REAL_DATA", str(real_data))
@@ -26,8 +26,8 @@ def test_one_frame_is_held_out_and_two_train(results):
 def test_the_held_out_frame_is_sharper_and_no_less_true_than_bicubic(results):
     arms = json.loads((results / "evaluation" / "summary.json").read_text())["arms"]
     lr_start, bicubic = arms["lr_start"], arms["bicubic"]
-    assert lr_start["sample"]["spectrum"]["mean"] <= 0.5 * bicubic["mean"]["spectrum"]["mean"]
-    assert lr_start["mean"]["psnr"]["mean"] >= bicubic["mean"]["psnr"]["mean"]
+    assert lr_start["sample"]["spectrum_error"]["mean"] <= 0.5 * bicubic["mean"]["spectrum_error"]["mean"]
+    assert lr_start["mean"]["psnr_db"]["mean"] >= bicubic["mean"]["psnr_db"]["mean"]
 
 
 def test_the_report_names_no_path_of_this_machine(results, real_data):

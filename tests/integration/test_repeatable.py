@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from conftest import copy_project, write_small_config
+from project import copy_project, write_small_config
 
 pytestmark = pytest.mark.integration
 

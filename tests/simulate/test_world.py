@@ -9,8 +9,8 @@ import rasterio
 from pyproj import Transformer
 
 from crossres.settings.simulate import SimulateSettings
-from crossres.simulate.sites import mgrs_square, site
 from crossres.simulate.places import place_names
+from crossres.simulate.sites import mgrs_square, site
 from crossres.simulate.world import simulate_place
 
 
