@@ -6,6 +6,7 @@ import pytest
 import rasterio
 
 from crossres.rasters import read_scene
+from crossres.settings.sample import DEFAULT_ARMS
 
 pytestmark = pytest.mark.integration
 
@@ -58,23 +59,26 @@ def test_a_second_run_has_nothing_to_do(default_run):
     assert "Nothing to be done" in default_run.run()
 
 
-# What a dry run plans when one key of a section changes. Behind a checkpoint that will run again, the jobs per pair are
-# not known yet, so the plan then names only what is certain.
+# What a dry run plans when one key of a section changes. Behind a search that will run again, the jobs per pair are not
+# known yet, so the plan then names only what is certain.
 LATE = {"resolved_config", "report", "all"}
 SUMMARY = {"summarise", "figures"} | LATE
+JUDGED = {"sample", "evaluate"} | SUMMARY
+LEARNED = {"dataset", "train"} | JUDGED
+SEARCHED = {"search", "dataset", "train"} | SUMMARY
 RERUNS = [
     ("report={title: x}", LATE),
     ("evaluate={border_px: 9}", {"evaluate"} | SUMMARY),
-    ("sample={tiling: {overlap_px: 40}}", {"sample", "evaluate"} | SUMMARY),
-    ("train={steps: 999}", {"train", "sample", "evaluate"} | SUMMARY),
-    ("model={prior: false}", {"train", "sample", "evaluate"} | SUMMARY),
-    ("dataset={gap_m: 50}", {"dataset", "train"} | SUMMARY),
-    ("patches={min_valid_share: 0.9}", {"patches", "dataset", "train"} | SUMMARY),
-    ("normalise={min_pifs: 300}", {"normalise", "patches", "dataset", "train"} | SUMMARY),
-    ("coregister={seed: 1}", {"coregister", "normalise", "patches", "dataset", "train"} | SUMMARY),
-    ("acquire={haze: none}", {"download", "coregister", "normalise", "patches", "dataset", "train"} | SUMMARY),
-    ("search={max_date_gap_days: 20}", {"catalog", "search", "dataset", "train"} | SUMMARY),
-    ("simulate={seed: 1}", {"simulate", "link_world", "catalog", "search", "dataset", "train"} | SUMMARY),
+    ("sample={tiling: {overlap_px: 40}}", JUDGED),
+    ("train={steps: 999}", {"train"} | JUDGED),
+    ("model={prior: false}", {"train"} | JUDGED),
+    ("dataset={gap_m: 50}", LEARNED),
+    ("patches={min_valid_share: 0.8}", {"patches"} | LEARNED),
+    ("normalise={min_pifs: 300}", {"normalise", "patches"} | LEARNED),
+    ("coregister={seed: 1}", {"coregister", "normalise", "patches"} | LEARNED),
+    ("acquire={haze: none}", {"download", "coregister", "normalise", "patches"} | LEARNED),
+    ("search={max_date_gap_days: 20}", SEARCHED),
+    ("simulate={seed: 1}", {"simulate", "link_world", "catalog"} | SEARCHED),
 ]
 
 
@@ -84,7 +88,9 @@ def test_a_changed_key_reruns_its_stage_and_what_follows(default_run, change, ru
 
 
 def test_a_changed_arm_leaves_the_others_alone(default_run, held_out):
-    planned = default_run.planned("--config", "sample={arms: {noise_start: {start: noise, steps: 5}}}")
+    arms = {name: arm.model_dump(exclude_none=True) for name, arm in DEFAULT_ARMS.items()}
+    arms["noise_start"]["steps"] = 5
+    planned = default_run.planned("--config", f"sample={json.dumps({'arms': arms})}")
     assert planned["sample"] == len(held_out)
 
 

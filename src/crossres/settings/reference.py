@@ -11,7 +11,7 @@ from crossres.settings.config import Config, models_of
 STAGES = {
     "run": "all, in a folder of their own",
     "simulate": "simulate",
-    "search": "catalog, search",
+    "search": "search, and catalog where a source's own keys change",
     "grid": "search, download, coregister, normalise, patches, dataset, evaluate",
     "acquire": "download",
     "coregister": "coregister",
