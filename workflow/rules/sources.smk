@@ -8,13 +8,18 @@ def source(role):
     return getattr(CONFIG.search, role)
 
 
+# Said before anything runs, and in one line.
+for _role in ("lr", "hr"):
+    if source(_role).kind in {"folder", "gaofen2"} and "{run}" not in source(_role).path:
+        if not Path(expand_path(source(_role).path)).is_dir():
+            raise WorkflowError(f"search.{_role}.path: {expand_path(source(_role).path)}: no such folder")
+
+
 def source_files(wildcards):
     """Return the files of a folder source, so that a new or changed file makes a new catalogue."""
     folder = Path(expand_path(source(wildcards.role).path))
     if PLACES and folder.is_relative_to(f"{RUN}/world"):
         return expand(f"{RUN}/world/places/{{place}}", place=PLACES)
-    if not folder.is_dir():
-        raise WorkflowError(f"search.{wildcards.role}.path: {folder}: no such folder")
     if source(wildcards.role).kind == "folder":
         return sorted(str(path) for path in folder.glob(source(wildcards.role).pattern))
     return sorted(str(path) for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
