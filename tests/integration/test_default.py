@@ -50,11 +50,6 @@ def test_every_held_out_place_has_a_product_on_the_hr_grid(results, held_out):
                 assert src.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
 
 
-def test_truth_is_read_by_no_stage(default_run):
-    listing = default_run.run("--summary")
-    assert "truth" not in listing
-
-
 def test_a_second_run_has_nothing_to_do(default_run):
     assert "Nothing to be done" in default_run.run()
 
