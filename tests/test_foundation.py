@@ -1,6 +1,10 @@
 """Grids, scenes on disk and whole outputs."""
 
+import os
+import socket
+import subprocess
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +13,13 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 from shapely.geometry import box
 
 from crossres import grids
 from crossres.errors import UserError
 from crossres.files import read_json, whole, write_json
-from crossres.rasters import Scene, read_scene, write_scene
+from crossres.rasters import Scene, new_cog, read_scene, write_cog, write_scene
 
 UTM = "EPSG:32650"
 
@@ -127,3 +132,28 @@ def test_json_is_plain_and_ordered(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(UserError, match=r"bad\.json"):
         read_json(tmp_path / "bad.json")
+
+
+def test_a_scene_is_written_window_by_window_with_the_bytes_of_one_piece(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    grid = GeoBox((700, 600), Affine(10, 0, 500000, 0, -10, 4000000), "EPSG:32650")
+    values = rng.integers(1, 5000, (2, *grid.shape), dtype=np.uint16)
+    write_cog(tmp_path / "one.tif", values, grid, bands=("red", "nir"), nodata=0)
+    with new_cog(tmp_path / "many.tif", grid, dtype=np.uint16, bands=("red", "nir"), nodata=0) as dst:
+        for row in (512, 256, 0):
+            window = Window(0, row, 600, min(256, 700 - row))
+            dst.write(values[:, row : row + int(window.height)], window=window)
+    assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "many.tif").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["many.tif", "one.tif"]
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    finished = subprocess.Popen(["true"])
+    finished.wait()
+    dead = tmp_path / f".part-{socket.gethostname()}-{finished.pid}-a.tif"
+    living = tmp_path / f".part-{socket.gethostname()}-{os.getppid()}-a.tif"
+    dead.mkdir()
+    living.touch()
+    with whole(tmp_path / "a.tif") as part:
+        part.touch()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [living.name, "a.tif"]

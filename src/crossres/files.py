@@ -1,14 +1,17 @@
 """Outputs that appear whole or not at all, with the same bytes for the same content."""
 
+import glob
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from crossres.errors import UserError
 
@@ -17,11 +20,16 @@ from crossres.errors import UserError
 def whole(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write a file or a directory to; rename it into place if no error was raised.
 
-    The temporary name keeps the suffix, since raster drivers choose the format by it.
+    The temporary name keeps the suffix, since raster drivers choose the format by it. What a process that was killed
+    on this machine left in the same folder is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    beside = f".part-{socket.gethostname()}-"
+    for left in path.parent.glob(f"{glob.escape(beside)}*"):
+        if not _is_alive(left.name.removeprefix(beside).partition("-")[0]):
+            _remove(left)
+    part = path.with_name(f"{beside}{os.getpid()}-{path.name}")
     _remove(part)
     try:
         yield part
@@ -30,6 +38,10 @@ def whole(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         _remove(part)
+
+
+def _is_alive(pid: str) -> bool:
+    return not pid.isdigit() or psutil.pid_exists(int(pid))
 
 
 def _remove(path: Path) -> None:

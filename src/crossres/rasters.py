@@ -4,15 +4,18 @@ Reflectance r is kept as uint16: r = DN * 1e-4 - 0.1, DN 0 is nodata (Sentinel-2
 04.00, so that dark pixels keep their noise below zero). In memory it is float32 with NaN as nodata.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
+import numpy.typing
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as gdal_copy
 from rasterio.windows import Window
 
@@ -55,10 +58,20 @@ class Scene:
         return Scene(self.values[[self.bands.index(b) for b in bands]], self.grid, tuple(bands), self.tags)
 
 
+def to_dn(reflectance: np.ndarray) -> np.ndarray:
+    """Return float reflectance, NaN where there is none, as the uint16 numbers that scenes are kept in."""
+    dn = np.rint((reflectance - OFFSET) / SCALE)
+    return np.where(np.isfinite(reflectance), np.clip(dn, 1, 65535), NODATA).astype(np.uint16)
+
+
+def to_reflectance(dn: np.ndarray) -> np.ndarray:
+    """Return uint16 numbers of a scene as float32 reflectance, NaN where there is none."""
+    return np.where(dn == NODATA, np.float32(np.nan), dn * np.float32(SCALE) + np.float32(OFFSET))
+
+
 def write_scene(path: Path, scene: Scene) -> None:
     """Write reflectance as a scaled uint16 COG with overviews, whole or not at all."""
-    dn = np.rint((scene.values - OFFSET) / SCALE)
-    dn = np.where(np.isfinite(scene.values), np.clip(dn, 1, 65535), NODATA).astype(np.uint16)
+    dn = to_dn(scene.values)
     write_cog(path, dn, scene.grid, bands=scene.bands, nodata=NODATA, tags=scene.tags, scale=SCALE, offset=OFFSET)
 
 
@@ -124,21 +137,50 @@ def write_cog(
     overviews: str = "average",
 ) -> None:
     """Write a (band, row, column) array as a cloud-optimised GeoTIFF; the same content gives the same bytes."""
-    count, height, width = values.shape
-    kind = "integer" if np.issubdtype(values.dtype, np.integer) else "float"
+    with new_cog(
+        path, grid, dtype=values.dtype, bands=bands, nodata=nodata, tags=tags, scale=scale, offset=offset,
+        overviews=overviews,
+    ) as dst:  # fmt: skip
+        dst.write(values)
+
+
+@contextmanager
+def new_cog(
+    path: Path,
+    grid: GeoBox,
+    *,
+    dtype: numpy.typing.DTypeLike,
+    bands: Sequence[str],
+    nodata: float | None,
+    tags: dict[str, str] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    overviews: str = "average",
+) -> Iterator[DatasetWriter]:
+    """Yield a dataset to write window by window, in any order; it becomes a cloud-optimised GeoTIFF if no error rose.
+
+    Memory holds GDAL's block cache, not the raster: until it is done, the raster stands uncompressed beside `path`.
+    """
+    kind = "integer" if np.issubdtype(dtype, np.integer) else "float"
     profile = dict(
-        driver="GTiff", dtype=values.dtype, count=count, height=height, width=width, nodata=nodata,
+        driver="GTiff", dtype=dtype, count=len(bands), height=grid.shape[0], width=grid.shape[1], nodata=nodata,
         crs=str(grid.crs.to_wkt()) if grid.crs else None, transform=grid.affine,
+        tiled=True, blockxsize=256, blockysize=256, sparse_ok=True, bigtiff="IF_SAFER",
     )  # fmt: skip
-    with whole(path) as part, rasterio.MemoryFile() as memory:
-        with memory.open(**profile) as dst:
-            dst.write(values)
-            dst.descriptions = tuple(bands)
-            dst.scales = (scale,) * count
-            dst.offsets = (offset,) * count
-            dst.update_tags(**(tags or {}))
-        with memory.open() as src:
-            gdal_copy(
-                src, str(part), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
-                predictor="STANDARD" if kind == "integer" else "FLOATING_POINT", overview_resampling=overviews,
-            )  # fmt: skip
+    with whole(path) as part:
+        raw = part.with_name(f"{part.stem}.raw.tif")
+        try:
+            with rasterio.open(raw, "w", **profile) as dst:
+                dst.descriptions = tuple(bands)
+                dst.scales = (scale,) * len(bands)
+                dst.offsets = (offset,) * len(bands)
+                dst.update_tags(**(tags or {}))
+                yield dst
+            with rasterio.open(raw) as src:
+                gdal_copy(
+                    src, str(part), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
+                    predictor="STANDARD" if kind == "integer" else "FLOATING_POINT", overview_resampling=overviews,
+                    bigtiff="IF_SAFER",
+                )  # fmt: skip
+        finally:
+            raw.unlink(missing_ok=True)

@@ -24,12 +24,12 @@ from crossres.acquire.gaofen2_package import Package, PackageImage, read_package
 from crossres.acquire.orthorectify import orthorectify
 from crossres.acquire.pansharpen import RATIO, Sharpening, fit_sharpening, lowpass_radius_px, sharpen
 from crossres.acquire.regions import LON_LAT, local_utm, reproject
-from crossres.acquire.scene_files import Acquired, to_numbers
+from crossres.acquire.scene_files import Acquired
 from crossres.acquire.terrain import Terrain, terrain_for
 from crossres.acquire.toa import Radiometry, mss_radiometry, path_reflectance
 from crossres.errors import UserError
 from crossres.grids import crop
-from crossres.rasters import NODATA, Mask
+from crossres.rasters import NODATA, Mask, to_dn
 from crossres.sensors.gaofen2 import MSS_BANDS, SENSORS
 from crossres.settings.acquire import AcquireSettings
 
@@ -84,7 +84,7 @@ def read_gaofen2(
         order = [MSS_BANDS.index(band) for band in bands]
         if method == "none":
             grid = mss_grid
-            numbers = to_numbers(coarse[order] - haze[order])
+            numbers = to_dn(coarse[order] - haze[order])
         else:
             grid = _ground_grid(region, PAN_GSD_M)
             pan = _open(stack, package.pan, files, 1)
@@ -195,7 +195,7 @@ def _sharpened(
         detail = orthorectify(pan.src, pan.rpc, part, terrain)[0]
         bands = _calibrated(orthorectify(mss.src, mss.rpc, part, terrain), radiometry) - haze
         done = sharpen(fitted, bands, detail)[order, radius : radius + window.height, radius : radius + window.width]
-        numbers[:, *window.toslices()] = to_numbers(done)
+        numbers[:, *window.toslices()] = to_dn(done)
 
     _each_block(grid, "pansharpening", block)
     return numbers

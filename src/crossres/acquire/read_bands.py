@@ -20,10 +20,10 @@ from crossres.acquire.items import Item
 from crossres.acquire.offset import Scaling, check_dark_pixels, decide_scaling, declared_nodata, is_sentinel2
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote import asset_raster
-from crossres.acquire.scene_files import Acquired, to_numbers
+from crossres.acquire.scene_files import Acquired
 from crossres.errors import UserError
 from crossres.grids import crop, whole_window
-from crossres.rasters import Mask
+from crossres.rasters import Mask, to_dn
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def read_bands(
         reflectance = np.ma.filled(values.astype(np.float32), np.nan) * np.float32(scaling.scale)
         reflectance += np.float32(scaling.offset)
         _refuse_wrong_scale(item, bands[i], reflectance, scaling)
-        numbers[i] = to_numbers(reflectance)
+        numbers[i] = to_dn(reflectance)
     if not numbers.any():
         raise UserError(f"item {item['id']}: has no valid pixel in the region to read")
     notes = {"radiometry": "; ".join(dict.fromkeys(s.why for s in scalings))}

@@ -24,18 +24,12 @@ class Acquired:
     """What was read of one item."""
 
     numbers: np.ndarray
-    """(band, row, column) uint16 as `to_numbers` makes them."""
+    """(band, row, column) uint16 as `rasters.to_dn` makes them."""
     mask: np.ndarray
     """(row, column) uint8 of `Mask` codes."""
     grid: GeoBox
     notes: dict[str, str] = field(default_factory=dict)
     """How it was made: becomes tags of the raster and `crossres:` properties of the item."""
-
-
-def to_numbers(reflectance: np.ndarray) -> np.ndarray:
-    """Return float reflectance, NaN where there is none, as the uint16 that scenes are kept in."""
-    numbers = np.rint((reflectance - OFFSET) / SCALE)
-    return np.where(np.isfinite(reflectance), np.clip(numbers, 1, 65535), NODATA).astype(np.uint16)
 
 
 def write_acquired(folder: Path, source: Item, source_path: Path, bands: tuple[str, ...], acquired: Acquired) -> None:

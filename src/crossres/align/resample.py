@@ -19,7 +19,7 @@ from crossres.align.sampling import (
     lr_pixel_in_hr,
     spline_coefficients,
 )
-from crossres.rasters import NODATA, OFFSET, SCALE, grid_of
+from crossres.rasters import NODATA, grid_of, to_dn
 
 BLOCK_LR_PX = 128
 
@@ -46,7 +46,7 @@ def to_fine_grid(hr: Path, bands: Sequence[str], lr: GeoBox, window: Window, fin
             image, valid = filled(clear_values(hr, bands, source))
             r, c = r - source.row_off, c - source.col_off
             values = interpolate(spline_coefficients(low_pass(image, taps)), r, c)
-            dn = np.clip(np.rint((values - OFFSET) / SCALE), 1, 65535).astype(np.uint16)
+            dn = to_dn(values)
             dn[:, ~covered(valid, r, c, fine_px)] = NODATA
             result[:, i[0] : i[-1] + 1, j[0] : j[-1] + 1] = dn
     return result
