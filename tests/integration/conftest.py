@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from project import Project, copy_project
+from project import Project, copy_project, digests, write_small_config
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +13,14 @@ def default_run(tmp_path_factory) -> Project:
     project = copy_project(tmp_path_factory.mktemp("default"))
     project.run()
     return project
+
+
+@pytest.fixture(scope="session")
+def small_digests(tmp_path_factory) -> dict[str, str]:
+    """What the smallest experiment that runs every rule gives, undisturbed and on this machine."""
+    project = copy_project(tmp_path_factory.mktemp("small"))
+    project.run("--configfile", write_small_config(project))
+    return digests(project)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A copy of the project to run the workflow in, so that tests leave the checkout alone."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -70,3 +71,17 @@ def write_small_config(project: Project, **sections) -> str:
         "evaluate": {"crop_px": 48},
     }  # fmt: skip
     return write_config(project, "small.yaml", **(small | sections))
+
+
+# Logs and benchmark files tell of one run; Snakemake keeps a time stamp of its own in each folder that a rule writes.
+OF_ONE_RUN = {"logs", "benchmarks"}
+
+
+def digests(project: Project, run: str = "small") -> dict[str, str]:
+    """Return the SHA-256 of every result of a run by its path."""
+    root = project.folder / "results" / run
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob("*")
+        if path.is_file() and path.relative_to(root).parts[0] not in OF_ONE_RUN and path.name != ".snakemake_timestamp"
+    }

@@ -1,0 +1,138 @@
+"""A real SLURM on this machine: munge, a controller and one node, in a folder of its own, started and stopped by a test.
+
+Needs root (slurmd does) and Debian's packages slurm-wlm and munge. While it runs, /etc/slurm links to its configuration, since
+programs that are started inside of jobs look nowhere else; a machine that has a configuration of its own is left alone.
+The node has this machine's cores, and one stand-in GPU: a device file that SLURM counts and hands out as it would a real one.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+NODE = "node1"
+NEEDED = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
+
+LINKS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm/gres.conf"))
+
+CONFIGURATION = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={node_port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=0,sched_interval=2
+ReturnToService=2
+MinJobAge=300
+KillWait=2
+GresTypes=gpu
+NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN
+PartitionName=main Nodes={node} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str | None:
+    """Say why SLURM cannot be started here; None when it can."""
+    if os.geteuid() != 0:
+        return "SLURM's daemons need root"
+    if any(path.exists() for path in LINKS):
+        return "this machine has a SLURM of its own: /etc/slurm"
+    lacking = [program for program in NEEDED if not shutil.which(program, path=_path())]
+    return f"{', '.join(lacking)} not found: apt install slurm-wlm munge" if lacking else None
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a cluster of one node; yield the environment in which its commands work."""
+    for part in ("state", "spool"):
+        (folder / part).mkdir(parents=True)
+    environment = os.environ | {"PATH": _path()}
+    settings = dict(
+        host=socket.gethostname(),
+        folder=folder,
+        node=NODE,
+        controller_port=_free_port(),
+        node_port=_free_port(),
+        cpus=psutil.cpu_count(),
+        memory_mb=psutil.virtual_memory().total // 2**20 - 1000,
+    )
+    (folder / "slurm.conf").write_text(CONFIGURATION.format(**settings))
+    (folder / "gres.conf").write_text(f"NodeName={NODE} Name=gpu File=/dev/zero\n")
+    for link in LINKS:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)  # one that a killed test left leads nowhere
+        link.symlink_to(folder / link.name)
+    # munge insists that nobody else can write to the folders of its key and socket.
+    munge = ["--key-file", "munge.key", "--socket", "munge.socket", "--pid-file", "munge.pid"]
+    munge += ["--log-file", "munge.log", "--seed-file", "munge.seed", "--origin", "127.0.0.1"]
+    named = [part if part.startswith("--") or part == "127.0.0.1" else str(folder / part) for part in munge]
+    subprocess.run(["mungekey", "--create", "--keyfile", str(folder / "munge.key")], env=environment, check=True)
+    started: list[subprocess.Popen] = []
+    try:
+        for command in (
+            ["munged", "--foreground", "--force", *named],
+            ["slurmctld", "-D", "-c"],
+            ["slurmd", "-D", "-N", NODE],
+        ):
+            log = (folder / f"{command[0]}.out").open("w")
+            started.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
+            if command[0] == "munged":
+                _wait_for((folder / "munge.socket").exists, "munge", folder)
+        _wait_for(lambda: "idle" in _say(environment, "sinfo", "--noheader", "--format=%t"), "the node", folder)
+        yield environment
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for link in LINKS:
+            link.unlink(missing_ok=True)
+
+
+def _say(environment: dict[str, str], *command: str) -> str:
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+
+
+def _wait_for(ready, what: str, folder: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            logs = "\n".join(f"{p.name}: {p.read_text()[-1500:]}" for p in sorted(folder.glob("*.*")) if p.suffix in {".out", ".log"})
+            raise TimeoutError(f"{what} did not come up in {seconds:.0f} s\n{logs}")
+        time.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def _path() -> str:
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])

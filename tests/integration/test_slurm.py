@@ -1,0 +1,101 @@
+"""The workflow on a real SLURM: cancelled, short of memory, its node drained, and the bytes of a local run at the end."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import slurm
+from project import Project, copy_project, digests, write_small_config
+
+pytestmark = pytest.mark.integration
+
+# What a user fills in for this cluster: one node with two cores, and no accounting.
+FILLED_IN = [
+    "--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1",
+    "--seconds-between-status-checks", "2", "--latency-wait", "10",
+]  # fmt: skip
+RESOURCES = ["train:cpus_per_gpu=1", "sample:cpus_per_gpu=1"]
+TOO_LITTLE = "train:mem_mb=attempt*600"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    why_not = slurm.missing()
+    if why_not:
+        pytest.skip(why_not)
+    with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment:
+        yield environment
+
+
+class Run:
+    """Snakemake on the cluster, in the background."""
+
+    def __init__(self, project: Project, environment: dict[str, str], config: str, *resources: str) -> None:
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", "--configfile", config]
+        command += [*FILLED_IN, "--set-resources", *RESOURCES, *resources]
+        self.log = project.folder / f"snakemake-{time.monotonic_ns()}.log"
+        self.process = subprocess.Popen(
+            command, cwd=project.folder, env=environment | {"PYTHONPATH": str(project.folder / "src")},
+            stdout=self.log.open("w"), stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_until(self, happened: Callable[[], bool], seconds: float = 900) -> None:
+        end = time.monotonic() + seconds
+        while not happened():
+            assert self.process.poll() is None, self.said[-4000:]
+            assert time.monotonic() < end, self.said[-4000:]
+            time.sleep(0.5)
+
+    def wait(self, seconds: float = 1200) -> int:
+        return self.process.wait(seconds)
+
+
+def control(environment: dict[str, str], *command: str) -> str:
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, small_digests, tmp_path):
+    project = copy_project(tmp_path)
+    config = write_small_config(project)
+    results = project.folder / "results" / "small"
+
+    # Ctrl-C in the middle: the jobs on the cluster go too.
+    run = Run(project, cluster, config)
+    run.wait_until(lambda: any(results.glob("scenes/*")))
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait() != 0
+    assert control(cluster, "squeue", "--noheader", "--states=PENDING,RUNNING,CONFIGURING") == ""
+
+    # The same command goes on from there, with a node that is taken away and comes back, and a job that needs more memory.
+    run = Run(project, cluster, config, TOO_LITTLE)
+    run.wait_until(lambda: any(results.glob("aligned/*/registration.json")))
+    control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")
+    time.sleep(8)
+    assert "drain" in control(cluster, "sinfo", "--noheader", "--format=%t")
+    control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=resume")
+    assert run.wait() == 0, run.said[-4000:]
+
+    assert submissions(run.said, "train") > 1, "training was never short of memory: this tests nothing"
+    assert submissions(run.said, "simulate") == 0, "what stood was made again"
+    again = digests(project)
+    assert again.keys() == small_digests.keys()
+    assert [path for path in again if again[path] != small_digests[path]] == []
+
+
+def submissions(said: str, rule: str) -> int:
+    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/rule_{rule}/", said))
+
+
+def test_the_profile_stands_alone(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    said = project.snakemake("--workflow-profile", "profiles/slurm", "--dry-run", "--quiet", "rules", "--cores", "1")
+    assert said.returncode == 0, said.stdout + said.stderr
