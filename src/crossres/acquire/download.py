@@ -1,13 +1,18 @@
 """From one item to an analysis-ready scene."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crossres.acquire.band_assets import package_asset
 from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
+from crossres.acquire.items import Item
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
+from crossres.acquire.remote_file import Transfer, UnreachableError
 from crossres.acquire.scene_files import write_acquired
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -26,15 +31,35 @@ def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str
     if not isinstance(content, dict) or not {"id", "assets", "properties", "geometry"} <= content.keys():
         raise UserError(f"{item}: is no STAC item")
     region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
-    with whole(output) as part:
+    with _fetched_ranges(output, content) as transfer, whole(output) as part:
         part.mkdir()
         package = package_asset(content)
         if package is None:
-            acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
+            read_bands(content, item, region, grid.bands, settings.mask_classes, part, transfer)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")
             if is_remote(href):
                 raise UserError(f"item {content['id']}: Gaofen-2 packages are read from disk; copy {href} here first")
             with TemporaryDirectory(dir=part) as scratch:
                 acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
-        write_acquired(part, content, item, grid.bands, acquired)
+            write_acquired(part, content, item, grid.bands, acquired)
+
+
+@contextmanager
+def _fetched_ranges(output: Path, item: Item) -> Iterator[Transfer]:
+    """Yield a transfer whose finished ranges stand beside a scene until it is done, for the next try.
+
+    They outlive a killed process and a server that went away, not an input that was refused: they may be the reason.
+    """
+    folder = output.parent / ".partial" / output.name
+    try:
+        with Transfer(folder, str(item["id"])) as transfer:
+            yield transfer
+    except UnreachableError:
+        raise
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
