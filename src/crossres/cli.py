@@ -135,18 +135,14 @@ def _patches(args: argparse.Namespace) -> None:
 def _dataset(args: argparse.Namespace) -> None:
     from crossres.pairs.dataset import assemble
 
-    assemble(
-        _section(args, "dataset"),
-        _section(args, "grid"),
-        [read_json(path) for path in args.pairs],
-        args.patches,
-        args.indexes,
-        args.registrations,
-        args.zarr,
-        args.index,
-        args.summary,
-        args.contact_sheet,
-    )
+    settings, grid = _section(args, "dataset"), _section(args, "grid")
+    assemble(settings, grid, args.pairs, args.patches, args.aligned, args.regions, args.output)
+
+
+def _held_out(args: argparse.Namespace) -> None:
+    from crossres.pairs.held_out import held_out_mask
+
+    held_out_mask(args.pair, args.mask, args.index, _section(args, "patches").lr_px, args.output)
 
 
 def _cache(args: argparse.Namespace) -> None:
@@ -192,7 +188,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     from crossres.evaluate.scene import evaluate_scene
 
     arms = {path.name: path for path in args.arms}
-    evaluate_scene(_section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output)
+    evaluate_scene(
+        _section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output, args.mask
+    )
 
 
 def _summarise(args: argparse.Namespace) -> None:
@@ -276,8 +274,17 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--patches", "--index", help="file to write")
 
     sub = stage("dataset", _dataset, "assemble patches to one dataset, split by place")
-    path(sub, "--pairs", "--patches", "--indexes", "--registrations", help="one file per pair", many=True)
-    path(sub, "--zarr", "--index", "--summary", "--contact-sheet", help="what to write")
+    path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it")
+    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet")
+    path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json")
+    sub.add_argument("--regions", type=Path, metavar="FILE", help="vector file of dataset.regions")
+    path(sub, "--output", help="folder to write to: dataset.zarr, index.parquet and what tells of them")
+
+    sub = stage("held-out", _held_out, "mask what is not held out of a scene whose ground is shared out among splits")
+    sub.add_argument("--pair", required=True, help="name of the pair")
+    path(sub, "--mask", help="mask.tif of the aligned pair")
+    path(sub, "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="file to write")
 
     sub = stage("cache", _cache, "unpack a patch dataset that is too large for memory, for training", settings=False)
     path(sub, "--dataset", "--index", help="what `dataset` wrote")
@@ -307,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("evaluate", _evaluate, "compare super-resolved images of one scene with the HR image")
     sub.add_argument("--pair", required=True, help="name of the pair")
     path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
+    sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
     path(sub, "--output", help="folder to write")
 

@@ -9,7 +9,7 @@ rule evaluate:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        mask=f"{RUN}/aligned/{{pair}}/mask.tif" if CONFIG.dataset.split == "pair" else f"{RUN}/pairs/held_out/{{pair}}.tif",
         arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=ARMS),
     output:
         report(
@@ -37,7 +37,7 @@ rule evaluate:
         "Evaluate {wildcards.pair}"
     shell:
         "python -m crossres evaluate --settings {params.settings:q} --pair {wildcards.pair:q}"
-        " --aligned {params.folder:q} --arms {input.arms:q} --output {output:q} > {log:q} 2>&1"
+        " --aligned {params.folder:q} --mask {input.mask:q} --arms {input.arms:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarise:
