@@ -19,10 +19,11 @@ from crossres.acquire.hrefs import is_remote, resolved, without_signature
 from crossres.acquire.items import Item, relative_href
 from crossres.acquire.pairing import Pair, best_pairs
 from crossres.acquire.regions import bounding_box, buffered, polygons, to_geojson
+from crossres.acquire.sentinelhub_catalog import from_sentinelhub
 from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.settings.grid import GridSettings
-from crossres.settings.search import SearchSettings, Source, StacApiSource
+from crossres.settings.search import SearchSettings, SentinelHubSource, Source, StacApiSource
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,10 @@ def _find(
         if area is None:
             raise UserError("search.area: a STAC API needs an area; set west, south, east, north or a vector file")
         offered = from_api(source, area, settings.datetime)
+    elif isinstance(source, SentinelHubSource):
+        if area is None:
+            raise UserError("search.area: Sentinel Hub needs an area; set west, south, east, north or a vector file")
+        offered = from_sentinelhub(source, area, times)
     elif href is None:
         raise UserError(f"search.{role}: its catalogue is not there; make it with `crossres catalog` first")
     else:
