@@ -161,6 +161,12 @@ def _dataset(args: argparse.Namespace) -> None:
     )
 
 
+def _cache(args: argparse.Namespace) -> None:
+    from crossres.pairs.cache import write_cache
+
+    write_cache(args.dataset, args.index, args.output)
+
+
 def _train(args: argparse.Namespace) -> None:
     from crossres.diffusion.training import train
 
@@ -291,8 +297,13 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--pairs", "--patches", "--indexes", "--registrations", help="one file per pair", many=True)
     path(sub, "--zarr", "--index", "--summary", "--contact-sheet", help="what to write")
 
+    sub = stage("cache", _cache, "unpack a patch dataset that is too large for memory, for training", settings=False)
+    path(sub, "--dataset", "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="folder to write")
+
     sub = stage("train", _train, "train the model")
-    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote")
+    path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
+    path(sub, "--index", "--summary", help="what `dataset` wrote")
     path(sub, "--output", help="model folder to write")
 
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")

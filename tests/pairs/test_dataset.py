@@ -1,6 +1,5 @@
 """The dataset: places are split, splits never share ground, and what is written is what was cut."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,39 +8,16 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
-import xarray as xr
+from dataset_runs import run_dataset as run
 from shapely.geometry import box
 
 from crossres.errors import UserError
-from crossres.pairs.dataset import assemble
-from crossres.pairs.extract import extract
 from crossres.pairs.splits import assign, places, too_near
 from crossres.pairs.statistics import Moments
 from crossres.rasters import Mask
 from crossres.settings.dataset import DatasetSettings
-from crossres.settings.grid import GridSettings
-from crossres.settings.patches import PatchSettings
 
 WritePair = Callable[..., tuple[dict[str, Any], Path]]
-GRID = GridSettings(gsd_m=2.5, bands=("red", "nir"))
-OUTPUTS = ("dataset.zarr", "index.parquet", "summary.json", "contact_sheet.png")
-
-
-def run(
-    output: Path, made: list[tuple[dict[str, Any], Path]], **settings: Any
-) -> tuple[dict[str, Any], gpd.GeoDataFrame, xr.Dataset]:
-    for pair, folder in made:
-        extract(PatchSettings(), GRID, pair, folder, folder / "p.npz", folder / "p.parquet")
-    folders = [folder for _, folder in made]
-    assemble(
-        DatasetSettings(**settings),
-        GRID,
-        [pair for pair, _ in made],
-        *([folder / name for folder in folders] for name in ("p.npz", "p.parquet", "registration.json")),
-        *(output / name for name in OUTPUTS),
-    )
-    zarr = xr.open_zarr(output / "dataset.zarr", consolidated=False)
-    return json.loads((output / "summary.json").read_text()), gpd.read_parquet(output / "index.parquet"), zarr
 
 
 def test_the_index_row_is_the_patch(write_pair: WritePair, tmp_path: Path) -> None:

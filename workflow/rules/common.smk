@@ -22,6 +22,7 @@ try:
     from crossres.errors import UserError
     from crossres.settings import config as configuration
     from crossres.settings import paths
+    from crossres.settings.train import IN_MEMORY_BYTES
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder"
@@ -123,9 +124,20 @@ def pair_of(wildcards):
     return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
 
 
+def dataset_summary():
+    """Return what is known of the dataset; Snakemake first assembles it when that has not been done."""
+    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
+
+
 def held_out():
-    """Return the pairs of the test split; Snakemake first assembles the dataset when that has not been done."""
-    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())["splits"]["test"]
+    """Return the pairs of the test split."""
+    return dataset_summary()["splits"]["test"]
+
+
+def training_data(wildcards):
+    """Return what training reads: the dataset itself or, where its training split is too large for memory, the cache."""
+    large = dataset_summary()["bytes"]["train"] > IN_MEMORY_BYTES
+    return f"{RUN}/pairs/cache" if large else f"{RUN}/pairs/dataset.zarr"
 
 
 def of_all_pairs(pattern):

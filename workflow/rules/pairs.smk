@@ -2,6 +2,7 @@
 
 Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.npz and .parquet; then dataset.zarr, index.parquet, contact_sheet.png and
 summary.json (a checkpoint: which pairs are held out is known only after those that could not be aligned are declined).
+Training reads pairs/cache, made from the zarr, where the training split is too large for memory.
 """
 
 
@@ -71,3 +72,27 @@ checkpoint dataset:
         "python -m crossres dataset --settings {params.settings:q} --pairs {input.pairs:q} --patches {input.patches:q}"
         " --indexes {input.indexes:q} --registrations {input.registrations:q} --zarr {output.zarr:q}"
         " --index {output.index:q} --summary {output.summary:q} --contact-sheet {output.contact_sheet:q} > {log:q} 2>&1"
+
+
+rule cache:
+    input:
+        zarr=f"{RUN}/pairs/dataset.zarr",
+        index=f"{RUN}/pairs/index.parquet",
+    output:
+        directory(f"{RUN}/pairs/cache"),
+    log:
+        f"{RUN}/logs/cache.log",
+    benchmark:
+        f"{RUN}/benchmarks/cache.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        code=code_version("crossres.pairs.cache"),
+    message:
+        "Unpack the patch dataset for training"
+    shell:
+        "python -m crossres cache --dataset {input.zarr:q} --index {input.index:q} --output {output:q} > {log:q} 2>&1"

@@ -10,6 +10,7 @@ from crossres.acquire.hrefs import is_remote, resolved
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.scene_files import write_acquired
+from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
@@ -40,7 +41,13 @@ def download(
     with whole(output) as part:
         part.mkdir()
         package = package_asset(content)
-        if package is None:
+        if process_asset(content) is not None:
+            with TemporaryDirectory(dir=part) as scratch:
+                window, notes = fetch_window(content, region, grid.bands, Path(scratch))
+                local = Path(scratch, item.name)
+                acquired = read_bands(window, local, region, grid.bands, settings.mask_classes)
+            acquired.notes.update(notes)
+        elif package is None:
             acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")

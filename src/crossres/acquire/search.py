@@ -20,13 +20,14 @@ from crossres.acquire.items import Item, relative_href
 from crossres.acquire.lock import read_lock, write_locked
 from crossres.acquire.pairing import Pair, best_pairs
 from crossres.acquire.regions import bounding_box, buffered, polygons, to_geojson
+from crossres.acquire.sentinelhub_catalog import from_sentinelhub
 from crossres.acquire.stac_api import from_api
 from crossres.acquire.static_catalog import from_catalog
 from crossres.errors import UserError
 from crossres.files import json_text, whole
 from crossres.settings.grid import GridSettings
 from crossres.settings.paths import expand
-from crossres.settings.search import CATALOGUED, SearchSettings, Source, StacApiSource
+from crossres.settings.search import CATALOGUED, SearchSettings, SentinelHubSource, Source, StacApiSource
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +132,10 @@ def _find(
         if area is None:
             raise UserError("search.area: a STAC API needs an area; set west, south, east, north or a vector file")
         offered = from_api(source, area, settings.datetime)
+    elif isinstance(source, SentinelHubSource):
+        if area is None:
+            raise UserError("search.area: Sentinel Hub needs an area; set west, south, east, north or a vector file")
+        offered = from_sentinelhub(source, area, times)
     elif href is None:
         raise UserError(f"search.{role}: its catalogue is not there; make it with `crossres catalog` first")
     else:

@@ -17,7 +17,7 @@ from crossres.files import read_json, whole, write_json
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.splits import SPLITS, assert_disjoint, assign, places, too_near
 from crossres.pairs.statistics import Moments
-from crossres.pairs.store import write_zarr
+from crossres.pairs.store import DIMS, digest, write_zarr
 from crossres.rasters import Mask
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.grid import GridSettings
@@ -77,7 +77,8 @@ def assemble(
             raise _too_few(f"all {split} patches are {TOO_NEAR}; lower dataset.gap_m", declined)
     chosen.insert(0, "patch", np.arange(len(chosen)))
 
-    moments, sheet = _write(zarr, chosen, files, grid, settings.seed)
+    moments, sheet, digests = _write(zarr, chosen, files, grid, settings.seed)
+    chosen["digest"] = digests
     with whole(index) as part:
         chosen.to_parquet(part, index=False)
     with whole(contact_sheet) as part:
@@ -86,6 +87,7 @@ def assemble(
         figure = draw_contact_sheet([sheet[k] for k in rows.index], titles, grid.bands)
         figure.savefig(part, dpi=130, metadata={"Software": None}, facecolor="white")
     first = states[names[0]]
+    size = _bytes(files[names[0]])
     write_json(
         summary,
         {
@@ -95,6 +97,7 @@ def assemble(
             "hr_gsd_m": first["hr_gsd_m"],
             "splits": {s: [n for n in names if splits[n] == s] for s in SPLITS},
             "patches": counts,
+            "bytes": {s: counts[s] * size for s in SPLITS},
             "statistics": {f"{k}_{m}": getattr(moments[k], m)() for k in ("lr", "hr") for m in ("mean", "std")},
             "declined": declined,
             "left_out": {reason: count for reason, count in sorted(left_out.items()) if count},
@@ -133,13 +136,20 @@ def _look(path: Path) -> float:
         return float(arrays["hr"].mean(dtype=np.float64))
 
 
+def _bytes(path: Path) -> int:
+    """Return the size of one patch in memory, from a pair's patches."""
+    with np.load(path) as arrays:
+        return sum(arrays[name][0].nbytes for name in DIMS)
+
+
 def _write(
     path: Path, chosen: gpd.GeoDataFrame, files: dict[str, Path], grid: GridSettings, seed: int
-) -> tuple[dict[str, Moments], dict[int, dict[str, np.ndarray]]]:
-    """Write the zarr; return the moments of the train split and the patches of the contact sheet, by number."""
+) -> tuple[dict[str, Moments], dict[int, dict[str, np.ndarray]], list[str]]:
+    """Write the zarr; return the train split's moments, the contact sheet's patches by number, and all digests."""
     moments = {name: Moments(len(grid.bands)) for name in ("lr", "hr")}
     shown = set(np.random.default_rng([seed, 3]).permutation(len(chosen))[:SHEET_PATCHES].tolist())
     sheet: dict[int, dict[str, np.ndarray]] = {}
+    digests: list[str] = []
 
     def each() -> Iterator[dict[str, np.ndarray]]:
         for name, rows in chosen.groupby("pair", sort=False):
@@ -153,13 +163,14 @@ def _write(
                     moments["hr"].add(patch["hr"], _on_fine_grid(clear, patch["hr"].shape[1]))
                 if row.patch in shown:
                     sheet[int(row.patch)] = patch
+                digests.append(digest(patch))
                 yield patch
 
     with np.load(files[str(chosen["pair"].iloc[0])]) as stored:
         example = {key: stored[key][0] for key in ("lr", "hr", "mask")}
     with whole(path) as part:
         write_zarr(part, each(), len(chosen), example, grid.bands)
-    return moments, dict(sorted(sheet.items()))
+    return moments, dict(sorted(sheet.items())), digests
 
 
 def _on_fine_grid(mask: np.ndarray, side: int) -> np.ndarray:

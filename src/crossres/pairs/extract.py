@@ -101,5 +101,5 @@ def _table(rows: list[tuple[Any, ...]], grid: GeoBox, side: int) -> gpd.GeoDataF
 
 
 def _bounds(grid: GeoBox, row: int, col: int, side: int) -> tuple[float, float, float, float]:
-    (x0, y0), (x1, y1) = grid.affine * (col, row), grid.affine * (col + side, row + side)
+    (x0, y0), (x1, y1) = grid.affine @ (col, row), grid.affine @ (col + side, row + side)
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)

@@ -32,6 +32,19 @@ class StacApiSource(Section):
     max_items: int = Field(1000, ge=1, le=100000, description="most items taken from one search")
 
 
+class SentinelHubSource(Section):
+    """Sentinel-2 L2A of Sentinel Hub; its OAuth client comes from SH_CLIENT_ID and SH_CLIENT_SECRET."""
+
+    kind: Literal["sentinelhub"]
+    endpoint: Literal["cdse", "commercial", "profile"] = Field(
+        "cdse",
+        description="whose service: Copernicus Data Space, Sentinel Hub itself, or the URLs of sentinelhub's own "
+        "profile (SH_PROFILE)",
+    )
+    collection: Literal["sentinel-2-l2a"] = Field("sentinel-2-l2a", description="collection to search")
+    max_items: int = Field(1000, ge=1, le=100000, description="most items taken from one search")
+
+
 class CatalogSource(Section):
     """A static STAC catalogue on disk or over http(s)."""
 
@@ -60,7 +73,9 @@ class Gaofen2Source(Section):
 CATALOGUED = (CatalogSource, FolderSource, Gaofen2Source)
 """Sources that are searched through a static catalogue."""
 
-Source = Annotated[StacApiSource | CatalogSource | FolderSource | Gaofen2Source, Field(discriminator="kind")]
+Source = Annotated[
+    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source, Field(discriminator="kind")
+]
 
 
 class _OneOrMore:
@@ -101,7 +116,7 @@ class SearchSettings(Section):
     area: str | tuple[float, float, float, float] | None = Field(
         None,
         description="area of interest: a vector file, or west, south, east, north in degrees; null takes all that "
-        "a catalogue or folder has (a STAC API needs an area)",
+        "a catalogue or folder has (a STAC API and Sentinel Hub need an area)",
     )
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
     lr: Sources = Field(description="where LR scenes come from: one source, or a list of sources")
