@@ -9,7 +9,11 @@ rule evaluate:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        mask=f"{RUN}/aligned/{{pair}}/mask.tif" if CONFIG.dataset.split == "pair" else f"{RUN}/pairs/held_out/{{pair}}.tif",
+        mask=(
+            f"{RUN}/aligned/{{pair}}/mask.tif"
+            if CONFIG.dataset.split == "pair"
+            else f"{RUN}/pairs/held_out/{{pair}}.tif"
+        ),
         arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=ARMS),
     output:
         report(
