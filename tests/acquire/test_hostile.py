@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from range_server import serve_files
 
 from crossres.acquire import remote_file
-from crossres.acquire.checksums import check_checksum
+from crossres.acquire.declared_checksums import check_checksum
 from crossres.acquire.download import download
 from crossres.acquire.hrefs import resolved
 from crossres.errors import UserError

@@ -1,34 +1,58 @@
-"""Whether a file is the one that its item describes: `file:size` and `file:checksum` of the STAC file extension."""
+"""Checksums of files and folders, and what a scene is held to when a lock file knows them."""
 
 import hashlib
-import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from crossres.errors import UserError
 
-log = logging.getLogger(__name__)
-
-# Multihash: a code and a length before the digest, in hexadecimal.
-_CODES = {"1114": "sha1", "1220": "sha256", "1340": "sha512", "d50110": "md5"}
-
-
-def check_size(asset: Mapping[str, Any], size: int, name: str) -> None:
-    """Raise `UserError` when a file has another size in bytes than its item says."""
-    expected = asset.get("file:size")
-    if isinstance(expected, int) and expected != size:
-        raise UserError(f"{name}: has {size} bytes, its item says {expected} (file:size): truncated, or another file")
+SHA256 = "1220"
+"""Prefix that makes a SHA-256 digest the multihash of STAC's `file:checksum`."""
+CHUNK = 1 << 20
+REMEDY = "bring back what the run was made of, or make a new lock file with `crossres lock`"
 
 
-def check_checksum(asset: Mapping[str, Any], pieces: Iterable[bytes], name: str) -> None:
-    """Raise `UserError` when a file, given piece by piece, does not have the checksum that its item says."""
-    expected = str(asset["file:checksum"]).lower()
-    code = next((code for code in _CODES if expected.startswith(code)), None)
-    if code is None:
-        log.warning("%s: its file:checksum is of a kind that is not known; not checked", name)
-        return
-    digest = hashlib.new(_CODES[code])
-    for piece in pieces:
-        digest.update(piece)
-    if digest.hexdigest() != expected.removeprefix(code):
-        raise UserError(f"{name}: has another checksum than its item says (file:checksum): damaged, or another file")
+@dataclass(frozen=True)
+class Checksums:
+    """What a lock file says of one scene."""
+
+    name: str
+    """Of the lock file, for messages."""
+    assets: Mapping[str, str]
+    """Multihash of each local file or folder that the scene is read from, by its path."""
+    files: Mapping[str, str] | None
+    """Multihash of each file of the scene; None when the lock holds for other settings of `acquire` or `grid`."""
+
+    def check_assets(self, scene: str) -> None:
+        """Raise `UserError` when a file that a scene is read from is missing or has changed."""
+        for path, locked in self.assets.items():
+            if not Path(path).exists():
+                raise UserError(f"scene {scene}: {path} is missing, but {self.name} names it; {REMEDY}")
+            self._compare(f"scene {scene}: {path}", Path(path), locked)
+
+    def check_files(self, scene: str, folder: Path) -> None:
+        """Raise `UserError` when a scene as it was read differs from the locked one."""
+        for name, locked in (self.files or {}).items():
+            self._compare(f"scene {scene}: {name} as read now", folder / name, locked)
+
+    def _compare(self, what: str, path: Path, locked: str) -> None:
+        found = checksum(path)
+        if found != locked:
+            raise UserError(
+                f"{what} is not what {self.name} holds (SHA-256 {found[4:16]}..., locked {locked[4:16]}...): "
+                f"its source or the software has changed; {REMEDY}"
+            )
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file as a multihash; of a folder, that of the names and contents of its visible files."""
+    if path.is_dir():
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        text = "".join(f"{p.relative_to(path).as_posix()} {checksum(p)}\n" for p in inside)
+        return SHA256 + hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return SHA256 + digest.hexdigest()

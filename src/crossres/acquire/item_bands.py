@@ -15,8 +15,8 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from crossres.acquire.band_assets import BandAsset, band_assets, class_asset
-from crossres.acquire.checksums import check_checksum, check_size
 from crossres.acquire.class_masks import mask_from_classes
+from crossres.acquire.declared_checksums import check_checksum, check_size
 from crossres.acquire.hrefs import resolved
 from crossres.acquire.items import Item
 from crossres.acquire.offset import Scaling, check_dark_pixels, decide_scaling, declared_nodata, is_sentinel2
@@ -68,19 +68,20 @@ class ItemBands:
         self.places = band_assets(item, bands)
         self._classes = class_asset(item)
         places = [*self.places, *([self._classes] if self._classes else [])]
-        self._by_key = {place.key: place for place in places}
-        hrefs = [resolved(str(p.asset["href"]), str(item_path), f"item {item['id']}") for p in self._by_key.values()]
+        self._assets = {place.key: place.asset for place in places}
+        hrefs = [resolved(str(asset["href"]), str(item_path), f"item {item['id']}") for asset in self._assets.values()]
         opened = list(transfer.pool.map(lambda href: AssetFile(href, transfer), hrefs))
-        self._files = dict(zip(self._by_key, opened, strict=True))
+        self._files = dict(zip(self._assets, opened, strict=True))
         types: dict[str, str] = {}
         grids: dict[str, GeoBox] = {}
-        for key, place in self._by_key.items():
-            check_size(place.asset, self._files[key].size, self._files[key].shown)
-            with self._files[key].open() as src:
-                self._check(place, src.count, src.shape)
-                types[key] = src.dtypes[place.index]
+        for key, file in self._files.items():
+            check_size(self._assets[key], file.size, file.shown)
+            with file.open() as src:
+                for place in (p for p in places if p.key == key):
+                    self._check(place, src.count, src.shape)
+                types[key] = src.dtypes[0]
                 if key == self.places[0].key:
-                    self.block_shape: tuple[int, int] = src.block_shapes[place.index]
+                    self.block_shape: tuple[int, int] = src.block_shapes[0]
                 grids[key] = GeoBox(src.shape, src.transform, src.crs.to_wkt())
         self.grid = self._common_grid(grids)
         self.scalings = [decide_scaling(item["properties"], p.asset, p.index, types[p.key]) for p in self.places]
@@ -90,10 +91,9 @@ class ItemBands:
         wanted = {
             place.key: (inside, [p.index + 1 for p in self.places if p.key == place.key]) for place in self.places
         }
-        if self._classes:
-            window = self._class_window(grid)
-            if window is not None:
-                wanted[self._classes.key] = (window, [self._classes.index + 1])
+        window = self._class_window(grid)
+        if self._classes and window is not None:
+            wanted.setdefault(self._classes.key, (window, []))[1].append(self._classes.index + 1)
         files = [(self._files[key], self._files[key].plan(*of_file)) for key, of_file in wanted.items()]
         return [(file.remote, plan) for file, plan in files if file.remote]
 

@@ -6,8 +6,9 @@ with the scene. All byte ranges that it needs are asked for at once, so that rea
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from crossres.acquire.items import Item
 from crossres.acquire.offset import Scaling
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote_file import RemoteFile, Transfer
-from crossres.acquire.scene_files import SceneWriter, new_scene
+from crossres.acquire.scene_files import SceneWriter
 from crossres.errors import UserError
 from crossres.grids import crop, whole_window
 from crossres.rasters import NODATA, Mask
@@ -42,10 +43,11 @@ def read_bands(
     region: BaseGeometry,
     bands: tuple[str, ...],
     masked_classes: Sequence[int],
-    folder: Path,
+    new: Callable[[GeoBox], AbstractContextManager[SceneWriter]],
     transfer: Transfer,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the window of a region (in degrees) of an item's bands as a scene into `folder`.
+    """Write the window of a region (in degrees) of an item's bands as the scene that `new` makes of its grid.
 
     The scene classification, where there is one, is brought to the bands' grid by nearest neighbour. Raises
     `UserError` when files are not what the item says, when bands differ in grid, when the region lies outside or has no
@@ -59,7 +61,7 @@ def read_bands(
         raise UserError(f"item {item['id']}: its raster does not reach the region to read; check its geometry")
     grid = crop(full, inside)
     _start_fetching([plan for part in parts for plan in part.plans(inside, grid)])
-    with new_scene(folder, item, item_path, bands, grid) as scene:
+    with new(grid) as scene:
         scalings = [part.scalings for part in parts]
         samples = _write(scene, parts, scalings, inside, masked_classes)
         checked = [part.checked(sample) for part, sample in zip(parts, samples, strict=True)]
@@ -73,6 +75,7 @@ def read_bands(
         scene.notes["radiometry"] = _why(checked[0]) if len(parts) == 1 else "; ".join(whys)
         if len(parts) > 1:
             scene.notes["mosaic"] = ", ".join(part.item["id"] for part in parts)
+        scene.notes.update(notes or {})
     log.info("%s: %s (offset %+g)", item["id"], scene.notes["radiometry"], checked[0][0].offset)
 
 
