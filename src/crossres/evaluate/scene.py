@@ -28,20 +28,20 @@ IMAGES = ("mean", "sample")
 
 def evaluate_scene(
     settings: EvaluateSettings, grid: GridSettings, pair: str, aligned: Path, arms: dict[str, Path], output: Path,
-    threads: int = 1,
+    mask: Path | None = None, threads: int = 1,
 ) -> None:  # fmt: skip
     """Judge every arm's mean and sample against HR and LR, and write metrics, spectra, calibration and pictures.
 
-    `aligned` holds lr.tif, hr.tif and mask.tif; each arm's folder holds mean.tif, std.tif and sample.tif, or
-    declined.json with the reason why it holds none. The first arm with a spread is the one that is pictured, else the
-    first; of an external arm the viewer shows one layer. `output` is a folder: metrics.json, spectra.json,
-    calibration.json, crops.png, overview.png, hallucination.png, spectrum.png, view/<layer>.png, crops/<n>/<layer>.png
-    and places/<best, median, worst>/<layer>.png. Results do not depend on `threads`. Raises `UserError` when inputs are
-    missing or do not fit together, or when no pixel is clear.
+    `aligned` holds lr.tif, hr.tif and mask.tif, in whose place `mask` counts where it is named; each arm's folder holds
+    mean.tif, std.tif and sample.tif, or declined.json with the reason why it holds none. The first arm with a spread is
+    the one that is pictured, else the first; of an external arm the viewer shows one layer. `output` is a folder:
+    metrics.json, spectra.json, calibration.json, crops.png, overview.png, hallucination.png, spectrum.png,
+    view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Results do not depend on
+    `threads`. Raises `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
     """
     declined = {arm: read_json(path)["reason"] for arm in arms if (path := arms[arm] / "declined.json").exists()}
     arms = {arm: folder for arm, folder in arms.items() if arm not in declined}
-    truth = read_pair(aligned, grid.bands, arms, settings.border_px)
+    truth = read_pair(aligned, grid.bands, arms, settings.border_px, mask)
     judge = Judge(settings, truth, threads)
     metrics: dict[str, Any] = {}
     strata: dict[str, Any] = {}
