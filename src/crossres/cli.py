@@ -108,7 +108,7 @@ def _search(args: argparse.Namespace) -> None:
 def _download(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
 
-    download(_section(args, "acquire"), _section(args, "grid"), args.item, args.dem, args.output)
+    download(_section(args, "acquire"), _section(args, "grid"), args.item, args.dem, args.output, args.reference)
 
 
 def _coregister(args: argparse.Namespace) -> None:
@@ -252,6 +252,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument(
+        "--reference",
+        metavar="SCENE",
+        type=Path,
+        help="folder of a scene to refine the RPCs of a Gaofen-2 package with",
+    )
     path(sub, "--output", help="folder to write")
 
     sub = stage("coregister", _coregister, "register an HR scene to an LR scene")

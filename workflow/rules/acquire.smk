@@ -66,6 +66,7 @@ rule download:
         item=lambda wildcards: items() / "scenes" / f"{wildcards.scene}.json",
         assets=local_assets,
         dem=dem,
+        reference=rpc_reference,
     output:
         directory(f"{RUN}/scenes/{{scene}}"),
     log:
@@ -81,9 +82,10 @@ rule download:
     params:
         settings=settings("acquire", "grid"),
         dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
+        reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
         code=code_version("crossres.acquire.download"),
     message:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
         "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem}"
-        " --output {output:q} > {log:q} 2>&1"
+        " {params.reference} --output {output:q} > {log:q} 2>&1"

@@ -65,3 +65,11 @@ def local_assets(wildcards):
 def dem(wildcards):
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
     return href if href and not is_remote(href) else []
+
+
+def rpc_reference(wildcards):
+    """Return the LR scene that refines the RPCs of a Gaofen-2 scene: each belongs to one pair."""
+    if source("hr").kind != "gaofen2" or not CONFIG.acquire.refine_rpc:
+        return []
+    pairs = (json.loads(path.read_text()) for path in sorted((items() / "pairs").glob("*.json")))
+    return [f"{RUN}/scenes/{pair['lr']}" for pair in pairs if pair["hr"] == wildcards.scene]

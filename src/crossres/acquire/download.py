@@ -1,5 +1,6 @@
 """From one item to an analysis-ready scene."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,18 +9,26 @@ from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.scene_files import write_acquired
+from crossres.acquire.scene_files import new_scene, write_acquired
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
 
-def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str | None, output: Path) -> None:
+def download(
+    settings: AcquireSettings,
+    grid: GridSettings,
+    item: Path,
+    dem: str | None,
+    output: Path,
+    reference: Path | None = None,
+) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
-    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) and pansharpened.
+    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
+    `reference` (the folder of another scene; None: as delivered), and pansharpened.
     Raises `UserError` for an item, file or server that cannot be used.
     """
     content = read_json(item)
@@ -31,10 +40,13 @@ def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str
         package = package_asset(content)
         if package is None:
             acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
+            write_acquired(part, content, item, grid.bands, acquired)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")
             if is_remote(href):
                 raise UserError(f"item {content['id']}: Gaofen-2 packages are read from disk; copy {href} here first")
             with TemporaryDirectory(dir=part) as scratch:
-                acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
-        write_acquired(part, content, item, grid.bands, acquired)
+                read_gaofen2(
+                    Path(href), region, grid.bands, grid.gsd_m, settings, dem, reference, Path(scratch),
+                    partial(new_scene, part, content, item, grid.bands),
+                )  # fmt: skip
