@@ -1,13 +1,13 @@
 """Training.
 
-Needs: pairs/dataset.zarr, index.parquet and summary.json. Gives: model/ with model.safetensors (averaged weights), card.json (everything
+Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json. Gives: model/ with model.safetensors (averaged weights), card.json (everything
 needed to use them), history.csv and curves.png. Uses a GPU where torch sees one.
 """
 
 
 rule train:
     input:
-        zarr=f"{RUN}/pairs/dataset.zarr",
+        dataset=training_data,
         index=f"{RUN}/pairs/index.parquet",
         summary=f"{RUN}/pairs/summary.json",
     output:
@@ -37,5 +37,5 @@ rule train:
     message:
         "Train the diffusion path from LR to HR"
     shell:
-        "python -m crossres train --settings {params.settings:q} --dataset {input.zarr:q} --index {input.index:q}"
+        "python -m crossres train --settings {params.settings:q} --dataset {input.dataset:q} --index {input.index:q}"
         " --summary {input.summary:q} --output {params.folder:q} > {log:q} 2>&1"
