@@ -107,9 +107,10 @@ def _in_image(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where the delivered RPC puts the tie points, (n, 2), and how far they truly lie from there, (n, 2)."""
     to_degrees = Transformer.from_crs(crs_of(grid), LON_LAT, always_xy=True)
+    a = grid.affine
 
     def seen(rpc: RPC, at: np.ndarray) -> np.ndarray:
-        x, y = grid.affine @ (at[:, 1], at[:, 0])
+        x, y = a.a * at[:, 1] + a.b * at[:, 0] + a.c, a.d * at[:, 1] + a.e * at[:, 0] + a.f
         lon, lat = to_degrees.transform(x, y)
         image = project(rpc, lon, lat, terrain.height_m(lon, lat))
         return np.stack([image.row, image.col], axis=1)
