@@ -15,7 +15,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from web import serve
 
-from crossres.acquire import gaofen2_scene, read_bands
+from crossres.acquire import blocks, read_bands
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.errors import UserError
@@ -314,7 +314,7 @@ def test_every_method_sharpens_without_changing_the_radiometry(tmp_path, gaofen2
 
 def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "one")
-    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    monkeypatch.setattr(blocks, "BLOCK_PX", 100)
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "many")
     one, many = (read_scene(tmp_path / n / "reflectance.tif").values for n in ("one", "many"))
     assert np.array_equal(np.isnan(one), np.isnan(many)) or (np.isnan(one) != np.isnan(many)).mean() < 1e-4

@@ -15,7 +15,7 @@ from crossres.acquire.items import Item
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.remote_file import Transfer, UnreachableError
-from crossres.acquire.scene_files import new_scene, write_acquired
+from crossres.acquire.scene_files import new_scene
 from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -29,12 +29,14 @@ def download(
     item: Path,
     dem: str | None,
     output: Path,
+    reference: Path | None = None,
     checksums: Checksums | None = None,
 ) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
-    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) and pansharpened.
+    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
+    `reference` (the folder of another scene; None: as delivered), and pansharpened.
     With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.
     """
@@ -60,8 +62,7 @@ def download(
             if is_remote(href):
                 raise UserError(f"item {content['id']}: Gaofen-2 packages are read from disk; copy {href} here first")
             with TemporaryDirectory(dir=part) as scratch:
-                acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
-            write_acquired(part, content, item, grid.bands, acquired)
+                read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, reference, Path(scratch), new)
         if checksums is not None:
             checksums.check_files(content["id"], part)
 

@@ -99,10 +99,13 @@ class AssetFile:
 
 @contextmanager
 def asset_raster(href: str) -> Iterator[rasterio.DatasetReader]:
-    """Open an asset given by its absolute path or URL for one thread; what is not read is not fetched."""
+    """Open an asset given by its absolute path or URL to look at a part of it, in one thread.
+
+    What is not read is not fetched; a server that is away is given up after seconds.
+    """
     with (
         TemporaryDirectory() as folder,
-        Transfer(Path(folder), without_signature(href)) as transfer,
+        Transfer(Path(folder), without_signature(href), attempts=4) as transfer,
         AssetFile(href, transfer).open() as src,
     ):
         yield src

@@ -72,8 +72,9 @@ class _PassingError(Exception):
 class Transfer:
     """What the remote files of one scene share: connections, a folder of finished ranges, progress."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, attempts: int = ATTEMPTS) -> None:
         self.folder = folder
+        self.attempts = attempts
         self.progress = Progress(name)
         self.pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="fetch")
         self.stopped = threading.Event()
@@ -230,7 +231,7 @@ class RemoteFile:
     def _pause(self, failures: int, error: _PassingError) -> None:
         """Wait before the next attempt: exponentially longer, and as long as the server asks for."""
         pause_s = min(DELAY_S * 2 ** (failures - 1), LONGEST_DELAY_S) if error.pause_s is None else error.pause_s
-        if failures >= ATTEMPTS or pause_s > LONGEST_RETRY_AFTER_S:
+        if failures >= self._transfer.attempts or pause_s > LONGEST_RETRY_AFTER_S:
             asks = f" and asks to come back in {pause_s:.0f} s" if pause_s > LONGEST_RETRY_AFTER_S else ""
             raise UnreachableError(
                 f"{self.shown}: cannot be read from its server ({error}{asks}); run again later, "
