@@ -107,8 +107,20 @@ def _search(args: argparse.Namespace) -> None:
 
 def _download(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
+    from crossres.acquire.lock import read_lock
 
-    download(_section(args, "acquire"), _section(args, "grid"), args.item, args.dem, args.output)
+    acquire, grid = _section(args, "acquire"), _section(args, "grid")
+    checksums = None
+    if args.lock is not None:
+        run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
+        checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
+    download(acquire, grid, args.item, args.dem, args.output, checksums)
+
+
+def _lock(args: argparse.Namespace) -> None:
+    from crossres.acquire.lock_run import lock_run
+
+    lock_run(args.run, args.output)
 
 
 def _coregister(args: argparse.Namespace) -> None:
@@ -135,18 +147,20 @@ def _patches(args: argparse.Namespace) -> None:
 def _dataset(args: argparse.Namespace) -> None:
     from crossres.pairs.dataset import assemble
 
-    assemble(
-        _section(args, "dataset"),
-        _section(args, "grid"),
-        [read_json(path) for path in args.pairs],
-        args.patches,
-        args.indexes,
-        args.registrations,
-        args.zarr,
-        args.index,
-        args.summary,
-        args.contact_sheet,
-    )
+    settings, grid = _section(args, "dataset"), _section(args, "grid")
+    assemble(settings, grid, args.pairs, args.patches, args.aligned, args.regions, args.output)
+
+
+def _held_out(args: argparse.Namespace) -> None:
+    from crossres.pairs.held_out import held_out_mask
+
+    held_out_mask(args.pair, args.mask, args.index, _section(args, "patches").lr_px, args.output)
+
+
+def _cache(args: argparse.Namespace) -> None:
+    from crossres.pairs.cache import write_cache
+
+    write_cache(args.dataset, args.index, args.output)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -193,7 +207,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     from crossres.evaluate.scene import evaluate_scene
 
     arms = {path.name: path for path in args.arms}
-    evaluate_scene(_section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output)
+    evaluate_scene(
+        _section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output, args.mask
+    )
 
 
 def _summarise(args: argparse.Namespace) -> None:
@@ -252,14 +268,20 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("search", _search, "search for scenes and pair them")
-    sub.add_argument("--lr", metavar="CATALOG", help="static catalogue of LR scenes (none for an API)")
-    sub.add_argument("--hr", metavar="CATALOG", help="static catalogue of HR scenes (none for an API)")
+    for role in ("lr", "hr"):
+        text = f"static catalogues of {role.upper()} scenes, one per source that has one (none for an API)"
+        sub.add_argument(f"--{role}", metavar="CATALOG", nargs="+", help=text)
     path(sub, "--output", help="folder of items to write")
 
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
+
+    sub = stage("lock", _lock, "freeze the scenes and pairs of a finished run with their checksums", settings=False)
+    sub.add_argument("run", type=Path, metavar="RUN_FOLDER", help="folder of the run, such as results/demo")
+    path(sub, "--output", help="lock file to write, for search.lock of a configuration")
 
     sub = stage("coregister", _coregister, "register an HR scene to an LR scene")
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
@@ -277,11 +299,25 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--patches", "--index", help="file to write")
 
     sub = stage("dataset", _dataset, "assemble patches to one dataset, split by place")
-    path(sub, "--pairs", "--patches", "--indexes", "--registrations", help="one file per pair", many=True)
-    path(sub, "--zarr", "--index", "--summary", "--contact-sheet", help="what to write")
+    path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it")
+    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet")
+    path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json")
+    sub.add_argument("--regions", type=Path, metavar="FILE", help="vector file of dataset.regions")
+    path(sub, "--output", help="folder to write to: dataset.zarr, index.parquet and what tells of them")
+
+    sub = stage("held-out", _held_out, "mask what is not held out of a scene whose ground is shared out among splits")
+    sub.add_argument("--pair", required=True, help="name of the pair")
+    path(sub, "--mask", help="mask.tif of the aligned pair")
+    path(sub, "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="file to write")
+
+    sub = stage("cache", _cache, "unpack a patch dataset that is too large for memory, for training", settings=False)
+    path(sub, "--dataset", "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="folder to write")
 
     sub = stage("train", _train, "train the model")
-    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote")
+    path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
+    path(sub, "--index", "--summary", help="what `dataset` wrote")
     path(sub, "--output", help="model folder to write")
     sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
@@ -305,6 +341,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("evaluate", _evaluate, "compare super-resolved images of one scene with the HR image")
     sub.add_argument("--pair", required=True, help="name of the pair")
     path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
+    sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
     path(sub, "--output", help="folder to write")
 

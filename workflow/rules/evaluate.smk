@@ -9,7 +9,11 @@ rule evaluate:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        mask=(
+            f"{RUN}/aligned/{{pair}}/mask.tif"
+            if CONFIG.dataset.split == "pair"
+            else f"{RUN}/pairs/held_out/{{pair}}.tif"
+        ),
         arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=ARMS),
     output:
         report(
@@ -37,7 +41,7 @@ rule evaluate:
         "Evaluate {wildcards.pair}"
     shell:
         "python -m crossres evaluate --settings {params.settings:q} --pair {wildcards.pair:q}"
-        " --aligned {params.folder:q} --arms {input.arms:q} --output {output:q} > {log:q} 2>&1"
+        " --aligned {params.folder:q} --mask {input.mask:q} --arms {input.arms:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarise:
@@ -102,7 +106,7 @@ rule figures:
 rule report:
     input:
         config=f"{RUN}/config.yaml",
-        found=lambda wildcards: items(),
+        found=all_items,
         registrations=of_all_pairs("aligned/{pair}/registration.png"),
         radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
         dataset=f"{RUN}/pairs/summary.json",

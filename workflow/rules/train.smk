@@ -1,13 +1,14 @@
 """Training, one job per model that an arm draws from.
 
-Needs: pairs/dataset.zarr, index.parquet and summary.json. Gives: model/<name>/ with model.safetensors (averaged weights), card.json (everything
-needed to use them), history.csv and curves.png. Uses a GPU where torch sees one. A job that was stopped goes on where it last saved.
+Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json.
+Gives: model/<name>/ with model.safetensors (averaged weights), card.json (everything needed to use them), history.csv and curves.png.
+Uses a GPU where torch sees one. A job that was stopped goes on where it last saved.
 """
 
 
 rule train:
     input:
-        zarr=f"{RUN}/pairs/dataset.zarr",
+        dataset=training_data,
         index=f"{RUN}/pairs/index.parquet",
         summary=f"{RUN}/pairs/summary.json",
     output:
@@ -38,5 +39,5 @@ rule train:
     message:
         "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
-        "python -m crossres train --settings {params.settings:q} --dataset {input.zarr:q} --index {input.index:q}"
+        "python -m crossres train --settings {params.settings:q} --dataset {input.dataset:q} --index {input.index:q}"
         " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q} > {log:q} 2>&1"

@@ -4,32 +4,50 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crossres.acquire.band_assets import package_asset
+from crossres.acquire.checksums import Checksums
 from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.scene_files import write_acquired
+from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
 
-def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str | None, output: Path) -> None:
+def download(
+    settings: AcquireSettings,
+    grid: GridSettings,
+    item: Path,
+    dem: str | None,
+    output: Path,
+    checksums: Checksums | None = None,
+) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
     orthorectified over `dem` (a raster of heights as the settings describe; None for one height) and pansharpened.
+    With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.
     """
     content = read_json(item)
     if not isinstance(content, dict) or not {"id", "assets", "properties", "geometry"} <= content.keys():
         raise UserError(f"{item}: is no STAC item")
     region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
+    if checksums is not None:
+        checksums.check_assets(content["id"])
     with whole(output) as part:
         part.mkdir()
         package = package_asset(content)
-        if package is None:
+        if process_asset(content) is not None:
+            with TemporaryDirectory(dir=part) as scratch:
+                window, notes = fetch_window(content, region, grid.bands, Path(scratch))
+                local = Path(scratch, item.name)
+                acquired = read_bands(window, local, region, grid.bands, settings.mask_classes)
+            acquired.notes.update(notes)
+        elif package is None:
             acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")
@@ -38,3 +56,5 @@ def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str
             with TemporaryDirectory(dir=part) as scratch:
                 acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
         write_acquired(part, content, item, grid.bands, acquired)
+        if checksums is not None:
+            checksums.check_files(content["id"], part)

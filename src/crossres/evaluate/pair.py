@@ -43,15 +43,18 @@ class AlignedPair:
         return {code.name.lower(): float(np.mean(self.mask == code)) for code in Mask}
 
 
-def read_pair(aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], border_px: int) -> AlignedPair:
-    """Read an aligned pair; every arm is judged on the same pixels.
+def read_pair(
+    aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], border_px: int, mask_path: Path | None = None
+) -> AlignedPair:
+    """Read an aligned pair; every arm is judged on the same pixels. Its own mask counts unless another is named.
 
     Raises `UserError` when a file is missing, an arm is on another grid, or nothing is clear.
     """
     lr, hr = (read_scene(aligned / f"{name}.tif").select(bands) for name in ("lr", "hr"))
-    mask = read_mask(aligned / "mask.tif")
+    mask_path = mask_path or aligned / "mask.tif"
+    mask = read_mask(mask_path)
     if mask.shape != lr.values.shape[1:]:
-        raise UserError(f"{aligned / 'mask.tif'}: is not on the grid of lr.tif; delete the folder and run again")
+        raise UserError(f"{mask_path}: is not on the grid of lr.tif; delete the folder and run again")
     clear_lr = (mask == Mask.CLEAR) & np.isfinite(lr.values).all(axis=0)
     shape = hr.values.shape[1:]
     clear = nearest(clear_lr, shape) & np.isfinite(hr.values).all(axis=0)

@@ -35,17 +35,23 @@ IMAGES = ("mean", "sample")
 
 
 def evaluate_scene(
-    settings: EvaluateSettings, grid: GridSettings, pair: str, aligned: Path, arms: dict[str, Path], output: Path
+    settings: EvaluateSettings,
+    grid: GridSettings,
+    pair: str,
+    aligned: Path,
+    arms: dict[str, Path],
+    output: Path,
+    mask: Path | None = None,
 ) -> None:
     """Judge every arm's mean and sample against HR and LR, and write metrics, spectra, calibration and pictures.
 
-    `aligned` holds lr.tif, hr.tif and mask.tif; each arm's folder holds mean.tif, std.tif and sample.tif. The first arm
-    with a spread is the one that is pictured, else the first. `output` is a folder: metrics.json, spectra.json,
-    calibration.json, crops.png, overview.png, hallucination.png, spectrum.png, view/<layer>.png and
-    crops/<n>/<layer>.png; layers are lr, bicubic, mean, sample, hr, std. Raises `UserError` when inputs are missing
-    or do not fit together, or when no pixel is clear.
+    `aligned` holds lr.tif, hr.tif and mask.tif, in whose place `mask` counts where it is named; each arm's folder
+    holds mean.tif, std.tif and sample.tif. The first arm with a spread is the one that is pictured, else the first.
+    `output` is a folder: metrics.json, spectra.json, calibration.json, crops.png, overview.png, hallucination.png,
+    spectrum.png, view/<layer>.png and crops/<n>/<layer>.png; layers are lr, bicubic, mean, sample, hr, std. Raises
+    `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
     """
-    truth = read_pair(aligned, grid.bands, arms, settings.border_px)
+    truth = read_pair(aligned, grid.bands, arms, settings.border_px, mask)
     judge = Judge(settings, truth)
     metrics: dict[str, Any] = {}
     spectra: dict[str, Any] = {}

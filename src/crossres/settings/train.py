@@ -6,6 +6,9 @@ from pydantic import Field
 
 from crossres.settings.base import Section
 
+IN_MEMORY_BYTES = 2**31
+"""A training split up to this size is read into memory; a larger one through the training cache."""
+
 
 class TrainSettings(Section):
     """Training."""
