@@ -1,11 +1,7 @@
 """The whole configuration: its sections together, read from YAML and checked."""
 
 import difflib
-<<<<<<< HEAD
-import os
 import re
-=======
->>>>>>> main
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +81,7 @@ def _merged(key: str, section: Any, own: dict[str, Any]) -> Any:
     try:
         return type(section).model_validate(section.model_dump() | own)
     except ValidationError as error:
-        raise ValueError(f"{key}.{_explain(error, type(section))}") from None
+        raise ValueError(f"{key}.{_explain(error, type(section), section.model_dump() | own)}") from None
 
 
 def parse(content: Any, name: str = "config", section: type[Section] = Config) -> Any:
