@@ -203,13 +203,20 @@ def _super_resolve(args: argparse.Namespace) -> None:
     super_resolve(args.scene, args.checkpoint, args.output, arm, tiling)
 
 
+def _external(args: argparse.Namespace) -> None:
+    from crossres.evaluate.external import take_external
+
+    lr_scene = read_json(args.pair)["lr"]
+    bands = _section(args, "grid").bands
+    take_external(args.folder, args.pair.stem, lr_scene, args.hr, bands, args.output)
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     from crossres.evaluate.scene import evaluate_scene
 
     arms = {path.name: path for path in args.arms}
-    evaluate_scene(
-        _section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output, args.mask
-    )
+    settings, grid = _section(args, "evaluate"), _section(args, "grid")
+    evaluate_scene(settings, grid, args.pair, args.aligned, arms, args.output, args.mask, args.threads)
 
 
 def _summarise(args: argparse.Namespace) -> None:
@@ -338,11 +345,18 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
 
+    sub = stage("external", _external, "bring another model's result to the HR grid, to be judged like an arm")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
+    path(sub, "--folder", help="holds <pair>.tif or <LR scene>.tif")
+    path(sub, "--hr", help="the aligned HR image")
+    path(sub, "--output", help="folder to write")
+
     sub = stage("evaluate", _evaluate, "compare super-resolved images of one scene with the HR image")
     sub.add_argument("--pair", required=True, help="name of the pair")
     path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
     sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
+    sub.add_argument("--threads", type=int, default=1, help="CPU threads; the result does not depend on them (1)")
     path(sub, "--output", help="folder to write")
 
     sub = stage("summarise", _summarise, "put the metrics of all scenes together")

@@ -1,11 +1,12 @@
 """What all rules share: the checked configuration, a stage's settings as a parameter, and what is known after a checkpoint.
 
 Needs: config (config/config.yaml unless --configfile names another).
-Gives: CONFIG, RUN, ARMS and functions for `input` and `params`.
+Gives: CONFIG, RUN, ARMS, EXTERNAL and functions for `input` and `params`.
 """
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ try:
     from crossres.acquire.lock import read_lock
     from crossres.code_version import code_version
     from crossres.errors import UserError
+    from crossres.evaluate.external_file import find_result
     from crossres.settings import config as configuration
     from crossres.settings import paths
     from crossres.settings.train import IN_MEMORY_BYTES
@@ -169,3 +171,11 @@ def model_file(name):
 # The order of tables, figures and colours: the product first.
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
 PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
+
+# Other models' results stand beside the arms: name -> folder.
+EXTERNAL = {name: expand_path(path) for name, path in CONFIG.evaluate.external.items()}
+
+
+def external_result(wildcards):
+    """Return the file with another model's result of a pair, if there is one: a new file then reruns what follows."""
+    return find_result(Path(EXTERNAL[wildcards.external]), wildcards.pair, pair_of(wildcards)["lr"]) or []

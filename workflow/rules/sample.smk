@@ -15,6 +15,8 @@ rule sample:
         f"{RUN}/logs/sample/{{pair}}/{{arm}}.log",
     benchmark:
         f"{RUN}/benchmarks/sample/{{pair}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm="|".join(map(re.escape, ARMS)),
     conda:
         "../../envs/torch.yaml"
     threads: CONFIG.sample.tiling.threads

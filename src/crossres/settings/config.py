@@ -69,11 +69,14 @@ class Config(Section):
         )
 
     @model_validator(mode="after")
-    def _primary_arm_exists(self) -> "Config":
+    def _arms_are_named_well(self) -> "Config":
         if self.sample.primary not in self.sample.arms:
             raise ValueError(
                 f"sample.primary: {self.sample.primary!r} is not one of sample.arms: {', '.join(self.sample.arms)}"
             )
+        both = sorted(set(self.sample.arms) & set(self.evaluate.external))
+        if both:
+            raise ValueError(f"evaluate.external: {both[0]!r} is also one of sample.arms; give it another name")
         return self
 
 
