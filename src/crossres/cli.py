@@ -114,7 +114,7 @@ def _download(args: argparse.Namespace) -> None:
     if args.lock is not None:
         run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
-    download(acquire, grid, args.item, args.dem, args.output, checksums)
+    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
 
 
 def _lock(args: argparse.Namespace) -> None:
@@ -283,6 +283,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument(
+        "--reference",
+        metavar="SCENE",
+        type=Path,
+        help="folder of a scene to refine the RPCs of a Gaofen-2 package with",
+    )
     sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
 

@@ -120,11 +120,13 @@ def folder_of(name):
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
 
 
-def pair_of(wildcards):
+def pair_content(pair):
     """Return what the search wrote of one pair."""
-    if LOCK is not None:
-        return LOCK.pairs[wildcards.pair]
-    return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
+    return LOCK.pairs[pair] if LOCK is not None else json.loads((items() / "pairs" / f"{pair}.json").read_text())
+
+
+def pair_of(wildcards):
+    return pair_content(wildcards.pair)
 
 
 def dataset_summary():
