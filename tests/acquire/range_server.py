@@ -90,7 +90,7 @@ def serve_files(
             else:
                 self.send(200, file.read_bytes(), cut=wrong == "cut", **tag)
 
-        do_POST = do_GET
+        do_POST = do_HEAD = do_GET
 
         def misbehave(self, wrong: str, file: Path) -> bool:
             """Answer in the named way; False for what changes a good answer (cut, short, 200, etag)."""
@@ -128,6 +128,7 @@ def serve_files(
                 self.send_header(key, value)
             self.end_headers()
             content = content[: len(content) // 2] if cut else content
+            content = b"" if self.command == "HEAD" else content
             for start in range(0, len(content), 1 << 16):
                 piece = content[start : start + (1 << 16)]
                 try:
