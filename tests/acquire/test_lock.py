@@ -62,7 +62,7 @@ def run_folder(folder: Path, settings: Config, archive: Path | None, lock=None) 
     search(settings.search, settings.grid, *catalogs, folder / "items")
     for item in sorted((folder / "items" / "scenes").glob("*.json")):
         held = lock.checksums(item.stem, folder, settings.acquire, settings.grid) if lock else None
-        download(settings.acquire, settings.grid, item, None, folder / "scenes" / item.stem, held)
+        download(settings.acquire, settings.grid, item, None, folder / "scenes" / item.stem, checksums=held)
     (folder / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
     return folder
 
