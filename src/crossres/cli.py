@@ -166,7 +166,14 @@ def _cache(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from crossres.diffusion.training import train
 
-    train(_section(args, "train"), _section(args, "model"), args.dataset, args.index, args.summary, args.output)
+    model, settings = _section(args, "model"), _section(args, "train")
+    content = _settings(args.settings)
+    if "models" in content:  # a whole configuration: the model is chosen by its name
+        config = configuration.parse(content)
+        if args.name not in config.models:
+            raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
+        model, settings = config.variant(args.name)
+    train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -228,7 +235,7 @@ def _report(args: argparse.Namespace) -> None:
     from crossres.evaluate.report import report
     from crossres.evaluate.report_inputs import ReportInputs
 
-    inputs = ReportInputs.of_run(args.run, args.primary)
+    inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
 
 
@@ -325,6 +332,8 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
     path(sub, "--index", "--summary", help="what `dataset` wrote")
     path(sub, "--output", help="model folder to write")
+    sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
@@ -333,7 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("super-resolve", _super_resolve, "apply a trained model to any Sentinel-2 scene", settings=False)
-    sub.add_argument("scene", type=Path, metavar="SCENE", help="GeoTIFF, STAC item or folder of band files")
+    sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
     sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
@@ -369,6 +378,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("report", _report, "write the report of a run as one page")
     path(sub, "--run", help="the run's folder")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
+    sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")
 
     sub = stage("config", _config, "check a configuration and write it down with all defaults")
