@@ -96,7 +96,7 @@ def test_a_remote_tile_may_not_be_a_local_file(tmp_path, dem_server):
 
 def test_heights_above_the_geoid_need_the_geoid(tmp_path, dem_server):
     url, _ = dem_server
-    with pytest.raises(UserError, match="acquire.geoid_undulation_m"):
+    with pytest.raises(UserError, match=r"acquire\.geoid_undulation_m"):
         terrain_for(copernicus(url), "cop-dem-glo-30", RPC, REGION, tmp_path)
 
 
