@@ -1,8 +1,8 @@
 """Download against a plain odc-stac loop: the same windows of the same scenes, from the same slow server, to COGs.
 
-    python benchmarks/download.py FOLDER [--latency 0.05] [--side 2000] [--rounds 3]
+    python benchmarks/download.py FOLDER [--latency 0.05] [--rate 0] [--side 2000] [--rounds 3]
 
-Each answer of the local server waits for the latency. Both write uint16 reflectance as a COG by the same code. The
+Each answer of the local server waits for the latency, and a connection carries no more than the rate (MB/s, 0: any). Both write uint16 reflectance as a COG by the same code. The
 contestants take turns; the ratio is that of the medians, in wall time, and in CPU time of this process.
 """
 
@@ -40,9 +40,9 @@ from crossres.settings.grid import GridSettings
 TILE = from_origin(600_000, 5_500_000, 10, 10)
 
 
-def serve(folder: Path, latency_s: float, ready: multiprocessing.Queue) -> None:
+def serve(folder: Path, latency_s: float, rate_mb: float, ready: multiprocessing.Queue) -> None:
     """Serve a folder from a process of its own, so that it does not share the contestants' interpreter."""
-    with serve_files(folder, latency_s=latency_s) as server:
+    with serve_files(folder, latency_s=latency_s, bytes_per_s=1e6 * rate_mb) as server:
         ready.put(server.url)
         time.sleep(3600)
 
@@ -94,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--side", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
@@ -103,7 +104,9 @@ def main() -> None:
         write_tile(args.folder / "www")
     odc.stac.configure_rio(cloud_defaults=True)
     ready: multiprocessing.Queue = multiprocessing.Queue()
-    server = multiprocessing.Process(target=serve, args=(args.folder / "www", args.latency, ready), daemon=True)
+    server = multiprocessing.Process(
+        target=serve, args=(args.folder / "www", args.latency, args.rate, ready), daemon=True
+    )
     server.start()
     item = make_item(ready.get(), args.side)
     contestants: dict[str, Callable[[], None]] = {
@@ -120,7 +123,10 @@ def main() -> None:
             wall[name].append(time.perf_counter() - start[0])
             cpu[name].append(time.process_time() - start[1])
     server.terminate()
-    print(f"{args.side} x {args.side} pixels, 4 bands and classification, {1000 * args.latency:.0f} ms an answer")
+    print(
+        f"{args.side} x {args.side} pixels, 4 bands and classification, {1000 * args.latency:.0f} ms an answer, "
+        f"{args.rate:g} MB/s a connection"
+    )
     for name in contestants:
         times = statistics.median(wall[name]), statistics.median(cpu[name])
         ratios = [times[i] / statistics.median(of["crossres"]) for i, of in enumerate((wall, cpu))]

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 WINDOW_PX = 1 << 21
 """Pixels that are worked on at a time, in whole blocks of the file."""
+SAMPLE_PX = 250_000
+"""About as many pixels decide whether scale and offset can be right."""
 DECODERS = 2
 """Windows that are decoded at a time; they wait for bytes more than they work."""
 MOSAIC = "crossres:mosaic"
@@ -106,7 +108,7 @@ def _write(
     masked_classes: Sequence[int],
 ) -> list[Sample]:
     """Write all windows of a scene; return a sample of the raw numbers of each part."""
-    step = max(1, int(np.sqrt(inside.width * inside.height / 1e6)))
+    step = max(1, int(np.sqrt(inside.width * inside.height / SAMPLE_PX)))
     samples = [Sample(len(part.places), step) for part in parts]
 
     def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray, list[list[np.ndarray]]]:
