@@ -114,7 +114,7 @@ def _download(args: argparse.Namespace) -> None:
     if args.lock is not None:
         run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
-    download(acquire, grid, args.item, args.dem, args.output, checksums)
+    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
 
 
 def _lock(args: argparse.Namespace) -> None:
@@ -166,7 +166,14 @@ def _cache(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from crossres.diffusion.training import train
 
-    train(_section(args, "train"), _section(args, "model"), args.dataset, args.index, args.summary, args.output)
+    model, settings = _section(args, "model"), _section(args, "train")
+    content = _settings(args.settings)
+    if "models" in content:  # a whole configuration: the model is chosen by its name
+        config = configuration.parse(content)
+        if args.name not in config.models:
+            raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
+        model, settings = config.variant(args.name)
+    train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -229,7 +236,7 @@ def _report(args: argparse.Namespace) -> None:
     from crossres.evaluate.report import report
     from crossres.evaluate.report_inputs import ReportInputs
 
-    inputs = ReportInputs.of_run(args.run, args.primary)
+    inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
 
 
@@ -289,6 +296,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument(
+        "--reference",
+        metavar="SCENE",
+        type=Path,
+        help="folder of a scene to refine the RPCs of a Gaofen-2 package with",
+    )
     sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
 
@@ -332,6 +345,8 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
     path(sub, "--index", "--summary", help="what `dataset` wrote")
     path(sub, "--output", help="model folder to write")
+    sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
@@ -340,7 +355,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("super-resolve", _super_resolve, "apply a trained model to any Sentinel-2 scene", settings=False)
-    sub.add_argument("scene", type=Path, metavar="SCENE", help="GeoTIFF, STAC item or folder of band files")
+    sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
     sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
@@ -376,6 +391,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("report", _report, "write the report of a run as one page")
     path(sub, "--run", help="the run's folder")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
+    sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")
 
     sub = stage("compare", _compare, "put several runs side by side on one page", settings=False)

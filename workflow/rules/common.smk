@@ -62,6 +62,7 @@ wildcard_constraints:
     scene=BY_NAME,
     pair=BY_NAME,
     arm=BY_NAME,
+    model=BY_NAME,
 
 
 def settings(*sections):
@@ -119,11 +120,13 @@ def folder_of(name):
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
 
 
-def pair_of(wildcards):
+def pair_content(pair):
     """Return what the search wrote of one pair."""
-    if LOCK is not None:
-        return LOCK.pairs[wildcards.pair]
-    return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
+    return LOCK.pairs[pair] if LOCK is not None else json.loads((items() / "pairs" / f"{pair}.json").read_text())
+
+
+def pair_of(wildcards):
+    return pair_content(wildcards.pair)
 
 
 def dataset_summary():
@@ -156,8 +159,20 @@ def arm_settings(wildcards):
     return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]})
 
 
+def model_settings(wildcards):
+    """Return `model` and `train` of one model, so that changing or adding a model leaves the others."""
+    model, train = CONFIG.variant(wildcards.model)
+    return json.dumps({"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")})
+
+
+def model_file(name):
+    """Return a function for `input` that gives a file of the model that an arm draws from."""
+    return lambda wildcards: f"{RUN}/model/{CONFIG.sample.arms[wildcards.arm].model}/{name}"
+
+
 # The order of tables, figures and colours: the product first.
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
+PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
 
 # Other models' results stand beside the arms: name -> folder.
 EXTERNAL = {name: expand_path(path) for name, path in CONFIG.evaluate.external.items()}

@@ -142,9 +142,9 @@ rule report:
         radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
-        curves=f"{RUN}/model/curves.png",
-        history=f"{RUN}/model/history.csv",
-        card=f"{RUN}/model/card.json",
+        curves=f"{RUN}/model/{PRODUCT}/curves.png",
+        history=f"{RUN}/model/{PRODUCT}/history.csv",
+        card=f"{RUN}/model/{PRODUCT}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
         figures=f"{RUN}/evaluation/figures",
@@ -168,10 +168,11 @@ rule report:
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,
+        model=PRODUCT,
         folder=folder_of("config"),
         code=code_version("crossres.evaluate.report", "report.html", "report.css", "report.js"),
     message:
         "Write the report"
     shell:
         "python -m crossres report --settings {params.settings:q} --run {params.folder:q}"
-        " --primary {params.primary:q} --output {output:q} > {log:q} 2>&1"
+        " --primary {params.primary:q} --model {params.model:q} --output {output:q} > {log:q} 2>&1"

@@ -1,14 +1,14 @@
 """Super-resolution of held-out scenes, one job per scene and arm.
 
-Needs: aligned/<pair>/lr.tif and model/. Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
+Needs: aligned/<pair>/lr.tif and model/<name>/. Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
 """
 
 
 rule sample:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
-        weights=f"{RUN}/model/model.safetensors",
-        card=f"{RUN}/model/card.json",
+        weights=model_file("model.safetensors"),
+        card=model_file("card.json"),
     output:
         directory(f"{RUN}/sr/{{pair}}/{{arm}}"),
     log:

@@ -9,7 +9,7 @@ from crossres.evaluate.metrics import BY_KEY
 from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
 
 CHARTED = ("swd", "spectrum_error", "psnr_db", "hallucination")
-SAMPLED = ("lr", "noise", "vp_noise", "vp_lr_start")
+SAMPLED = ("lr", "noise", "one-step")
 """Starts whose arms take steps; interpolation and regression do not."""
 STEPS_ASIDE = frozenset({"steps", "samples"})
 
@@ -25,10 +25,10 @@ def series(arms: dict[str, Any], order: list[str]) -> dict[str, list[tuple[int, 
         if content.get("start") not in SAMPLED:
             continue
         rest = {k: v for k, v in content.items() if k not in STEPS_ASIDE and v is not None}
-        plain = {"start": rest["start"], "solver": "euler"}
-        name = f"{rest['start'].replace('_', ' ')} start" if "start" not in rest["start"] else rest["start"]
+        plain = {"solver": "euler", "model": "main"}
+        name = rest["start"] if rest["start"] == "one-step" else f"{rest['start']} start"
         extra = [f"{k} {v}" for k, v in sorted(rest.items()) if plain.get(k) != v and k != "start"]
-        nfe = content["steps"] * (2 if content.get("solver") == "midpoint" else 1)
+        nfe = 1 if rest["start"] == "one-step" else content["steps"] * (2 if rest.get("solver") == "midpoint" else 1)
         ways.setdefault(", ".join([name, *extra]), []).append((nfe, arm))
     return {name: sorted(found) for name, found in ways.items()}
 
