@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from crossres.errors import UserError
-from crossres.settings.config import Config, expand, load, models_of, parse, schema
+from crossres.settings.config import Config, load, models_of, parse, schema
+from crossres.settings.paths import expand
 from crossres.settings.reference import reference
 
 ROOT = Path(__file__).parents[1]

@@ -107,8 +107,20 @@ def _search(args: argparse.Namespace) -> None:
 
 def _download(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
+    from crossres.acquire.lock import read_lock
 
-    download(_section(args, "acquire"), _section(args, "grid"), args.item, args.dem, args.output)
+    acquire, grid = _section(args, "acquire"), _section(args, "grid")
+    checksums = None
+    if args.lock is not None:
+        run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
+        checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
+    download(acquire, grid, args.item, args.dem, args.output, checksums)
+
+
+def _lock(args: argparse.Namespace) -> None:
+    from crossres.acquire.lock_run import lock_run
+
+    lock_run(args.run, args.output)
 
 
 def _coregister(args: argparse.Namespace) -> None:
@@ -251,14 +263,20 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("search", _search, "search for scenes and pair them")
-    sub.add_argument("--lr", metavar="CATALOG", help="static catalogue of LR scenes (none for an API)")
-    sub.add_argument("--hr", metavar="CATALOG", help="static catalogue of HR scenes (none for an API)")
+    for role in ("lr", "hr"):
+        text = f"static catalogues of {role.upper()} scenes, one per source that has one (none for an API)"
+        sub.add_argument(f"--{role}", metavar="CATALOG", nargs="+", help=text)
     path(sub, "--output", help="folder of items to write")
 
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
+
+    sub = stage("lock", _lock, "freeze the scenes and pairs of a finished run with their checksums", settings=False)
+    sub.add_argument("run", type=Path, metavar="RUN_FOLDER", help="folder of the run, such as results/demo")
+    path(sub, "--output", help="lock file to write, for search.lock of a configuration")
 
     sub = stage("coregister", _coregister, "register an HR scene to an LR scene")
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it")

@@ -250,7 +250,7 @@ def test_without_an_account_one_line_says_what_to_set(tmp_path, monkeypatch):
         source = SentinelHubSource(kind="sentinelhub", endpoint=endpoint)
         (tmp_path / endpoint).mkdir()
         with pytest.raises(UserError, match=f"{host}.*set SH_CLIENT_ID and SH_CLIENT_SECRET"):
-            find(tmp_path / endpoint, lr=source)
+            find(tmp_path / endpoint, lr=(source,))
     assert not (tmp_path / "none").exists()  # sentinelhub would write a profile of its own there
 
 

@@ -17,9 +17,11 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
+    from crossres.acquire.lock import read_lock
     from crossres.code_version import code_version
     from crossres.errors import UserError
     from crossres.settings import config as configuration
+    from crossres.settings import paths
     from crossres.settings.train import IN_MEMORY_BYTES
 except ModuleNotFoundError as error:
     raise WorkflowError(
@@ -54,7 +56,7 @@ shell.prefix(
 
 wildcard_constraints:
     place=BY_NAME,
-    role="lr|hr",
+    source=r"(lr|hr)(-\d+)?",
     scene=BY_NAME,
     pair=BY_NAME,
     arm=BY_NAME,
@@ -74,19 +76,40 @@ def settings(*sections):
 def expand_path(path):
     """Return a path of the configuration with {run} and environment variables filled in."""
     try:
-        return configuration.expand(path, Path(RUN))
+        return paths.expand(path, Path(RUN))
     except UserError as error:
         raise WorkflowError(str(error))
 
 
+# With a lock file scenes and pairs are known before anything runs, and the search is no checkpoint.
+try:
+    LOCK = read_lock(Path(expand_path(CONFIG.search.lock))) if CONFIG.search.lock else None
+except UserError as error:
+    raise WorkflowError(f"search.lock: {error}")
+
+
 def items():
     """Return the folder of items; Snakemake first runs the search when that has not been done."""
-    return Path(checkpoints.search.get().output.folder)
+    if LOCK is None:
+        checkpoints.search.get()
+    return Path(RUN, "items")
+
+
+def all_items(wildcards):
+    """Return what the search gives, as the input of a rule."""
+    return items() if LOCK is None else rules.search.output
+
+
+def scene_item(scene):
+    """Return the item of a scene as the search writes it."""
+    if LOCK is not None:
+        return LOCK.item(scene, Path(RUN))
+    return json.loads((items() / "scenes" / f"{scene}.json").read_text())
 
 
 def pair_ids():
     """Return the ids of all pairs that the search found."""
-    return sorted(path.stem for path in (items() / "pairs").glob("*.json"))
+    return sorted(LOCK.pairs) if LOCK is not None else sorted(path.stem for path in (items() / "pairs").glob("*.json"))
 
 
 def folder_of(name):
@@ -96,6 +119,8 @@ def folder_of(name):
 
 def pair_of(wildcards):
     """Return what the search wrote of one pair."""
+    if LOCK is not None:
+        return LOCK.pairs[wildcards.pair]
     return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
 
 

@@ -102,7 +102,7 @@ rule figures:
 rule report:
     input:
         config=f"{RUN}/config.yaml",
-        found=lambda wildcards: items(),
+        found=all_items,
         registrations=of_all_pairs("aligned/{pair}/registration.png"),
         radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
         dataset=f"{RUN}/pairs/summary.json",

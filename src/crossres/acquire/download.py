@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crossres.acquire.band_assets import package_asset
+from crossres.acquire.checksums import Checksums
 from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
 from crossres.acquire.read_bands import read_bands
@@ -16,17 +17,27 @@ from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
 
-def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str | None, output: Path) -> None:
+def download(
+    settings: AcquireSettings,
+    grid: GridSettings,
+    item: Path,
+    dem: str | None,
+    output: Path,
+    checksums: Checksums | None = None,
+) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
     orthorectified over `dem` (a raster of heights as the settings describe; None for one height) and pansharpened.
+    With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.
     """
     content = read_json(item)
     if not isinstance(content, dict) or not {"id", "assets", "properties", "geometry"} <= content.keys():
         raise UserError(f"{item}: is no STAC item")
     region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
+    if checksums is not None:
+        checksums.check_assets(content["id"])
     with whole(output) as part:
         part.mkdir()
         package = package_asset(content)
@@ -45,3 +56,5 @@ def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str
             with TemporaryDirectory(dir=part) as scratch:
                 acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
         write_acquired(part, content, item, grid.bands, acquired)
+        if checksums is not None:
+            checksums.check_files(content["id"], part)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 import planetary_computer
@@ -45,6 +46,15 @@ def without_signature(href: str) -> str:
     parts = urlsplit(href)
     query = urlencode([(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _SIGNATURE.match(k)])
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+
+def unsigned(content: Any) -> Any:
+    """Return JSON content with every URL in it without its signature."""
+    if isinstance(content, dict):
+        return {key: unsigned(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [unsigned(value) for value in content]
+    return without_signature(content) if isinstance(content, str) else content
 
 
 def gdal_name(href: str) -> str:

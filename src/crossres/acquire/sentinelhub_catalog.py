@@ -1,5 +1,6 @@
 """Sentinel Hub's Catalog API: its scenes as items that look like those of any other source."""
 
+import logging
 import re
 from datetime import UTC, datetime
 from itertools import islice
@@ -7,7 +8,7 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.candidates import Candidate, log
+from crossres.acquire.candidates import Offered
 from crossres.acquire.date_range import DateRange
 from crossres.acquire.items import Item, parse_time
 from crossres.acquire.regions import from_geojson
@@ -17,6 +18,8 @@ from crossres.sensors.sentinel2 import BAND_IDS
 from crossres.sensors.sun import sun_position
 from crossres.settings.search import SentinelHubSource
 
+log = logging.getLogger(__name__)
+
 PRODUCT = re.compile(r"^S2([A-Z])_MSIL2A_\d{8}T\d{6}_N(\d\d)(\d\d)_R\d{3}_T(\d\d)([A-Z])([A-Z]{2})_\d{8}T\d{6}")
 """ESA's name of a product: satellite, processing baseline, tile."""
 PASSED_ON = ("datetime", "instruments", "gsd", "proj:bbox", "proj:epsg")
@@ -25,7 +28,7 @@ START, END = datetime(2015, 6, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """What an open end of the time range stands for; the API wants two times."""
 
 
-def from_sentinelhub(source: SentinelHubSource, area: BaseGeometry, times: DateRange) -> list[Candidate]:
+def from_sentinelhub(source: SentinelHubSource, area: BaseGeometry, times: DateRange) -> list[Offered]:
     """Search Sentinel Hub's catalogue; `UserError` when it does not answer or the account is not known to it."""
     from sentinelhub import CRS, Geometry, SentinelHubCatalog
 
@@ -43,7 +46,7 @@ def from_sentinelhub(source: SentinelHubSource, area: BaseGeometry, times: DateR
     features = service.ask(request)
     if len(features) == source.max_items:
         log.warning("%s: stopped after max_items = %d; there may be more", service.url, source.max_items)
-    return [Candidate(_item(feature, source, service.url), service.url) for feature in features]
+    return [Offered(_item(feature, source, service.url), service.url) for feature in features]
 
 
 def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:

@@ -1,7 +1,6 @@
 """The whole configuration: its sections together, read from YAML and checked."""
 
 import difflib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def parse(content: Any, name: str = "config", section: type[Section] = Config) -
     try:
         return section.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{name}: {_explain(error, section)}") from None
+        raise UserError(f"{name}: {_explain(error, section, content)}") from None
 
 
 def load(path: Path) -> Config:
@@ -74,11 +73,11 @@ def load(path: Path) -> Config:
     return parse(content, str(path))
 
 
-def _explain(error: ValidationError, section: type[Section]) -> str:
+def _explain(error: ValidationError, section: type[Section], content: Any) -> str:
     """Say in one line what is wrong with the first offending key."""
     details = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     first = details[0]
-    where = [str(part) for part in first["loc"] if part not in {"stac-api", "catalog", "folder", "gaofen2"}]
+    where = _written(first["loc"], content)
     key = ".".join(where)
     more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -92,6 +91,21 @@ def _explain(error: ValidationError, section: type[Section]) -> str:
     shown = "" if first["type"] == "missing" else f", not {first['input']!r}"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{key}: {message}{shown}{more}"
+
+
+def _written(location: tuple[int | str, ...], content: Any) -> list[str]:
+    """Return a location as the file has it: without the kind of a source, and without the index of an only one."""
+    found = []
+    node = content
+    for part in location:
+        if isinstance(node, dict) and (isinstance(part, int) or (part not in node and part == node.get("kind"))):
+            continue
+        found.append(str(part))
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return found
 
 
 def _known_keys(model: Any, path: tuple[int | str, ...]) -> list[str]:
@@ -116,14 +130,6 @@ def models_of(annotation: Any) -> list[type[Section]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     return [m for argument in getattr(annotation, "__args__", ()) for m in models_of(argument)]
-
-
-def expand(path: str, run_folder: Path) -> str:
-    """Fill in `{run}` and environment variables; `UserError` when a variable is not set."""
-    filled = os.path.expandvars(path.replace("{run}", run_folder.as_posix()))
-    if "$" in filled:
-        raise UserError(f"{path}: the environment variable in this path is not set; set it and run again")
-    return filled
 
 
 def schema() -> dict[str, Any]:

@@ -51,6 +51,7 @@ def _rows(model: type[Section], prefix: str) -> list[str]:
         elif len(inner) == 1:
             rows += _rows(inner[0], key)
         else:
+            rows.append(_row(key, field))
             for kind in inner:
                 [tag] = kind.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
                 rows.append(f"| `{key}.kind` | `{tag}` | {_sentence(kind.__doc__ or '')} |")
