@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 from project import copy_project
 from pyproj import CRS, Transformer
 from rasterio.transform import from_origin
-from recorded import serve_recorded
+from recorded_servers import EARTH_SEARCH, NAIP, recorded
 from shapely.geometry import box, mapping
 from web import serve
 
@@ -68,27 +68,22 @@ def finished(tmp_path_factory, real_data):
     folder = tmp_path_factory.mktemp("files")
     item = write_images(folder)
 
-    def sentinel2(features):
-        for feature in features:
-            if feature["properties"].get("grid:code") == f"MGRS-{TILE}" and feature["collection"] == "sentinel-2-c1-l2a":
-                region = reproject(square(1500), CRS.from_epsg(32618), LON_LAT)
-                feature["geometry"], feature["bbox"] = mapping(region), list(region.bounds)
-                feature["properties"]["datetime"] = "2023-06-24T15:52:11Z"
-                names = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "scl": "SCL"}
-                for key, name in names.items():
-                    feature["assets"][key]["href"] = f"{files}/{item}/{name}.tif{SIGNATURE}"
-        return features
+    def sentinel2(feature):
+        names = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "scl": "SCL"}
+        if feature["id"] == f"S2B_T{TILE}_20250731T130245_L2A":
+            region = reproject(square(1500), CRS.from_epsg(32618), LON_LAT)
+            feature["geometry"], feature["bbox"] = mapping(region), list(region.bounds)
+            feature["properties"]["datetime"] = "2023-06-24T15:52:11Z"
+            for key, name in names.items():
+                feature["assets"][key]["href"] = f"{files}/{item}/{name}.tif{SIGNATURE}"
 
-    def naip(features):
-        for feature in features:
-            feature["assets"]["image"]["href"] = f"{files}/naip.tif{SIGNATURE}"
-        return features
+    def naip(feature):
+        feature["assets"]["image"]["href"] = f"{files}/naip.tif{SIGNATURE}"
 
-    cassettes = real_data / "stac"
     with (
         serve(folder) as files,
-        serve_recorded(cassettes / "earth_search_v1_filter.cassette.yaml", sentinel2) as (lr, _),
-        serve_recorded(cassettes / "planetary_computer_naip_paging.cassette.yaml", naip) as (hr, _),
+        recorded(EARTH_SEARCH, sentinel2) as (lr, _),
+        recorded(NAIP, naip) as (hr, _),
     ):
         content = yaml.safe_load((project.folder / "config" / "naip.yaml").read_text())
         content["search"]["area"] = list(reproject(square(1200), CRS.from_epsg(32618), LON_LAT).bounds)

@@ -94,7 +94,10 @@ def _read(item: Item, item_path: Path, place: BandAsset, window: Window) -> np.m
 
 def _scalings(item: Item, places: Sequence[BandAsset], raw: Sequence[np.ma.MaskedArray]) -> list[Scaling]:
     """Return the scaling of each band; what dark pixels of one Sentinel-2 band prove holds for all of them."""
-    decided = [decide_scaling(item["properties"], place.asset, place.index) for place in places]
+    decided = [
+        decide_scaling(item["properties"], place.asset, place.index, values.dtype.name)
+        for place, values in zip(places, raw, strict=True)
+    ]
     if not is_sentinel2(item["properties"]):
         return decided
     checked = [
