@@ -39,6 +39,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --no-deps opensr-test satalign  # what they ask for beyond the dev extra (CLIP, LPIPS, LightGlue) is not used
 	@touch $@
 
 clean:

@@ -114,7 +114,7 @@ def _download(args: argparse.Namespace) -> None:
     if args.lock is not None:
         run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
-    download(acquire, grid, args.item, args.dem, args.output, checksums)
+    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
 
 
 def _lock(args: argparse.Namespace) -> None:
@@ -147,18 +147,14 @@ def _patches(args: argparse.Namespace) -> None:
 def _dataset(args: argparse.Namespace) -> None:
     from crossres.pairs.dataset import assemble
 
-    assemble(
-        _section(args, "dataset"),
-        _section(args, "grid"),
-        [read_json(path) for path in args.pairs],
-        args.patches,
-        args.indexes,
-        args.registrations,
-        args.zarr,
-        args.index,
-        args.summary,
-        args.contact_sheet,
-    )
+    settings, grid = _section(args, "dataset"), _section(args, "grid")
+    assemble(settings, grid, args.pairs, args.patches, args.aligned, args.regions, args.output)
+
+
+def _held_out(args: argparse.Namespace) -> None:
+    from crossres.pairs.held_out import held_out_mask
+
+    held_out_mask(args.pair, args.mask, args.index, _section(args, "patches").lr_px, args.output)
 
 
 def _cache(args: argparse.Namespace) -> None:
@@ -170,7 +166,14 @@ def _cache(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from crossres.diffusion.training import train
 
-    train(_section(args, "train"), _section(args, "model"), args.dataset, args.index, args.summary, args.output)
+    model, settings = _section(args, "model"), _section(args, "train")
+    content = _settings(args.settings)
+    if "models" in content:  # a whole configuration: the model is chosen by its name
+        config = configuration.parse(content)
+        if args.name not in config.models:
+            raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
+        model, settings = config.variant(args.name)
+    train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -200,11 +203,20 @@ def _super_resolve(args: argparse.Namespace) -> None:
     super_resolve(args.scene, args.checkpoint, args.output, arm, tiling)
 
 
+def _external(args: argparse.Namespace) -> None:
+    from crossres.evaluate.external import take_external
+
+    lr_scene = read_json(args.pair)["lr"]
+    bands = _section(args, "grid").bands
+    take_external(args.folder, args.pair.stem, lr_scene, args.hr, bands, args.output)
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     from crossres.evaluate.scene import evaluate_scene
 
     arms = {path.name: path for path in args.arms}
-    evaluate_scene(_section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output)
+    settings, grid = _section(args, "evaluate"), _section(args, "grid")
+    evaluate_scene(settings, grid, args.pair, args.aligned, arms, args.output, args.mask, args.threads)
 
 
 def _summarise(args: argparse.Namespace) -> None:
@@ -223,7 +235,7 @@ def _report(args: argparse.Namespace) -> None:
     from crossres.evaluate.report import report
     from crossres.evaluate.report_inputs import ReportInputs
 
-    inputs = ReportInputs.of_run(args.run, args.primary)
+    inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
 
 
@@ -271,6 +283,12 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument(
+        "--reference",
+        metavar="SCENE",
+        type=Path,
+        help="folder of a scene to refine the RPCs of a Gaofen-2 package with",
+    )
     sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
 
@@ -294,8 +312,17 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--patches", "--index", help="file to write")
 
     sub = stage("dataset", _dataset, "assemble patches to one dataset, split by place")
-    path(sub, "--pairs", "--patches", "--indexes", "--registrations", help="one file per pair", many=True)
-    path(sub, "--zarr", "--index", "--summary", "--contact-sheet", help="what to write")
+    path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it")
+    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet")
+    path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json")
+    sub.add_argument("--regions", type=Path, metavar="FILE", help="vector file of dataset.regions")
+    path(sub, "--output", help="folder to write to: dataset.zarr, index.parquet and what tells of them")
+
+    sub = stage("held-out", _held_out, "mask what is not held out of a scene whose ground is shared out among splits")
+    sub.add_argument("--pair", required=True, help="name of the pair")
+    path(sub, "--mask", help="mask.tif of the aligned pair")
+    path(sub, "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="file to write")
 
     sub = stage("cache", _cache, "unpack a patch dataset that is too large for memory, for training", settings=False)
     path(sub, "--dataset", "--index", help="what `dataset` wrote")
@@ -305,6 +332,8 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
     path(sub, "--index", "--summary", help="what `dataset` wrote")
     path(sub, "--output", help="model folder to write")
+    sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
@@ -322,10 +351,18 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
 
+    sub = stage("external", _external, "bring another model's result to the HR grid, to be judged like an arm")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
+    path(sub, "--folder", help="holds <pair>.tif or <LR scene>.tif")
+    path(sub, "--hr", help="the aligned HR image")
+    path(sub, "--output", help="folder to write")
+
     sub = stage("evaluate", _evaluate, "compare super-resolved images of one scene with the HR image")
     sub.add_argument("--pair", required=True, help="name of the pair")
     path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
+    sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
+    sub.add_argument("--threads", type=int, default=1, help="CPU threads; the result does not depend on them (1)")
     path(sub, "--output", help="folder to write")
 
     sub = stage("summarise", _summarise, "put the metrics of all scenes together")
@@ -341,6 +378,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("report", _report, "write the report of a run as one page")
     path(sub, "--run", help="the run's folder")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
+    sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")
 
     sub = stage("config", _config, "check a configuration and write it down with all defaults")

@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 from shapely.geometry import box, mapping
 from web import serve
 
-from crossres.acquire import gaofen2_scene
+from crossres.acquire import blocks
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.acquire.regions import LON_LAT, reproject
@@ -244,7 +244,7 @@ def test_every_method_sharpens_without_changing_the_radiometry(tmp_path, gaofen2
 
 def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "one")
-    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    monkeypatch.setattr(blocks, "BLOCK_PX", 100)
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "many")
     one, many = (read_scene(tmp_path / n / "reflectance.tif").values for n in ("one", "many"))
     assert np.array_equal(np.isnan(one), np.isnan(many)) or (np.isnan(one) != np.isnan(many)).mean() < 1e-4

@@ -58,12 +58,12 @@ def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory
     (folder / "items/declined.csv").write_text('id,role,reason\nS2_x,lr,"cloud <87 %> above 40 %"\n')
     splits = {"train": [], "val": [], "test": ["north", "south"]}
     _write(folder / "pairs/summary.json", {"splits": splits, "patches": {"test": 12}, "declined": [], "left_out": {}})
-    _write(folder / "model/card.json", {"parameters": 400000, "sigma": 0.25})
+    _write(folder / "model/main/card.json", {"parameters": 400000, "sigma": 0.25})
     evaluation = folder / "evaluation"
     scenes = sorted((evaluation / "scenes").iterdir())
     summarise(SETTINGS, scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
     figures(SETTINGS, evaluation / "summary.json", scenes, evaluation / "figures")
-    for target in ("pairs/contact_sheet.png", "model/curves.png"):
+    for target in ("pairs/contact_sheet.png", "model/main/curves.png"):
         shutil.copy(evaluation / "figures/metrics.png", folder / target)
     report(ReportSettings(), CONFIG, ReportInputs.of_run(folder, "lr_start"), folder / "report.html")
     return folder

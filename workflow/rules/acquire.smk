@@ -97,6 +97,7 @@ rule download:
         item=lambda wildcards: items() / "scenes" / f"{wildcards.scene}.json",
         assets=local_assets,
         dem=dem,
+        reference=rpc_reference,
     output:
         directory(f"{RUN}/scenes/{{scene}}"),
     log:
@@ -112,6 +113,7 @@ rule download:
     params:
         settings=settings("acquire", "grid"),
         dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
+        reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
         lock=f"--lock {shlex.quote(expand_path(CONFIG.search.lock))}" if LOCK is not None else "",
         checksums=locked_checksums,
         code=code_version("crossres.acquire.download"),
@@ -119,4 +121,4 @@ rule download:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
         "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem} {params.lock}"
-        " --output {output:q} > {log:q} 2>&1"
+        " {params.reference} --output {output:q} > {log:q} 2>&1"

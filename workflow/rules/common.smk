@@ -1,11 +1,12 @@
 """What all rules share: the checked configuration, a stage's settings as a parameter, and what is known after a checkpoint.
 
 Needs: config (config/config.yaml unless --configfile names another).
-Gives: CONFIG, RUN, ARMS and functions for `input` and `params`.
+Gives: CONFIG, RUN, ARMS, EXTERNAL and functions for `input` and `params`.
 """
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ try:
     from crossres.acquire.lock import read_lock
     from crossres.code_version import code_version
     from crossres.errors import UserError
+    from crossres.evaluate.external_file import find_result
     from crossres.settings import config as configuration
     from crossres.settings import paths
     from crossres.settings.train import IN_MEMORY_BYTES
@@ -60,6 +62,7 @@ wildcard_constraints:
     scene=BY_NAME,
     pair=BY_NAME,
     arm=BY_NAME,
+    model=BY_NAME,
 
 
 def settings(*sections):
@@ -117,11 +120,13 @@ def folder_of(name):
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
 
 
-def pair_of(wildcards):
+def pair_content(pair):
     """Return what the search wrote of one pair."""
-    if LOCK is not None:
-        return LOCK.pairs[wildcards.pair]
-    return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
+    return LOCK.pairs[pair] if LOCK is not None else json.loads((items() / "pairs" / f"{pair}.json").read_text())
+
+
+def pair_of(wildcards):
+    return pair_content(wildcards.pair)
 
 
 def dataset_summary():
@@ -154,5 +159,25 @@ def arm_settings(wildcards):
     return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]})
 
 
+def model_settings(wildcards):
+    """Return `model` and `train` of one model, so that changing or adding a model leaves the others."""
+    model, train = CONFIG.variant(wildcards.model)
+    return json.dumps({"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")})
+
+
+def model_file(name):
+    """Return a function for `input` that gives a file of the model that an arm draws from."""
+    return lambda wildcards: f"{RUN}/model/{CONFIG.sample.arms[wildcards.arm].model}/{name}"
+
+
 # The order of tables, figures and colours: the product first.
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
+PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
+
+# Other models' results stand beside the arms: name -> folder.
+EXTERNAL = {name: expand_path(path) for name, path in CONFIG.evaluate.external.items()}
+
+
+def external_result(wildcards):
+    """Return the file with another model's result of a pair, if there is one: a new file then reruns what follows."""
+    return find_result(Path(EXTERNAL[wildcards.external]), wildcards.pair, pair_of(wildcards)["lr"]) or []

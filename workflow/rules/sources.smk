@@ -110,3 +110,11 @@ def locked_checksums(wildcards):
 def dem(wildcards):
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
     return href if href and not is_remote(href) else []
+
+
+def rpc_reference(wildcards):
+    """Return the LR scene that refines the RPCs of a Gaofen-2 package: each HR scene belongs to one pair."""
+    if not CONFIG.acquire.refine_rpc or "package" not in scene_item(wildcards.scene)["assets"]:
+        return []
+    pairs = map(pair_content, pair_ids())
+    return [f"{RUN}/scenes/{pair['lr']}" for pair in pairs if pair["hr"] == wildcards.scene]

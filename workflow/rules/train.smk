@@ -1,7 +1,8 @@
-"""Training.
+"""Training, one job per model that an arm draws from.
 
-Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json. Gives: model/ with model.safetensors (averaged weights), card.json (everything
-needed to use them), history.csv and curves.png. Uses a GPU where torch sees one.
+Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json.
+Gives: model/<name>/ with model.safetensors (averaged weights), card.json (everything needed to use them), history.csv and curves.png.
+Uses a GPU where torch sees one. A job that was stopped goes on where it last saved.
 """
 
 
@@ -11,19 +12,19 @@ rule train:
         index=f"{RUN}/pairs/index.parquet",
         summary=f"{RUN}/pairs/summary.json",
     output:
-        weights=f"{RUN}/model/model.safetensors",
-        card=f"{RUN}/model/card.json",
-        history=f"{RUN}/model/history.csv",
+        weights=f"{RUN}/model/{{model}}/model.safetensors",
+        card=f"{RUN}/model/{{model}}/card.json",
+        history=f"{RUN}/model/{{model}}/history.csv",
         curves=report(
-            f"{RUN}/model/curves.png",
+            f"{RUN}/model/{{model}}/curves.png",
             caption="../report/curves.rst",
             category="Training",
-            labels={"figure": "training curves"},
+            labels={"model": "{model}", "figure": "training curves"},
         ),
     log:
-        f"{RUN}/logs/train.log",
+        f"{RUN}/logs/train/{{model}}.log",
     benchmark:
-        f"{RUN}/benchmarks/train.tsv"
+        f"{RUN}/benchmarks/train/{{model}}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: CONFIG.train.threads
@@ -31,11 +32,12 @@ rule train:
         mem_mb=6000,
         runtime=1440,
     params:
-        settings=settings("train", "model"),
+        settings=model_settings,
         folder=folder_of("weights"),
+        events=f"{RUN}/logs/tensorboard/{{model}}",
         code=code_version("crossres.diffusion.training"),
     message:
-        "Train the diffusion path from LR to HR"
+        "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
         "python -m crossres train --settings {params.settings:q} --dataset {input.dataset:q} --index {input.index:q}"
-        " --summary {input.summary:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q} > {log:q} 2>&1"

@@ -1,5 +1,6 @@
 """From one item to an analysis-ready scene."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,7 @@ from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.scene_files import write_acquired
+from crossres.acquire.scene_files import new_scene, write_acquired
 from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -23,12 +24,14 @@ def download(
     item: Path,
     dem: str | None,
     output: Path,
+    reference: Path | None = None,
     checksums: Checksums | None = None,
 ) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
-    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) and pansharpened.
+    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
+    `reference` (the folder of another scene; None: as delivered), and pansharpened.
     With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.
     """
@@ -47,14 +50,18 @@ def download(
                 local = Path(scratch, item.name)
                 acquired = read_bands(window, local, region, grid.bands, settings.mask_classes)
             acquired.notes.update(notes)
+            write_acquired(part, content, item, grid.bands, acquired)
         elif package is None:
             acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
+            write_acquired(part, content, item, grid.bands, acquired)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")
             if is_remote(href):
                 raise UserError(f"item {content['id']}: Gaofen-2 packages are read from disk; copy {href} here first")
             with TemporaryDirectory(dir=part) as scratch:
-                acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
-        write_acquired(part, content, item, grid.bands, acquired)
+                read_gaofen2(
+                    Path(href), region, grid.bands, grid.gsd_m, settings, dem, reference, Path(scratch),
+                    partial(new_scene, part, content, item, grid.bands),
+                )  # fmt: skip
         if checksums is not None:
             checksums.check_files(content["id"], part)

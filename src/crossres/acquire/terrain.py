@@ -11,6 +11,7 @@ from rasterio.enums import Resampling
 from rasterio.rpc import RPC
 from rasterio.transform import from_bounds
 from rasterio.warp import reproject as warp
+from scipy.ndimage import map_coordinates
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
@@ -40,6 +41,16 @@ class Terrain:
         if self.dem is None:
             return {"RPC_HEIGHT": repr(self.lowest_m)}
         return {"RPC_DEM": str(self.dem), "RPC_DEMINTERPOLATION": "bilinear"}
+
+    def height_m(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """Return the heights of points (degrees), bilinear; outside of the DEM the nearest."""
+        if self.dem is None:
+            return np.full(np.shape(lon), self.lowest_m)
+        with rasterio.open(self.dem) as src:
+            heights = src.read(1)
+            col, row = ~src.transform @ (np.asarray(lon), np.asarray(lat))
+        filled = np.where(np.isfinite(heights), heights, np.float32(self.lowest_m))
+        return map_coordinates(filled, (row - 0.5, col - 0.5), order=1, mode="nearest", output=np.float64)
 
 
 def terrain_for(settings: AcquireSettings, dem: str | None, rpc: RPC, region: BaseGeometry, scratch: Path) -> Terrain:

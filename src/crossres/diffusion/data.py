@@ -146,9 +146,9 @@ def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]
 
 
 def batches(
-    split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int, workers: int = 0
+    split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int, workers: int = 0, first: int = 0
 ) -> Iterator[Batch]:
-    """Yield one random batch per step; the same seed gives the same batches, bit for bit.
+    """Yield one random batch per step, from step `first` on; the same seed gives the same batches, bit for bit.
 
     With `workers`, that many threads make the next batches meanwhile, in the same order.
     """
@@ -156,7 +156,7 @@ def batches(
     def make(step: int, patches: np.ndarray) -> Batch:
         return split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]))
 
-    jobs = enumerate(order(len(split), batch, steps, seed))
+    jobs = islice(enumerate(order(len(split), batch, steps, seed)), first, None)
     if not workers:
         yield from (make(*job) for job in jobs)
         return

@@ -21,9 +21,10 @@ from rasterio.windows import Window
 from tqdm import tqdm
 
 from crossres.diffusion import checkpoint
-from crossres.diffusion.arms import Arm
+from crossres.diffusion.arms import Arm, chain_of
 from crossres.diffusion.checkpoint import Card
 from crossres.diffusion.gaps import fill_nearest
+from crossres.diffusion.paths import path_of
 from crossres.diffusion.products import open_product, write_item
 from crossres.diffusion.sources import Source, open_source
 from crossres.diffusion.standardise import Standard
@@ -78,9 +79,9 @@ def sample_scene(
             scene.bands, scale_factor(gsd, hr_gsd_m), Standard((0.0,) * len(scene.bands), (1.0,) * len(scene.bands))
         )
         source = open_source(lr, scene.bands, gsd)
-        ready = Arm(arm, tiling, None, 1.0)
+        ready = Arm(arm, tiling)
     else:
-        card, ready = _load(arm, tiling, model)
+        card, ready = _load(name, arm, tiling, model)
         if hr_gsd_m is not None and abs(hr_gsd_m - card.hr_gsd_m) > 1e-6 * hr_gsd_m:
             raise UserError(
                 f"{model}: was trained for {card.hr_gsd_m:g} m, grid.gsd_m asks for {hr_gsd_m:g} m; train again"
@@ -97,21 +98,23 @@ def super_resolve(scene: Path, model: Path, output: Path, arm: ArmSettings, tili
     stands in the item (`crossres:assumed`). Raises `UserError` when the scene lacks a band or has other pixels than
     the model.
     """
-    card, ready = _load(arm, tiling, model)
+    card, ready = _load(arm.start, arm, tiling, model)
     source = open_source(scene, card.bands, card.lr_gsd_m)
     target = Target(card.bands, card.scale, card.standard)
     _render(ready, target, source, f"{source.name}_sr", arm.start, Path(scene), model, output)
 
 
-def _load(arm: ArmSettings, tiling: TilingSettings, model: Path) -> tuple[Card, Arm]:
+def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path) -> tuple[Card, Arm]:
     if arm.start in {"bicubic", "nearest"}:
         card = checkpoint.load_card(model)
-        return card, Arm(arm, tiling, None, 1.0)
+        return card, Arm(arm, tiling)
     loaded = checkpoint.load(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     loaded.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    sigma = 1.0 if arm.start == "noise" else arm.sigma or loaded.card.sigma
-    return loaded.card, Arm(arm, tiling, loaded.network, sigma)
+    if arm.start == "regression":
+        return loaded.card, Arm(arm, tiling, loaded.network)
+    path = path_of(loaded.card.train)
+    return loaded.card, Arm(arm, tiling, loaded.network, path, chain_of(name, arm, path, loaded.card.sigma))
 
 
 def _render(
@@ -139,7 +142,7 @@ def _render(
             "crossres:arm": name,
             "crossres:settings": arm.settings.model_dump(mode="json"),
             "crossres:tiling": arm.tiling.model_dump(mode="json"),
-            "crossres:sigma": arm.sigma if arm.settings.start in {"lr", "noise"} else None,
+            "crossres:sigma": arm.chain.sigma if arm.chain else None,
             "crossres:assumed": assumed,
         }
         sources = {"LR scene": scene} | ({"model card": model / checkpoint.CARD} if model else {})

@@ -25,8 +25,15 @@ class AcquireSettings(Section):
         None,
         description="constant ellipsoidal height without a DEM, in metres; null takes the RPC's own offset",
     )
-    haze: Literal["none", "dark-object"] = Field(
-        "dark-object", description="correction of top-of-atmosphere reflectance for path radiance"
+    refine_rpc: bool = Field(
+        True,
+        description="refine the RPCs of a Gaofen-2 scene by tie points with the LR scene of its pair, before it is "
+        "orthorectified",
+    )
+    haze: Literal["none", "dark-object", "rayleigh"] = Field(
+        "dark-object",
+        description="first correction of top-of-atmosphere reflectance: dark-object subtracts what a scene's darkest "
+        "pixels show; rayleigh is a surface estimate through molecules alone, without aerosol",
     )
     pansharpen: Literal["none", "brovey", "gsa", "mtf-glp"] = Field(
         "mtf-glp", description="how the MSS bands are brought to the PAN pixel size"

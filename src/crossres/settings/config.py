@@ -1,6 +1,7 @@
 """The whole configuration: its sections together, read from YAML and checked."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
-from crossres.settings.model import ModelSettings
+from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
 from crossres.settings.sample import SampleSettings
@@ -22,13 +23,13 @@ from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
 from crossres.settings.train import TrainSettings
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
 
 class Config(Section):
     """One experiment."""
 
-    run: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the run: results stand in results/<run>"
-    )
+    run: str = Field(pattern=f"^{NAME}$", description="name of the run: results stand in results/<run>")
     simulate: SimulateSettings | None = Field(None, description="null when scenes are not simulated")
     search: SearchSettings
     grid: GridSettings = GridSettings()
@@ -39,17 +40,51 @@ class Config(Section):
     dataset: DatasetSettings = DatasetSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    models: dict[str, ModelVariant] = Field(
+        {"main": ModelVariant()}, min_length=1, description="what is trained, by name; arms name the one they draw from"
+    )
     sample: SampleSettings = SampleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
-    def _primary_arm_exists(self) -> "Config":
+    def _models_are_whole(self) -> "Config":
+        for name in self.models:
+            if not re.fullmatch(NAME, name):
+                raise ValueError(f"models: {name!r} is no name for a folder; use letters, digits and ._-")
+            self.variant(name)
+        for arm, settings in self.sample.arms.items():
+            if settings.model not in self.models:
+                raise ValueError(
+                    f"sample.arms.{arm}.model: {settings.model!r} is not one of models: {', '.join(self.models)}"
+                )
+        return self
+
+    def variant(self, name: str) -> tuple[ModelSettings, TrainSettings]:
+        """Return the `model` and `train` of one of `models`: the sections with its own keys put in."""
+        own = self.models[name]
+        return (
+            _merged(f"models.{name}.model", self.model, own.model),
+            _merged(f"models.{name}.train", self.train, own.train),
+        )
+
+    @model_validator(mode="after")
+    def _arms_are_named_well(self) -> "Config":
         if self.sample.primary not in self.sample.arms:
             raise ValueError(
                 f"sample.primary: {self.sample.primary!r} is not one of sample.arms: {', '.join(self.sample.arms)}"
             )
+        both = sorted(set(self.sample.arms) & set(self.evaluate.external))
+        if both:
+            raise ValueError(f"evaluate.external: {both[0]!r} is also one of sample.arms; give it another name")
         return self
+
+
+def _merged(key: str, section: Any, own: dict[str, Any]) -> Any:
+    try:
+        return type(section).model_validate(section.model_dump() | own)
+    except ValidationError as error:
+        raise ValueError(f"{key}.{_explain(error, type(section), section.model_dump() | own)}") from None
 
 
 def parse(content: Any, name: str = "config", section: type[Section] = Config) -> Any:
