@@ -68,7 +68,12 @@ def catalogue_options():
 
 def area_file():
     """Return the file that the area of interest stands in, as the input of a rule."""
-    return CONFIG.search.area if isinstance(CONFIG.search.area, str) else []
+    path = CONFIG.search.area
+    if not isinstance(path, str):
+        return []
+    if not Path(path).is_file():
+        raise WorkflowError(f"search.area: {path}: no such file")
+    return path
 
 
 def asked_servers():
@@ -81,11 +86,7 @@ def asked_servers():
             case "catalog":
                 hrefs.append(expand_path(source.href))
             case "sentinelhub":
-                hrefs.append(
-                    SENTINEL_HUB[source.endpoint][0]
-                    if source.endpoint in SENTINEL_HUB
-                    else "https://that of SH_PROFILE"
-                )
+                hrefs.append(SENTINEL_HUB.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
     found = [urlsplit(href).netloc for href in hrefs if is_remote(href)]
     return f" (needs the network: {', '.join(dict.fromkeys(found))})" if found else ""
 
