@@ -1,5 +1,8 @@
 """From one item to an analysis-ready scene."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,9 +11,11 @@ from crossres.acquire.band_assets import package_asset
 from crossres.acquire.checksums import Checksums
 from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
+from crossres.acquire.items import Item
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.scene_files import new_scene, write_acquired
+from crossres.acquire.remote_file import Transfer, UnreachableError
+from crossres.acquire.scene_files import new_scene
 from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -41,27 +46,42 @@ def download(
     region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
     if checksums is not None:
         checksums.check_assets(content["id"])
-    with whole(output) as part:
+    with _fetched_ranges(output, content) as transfer, whole(output) as part:
         part.mkdir()
+        new = partial(new_scene, part, content, item, grid.bands)
         package = package_asset(content)
         if process_asset(content) is not None:
             with TemporaryDirectory(dir=part) as scratch:
                 window, notes = fetch_window(content, region, grid.bands, Path(scratch))
                 local = Path(scratch, item.name)
-                acquired = read_bands(window, local, region, grid.bands, settings.mask_classes)
-            acquired.notes.update(notes)
-            write_acquired(part, content, item, grid.bands, acquired)
+                read_bands(window, local, region, grid.bands, settings.mask_classes, new, transfer, notes)
         elif package is None:
-            acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
-            write_acquired(part, content, item, grid.bands, acquired)
+            read_bands(content, item, region, grid.bands, settings.mask_classes, new, transfer)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")
             if is_remote(href):
                 raise UserError(f"item {content['id']}: Gaofen-2 packages are read from disk; copy {href} here first")
             with TemporaryDirectory(dir=part) as scratch:
-                read_gaofen2(
-                    Path(href), region, grid.bands, grid.gsd_m, settings, dem, reference, Path(scratch),
-                    partial(new_scene, part, content, item, grid.bands),
-                )  # fmt: skip
+                read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, reference, Path(scratch), new)
         if checksums is not None:
             checksums.check_files(content["id"], part)
+
+
+@contextmanager
+def _fetched_ranges(output: Path, item: Item) -> Iterator[Transfer]:
+    """Yield a transfer whose finished ranges stand beside a scene until it is done, for the next try.
+
+    They outlive a killed process and a server that went away, not an input that was refused: they may be the reason.
+    """
+    folder = output.parent / ".partial" / output.name
+    try:
+        with Transfer(folder, str(item["id"])) as transfer:
+            yield transfer
+    except UnreachableError:
+        raise
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()

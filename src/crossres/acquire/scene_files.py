@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,6 @@ from crossres.rasters import NODATA, OFFSET, SCALE, Mask, new_cog
 
 KEPT = ("platform", "constellation", "instruments", "eo:cloud_cover", "s2:processing_baseline", "crossres:role")
 KEPT_PREFIXES = ("view:", "crossres:sensor")
-
-
-@dataclass(frozen=True)
-class Acquired:
-    """What was read of one item."""
-
-    numbers: np.ndarray
-    """(band, row, column) uint16 as `rasters.to_dn` makes them."""
-    mask: np.ndarray
-    """(row, column) uint8 of `Mask` codes."""
-    grid: GeoBox
-    notes: dict[str, str] = field(default_factory=dict)
-    """How it was made: becomes tags of the raster and `crossres:` properties of the item."""
 
 
 @dataclass
@@ -80,14 +67,6 @@ def new_scene(
             **scene.notes,
         )
     write_json(folder / "item.json", item)
-
-
-def write_acquired(folder: Path, source: Item, source_path: Path, bands: tuple[str, ...], acquired: Acquired) -> None:
-    """Write a scene that is in memory into `folder`."""
-    rows, cols = acquired.grid.shape
-    with new_scene(folder, source, source_path, bands, acquired.grid) as scene:
-        scene.notes.update(acquired.notes)
-        scene.write(Window(0, 0, cols, rows), acquired.numbers, acquired.mask)
 
 
 def _item(

@@ -25,6 +25,7 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.items import Item, band_fields, item_time
+from crossres.acquire.read_bands import MOSAIC
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.sentinelhub_service import SentinelHub
 from crossres.errors import UserError
@@ -40,8 +41,6 @@ CLASSES = "SCL"
 HARMONIZE_VALUES = False
 """The product's own numbers are asked for: harmonised ones are cut off at reflectance 0, and whether the offset is in
 them would hang on the service and not on the baseline."""
-MOSAIC = "crossres:mosaic"
-"""Property with the items that fill what an item has no data for: other parts of its tile on the same day."""
 
 # One product only, since neighbouring tiles and older processings of the same acquisition lie in the same window.
 # They are told apart by whichever of the names the service gives: of the product, or of the tile and its baseline.
