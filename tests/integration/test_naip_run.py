@@ -1,8 +1,10 @@
 """The NAIP experiment from its search to its patches, on files of this machine behind the items of real servers."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
@@ -74,11 +76,22 @@ def finished(tmp_path_factory, real_data):
             region = reproject(square(1500), CRS.from_epsg(32618), LON_LAT)
             feature["geometry"], feature["bbox"] = mapping(region), list(region.bounds)
             feature["properties"]["datetime"] = "2023-06-24T15:52:11Z"
+            feature["properties"]["proj:epsg"] = 32618
             for key, name in names.items():
-                feature["assets"][key]["href"] = f"{files}/{item}/{name}.tif{SIGNATURE}"
+                point_to(feature["assets"][key], f"{item}/{name}.tif")
 
     def naip(feature):
-        feature["assets"]["image"]["href"] = f"{files}/naip.tif{SIGNATURE}"
+        point_to(feature["assets"]["image"], "naip.tif")
+
+    def point_to(asset, name):
+        """Give an asset the file of this machine, and what STAC says of a file's grid and bytes."""
+        path = folder / name
+        with rasterio.open(path) as src:
+            asset |= {"proj:shape": list(src.shape), "proj:transform": list(src.transform)[:6]}
+        if "file:checksum" in asset:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            asset |= {"file:checksum": f"1220{digest}", "file:size": path.stat().st_size}
+        asset["href"] = f"{files}/{name}{SIGNATURE}"
 
     with (
         serve(folder) as files,
@@ -119,10 +132,11 @@ def test_display_values_become_the_reflectance_of_sentinel2(finished):
 
 def test_there_are_patches_and_only_of_this_place(finished):
     results, pair, _ = finished
+    index = geopandas.read_parquet(results / "pairs" / "patches" / f"{pair}.parquet")
+    assert index["kept"].sum() >= 9
     with np.load(results / "pairs" / "patches" / f"{pair}.npz") as patches:
-        assert len(patches["lr"]) >= 9
-        assert patches["lr"].shape[1:] == (4, 32, 32)
-        assert patches["hr"].shape[1:] == (4, 128, 128)
+        sides = {key.partition("/")[0]: patches[key].shape[-2:] for key in patches.files}
+    assert sides == {"lr": (32, 32), "hr": (128, 128), "mask": (32, 32)}
     with rasterio.open(results / "scenes" / QUAD / "reflectance.tif") as src:
         assert max(src.shape) * GSD_M < 1300
 
