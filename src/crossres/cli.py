@@ -342,7 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("super-resolve", _super_resolve, "apply a trained model to any Sentinel-2 scene", settings=False)
-    sub.add_argument("scene", type=Path, metavar="SCENE", help="GeoTIFF, STAC item or folder of band files")
+    sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
     sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
