@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-import rasterio
 from made_gaofen2 import NAME, members, write_archive
 from real_data import needs_real_data
 from recorded_servers import EARTH_SEARCH, NAIP, recorded
@@ -119,15 +118,3 @@ def test_gaofen2_pairs_an_archive_with_sentinel2_of_its_days(tmp_path):
     assert asked[0]["bbox"] == list(config.search.area)
     assert asked[0]["datetime"] == "2018-12-01T00:00:00Z/2023-12-31T23:59:59Z"
     assert nothing_signed(tmp_path / "items")
-
-
-def test_the_dem_of_gaofen2_covers_its_area(monkeypatch):
-    monkeypatch.chdir(CONFIG.parent)
-    config = load(CONFIG / "gaofen2.yaml")
-    with rasterio.open(config.acquire.dem) as src:
-        assert box(*src.bounds).contains(box(*config.search.area))
-        # Pixel centres of GLO-30 lie on whole arc seconds, so its tiles begin half a pixel before the degree.
-        assert src.xy(0, 0) == pytest.approx((113, 35), abs=1e-9)
-        assert src.res == pytest.approx((1 / 3600, 1 / 3600))
-        tiles = [Path(name).name for name in src.files if name.startswith("/vsicurl/")]
-    assert tiles == [f"Copernicus_DSM_COG_10_N34_00_E{lon}_00_DEM.tif" for lon in (113, 114)]

@@ -112,7 +112,7 @@ rule download:
         runtime=60,
     params:
         settings=settings("acquire", "grid"),
-        dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
+        dem=lambda wildcards: f"--dem {shlex.quote(expand_path(CONFIG.acquire.dem))}" if CONFIG.acquire.dem else "",
         reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
         lock=f"--lock {shlex.quote(expand_path(CONFIG.search.lock))}" if LOCK is not None else "",
         checksums=locked_checksums,

@@ -110,7 +110,7 @@ def locked_checksums(wildcards):
 
 def dem(wildcards):
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
-    return href if href and not is_remote(href) else []
+    return href if href and not is_remote(href) and href != "cop-dem-glo-30" else []
 
 
 def rpc_reference(wildcards):
