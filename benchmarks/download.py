@@ -2,8 +2,9 @@
 
     python benchmarks/download.py FOLDER [--latency 0.05] [--rate 0] [--side 2000] [--rounds 3]
 
-Each answer of the local server waits for the latency, and a connection carries no more than the rate (MB/s, 0: any). Both write uint16 reflectance as a COG by the same code. The
-contestants take turns; the ratio is that of the medians, in wall time, and in CPU time of this process.
+Each answer of the local server waits for the latency, and a connection carries no more than the rate (MB/s, 0: any).
+Both write uint16 reflectance as a COG by the same code. The contestants take turns; the ratio is that of the medians,
+in wall time, and in CPU time of this process.
 """
 
 import argparse
