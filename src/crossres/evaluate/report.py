@@ -15,7 +15,7 @@ from crossres.evaluate.disclosure import public
 from crossres.evaluate.embedding import drawing, photo
 from crossres.evaluate.metrics import METRICS, shown
 from crossres.evaluate.place_map import place_map
-from crossres.evaluate.report_inputs import ReportInputs, read_declined, read_pairs
+from crossres.evaluate.report_inputs import ReportInputs, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.scene_images import LAYERS
 from crossres.evaluate.story import findings, headline, value, verdict
 from crossres.evaluate.theme import arm_label
@@ -25,6 +25,8 @@ from crossres.settings.evaluate import ReportSettings
 PICTURED_SCENES = 12
 """More held-out scenes than this are judged, but not pictured: the page must stay small enough to send."""
 CROP_ROWS = 3
+DECLINED_ROWS = 200
+"""A search may decline thousands of scenes; more than these are counted by reason only."""
 QUALITY_PLATES = 6
 SHOWN_PX = 1400
 VERSIONED = ("crossres", "numpy", "torch", "rasterio", "scikit-image", "matplotlib", "snakemake")
@@ -43,11 +45,12 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
             f"{inputs.summary}: is about {summary['primary']!r}, not {inputs.primary!r}; run summarise again"
         )
     pairs = read_pairs(inputs, dataset["splits"])
+    declined = read_declined(inputs.items / "declined.csv")
     content = dict(
         settings=settings, summary=summary, dataset=dataset, primary=inputs.primary, pairs=pairs, arms=arms,
         headline=headline(summary, arms), findings=findings(summary, arms), tables=_tables(summary, arms),
         scenes=_scenes(inputs), scene_count=len(inputs.scenes), scene_rows=_scene_rows(summary),
-        map=place_map(pairs), declined=read_declined(inputs.items / "declined.csv"),
+        map=place_map(pairs), declined=declined, reasons=reasons_in_short(declined), declined_rows=DECLINED_ROWS,
         plates=_plates(inputs, dataset["splits"].get("test", [])), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), card=read_json(inputs.model / "card.json"),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
