@@ -228,7 +228,8 @@ def _summarise(args: argparse.Namespace) -> None:
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
 
-    figures(_section(args, "evaluate"), args.summary, args.scenes, args.output)
+    arms = _section(args, "sample").model_dump(mode="json")["arms"]
+    figures(arms, args.summary, args.scenes, args.output)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -237,6 +238,18 @@ def _report(args: argparse.Namespace) -> None:
 
     inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from crossres.evaluate.compare import compare
+
+    compare(args.runs, args.output)
+
+
+def _costs(args: argparse.Namespace) -> None:
+    from crossres.evaluate.costs import costs
+
+    costs(args.run, args.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -380,6 +393,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")
+
+    sub = stage("compare", _compare, "put several runs side by side on one page", settings=False)
+    sub.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="result folders, such as results/demo")
+    path(sub, "--output", help="page to write")
+
+    sub = stage("costs", _costs, "tell what a run took in time and memory, on one page", settings=False)
+    sub.add_argument("run", type=Path, metavar="RUN", help="result folder, such as results/demo")
+    path(sub, "--output", help="page to write")
 
     sub = stage("config", _config, "check a configuration and write it down with all defaults")
     path(sub, "--output", help="file to write")
