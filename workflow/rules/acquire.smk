@@ -40,6 +40,7 @@ if LOCK is None:
             lr=local_catalogues("lr"),
             hr=local_catalogues("hr"),
             places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
+            area=area_file(),
         output:
             directory(f"{RUN}/items"),
         log:
@@ -57,7 +58,7 @@ if LOCK is None:
             catalogues=catalogue_options(),
             code=code_version("crossres.acquire.search"),
         message:
-            "Search for scenes and pair them"
+            f"Search for scenes and pair them{asked_servers()}"
         shell:
             "python -m crossres search --settings {params.settings:q} {params.catalogues}"
             " --output {output:q} > {log:q} 2>&1"

@@ -3,6 +3,10 @@
 Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a catalogue is made of) and functions.
 """
 
+from urllib.parse import urlsplit
+
+from crossres.acquire.sentinelhub_service import URLS as SENTINEL_HUB
+
 
 def sources(role):
     return getattr(CONFIG.search, role)
@@ -60,6 +64,31 @@ def local_catalogues(role):
 def catalogue_options():
     """Return the catalogues to search as options of the command."""
     return [shlex.join([f"--{role}", *catalogues(role)]) for role in ("lr", "hr") if catalogues(role)]
+
+
+def area_file():
+    """Return the file that the area of interest stands in, as the input of a rule."""
+    path = CONFIG.search.area
+    if not isinstance(path, str):
+        return []
+    if not Path(path).is_file():
+        raise WorkflowError(f"search.area: {path}: no such file")
+    return path
+
+
+def asked_servers():
+    """Say which servers a search asks, for those who plan a run where there is no network."""
+    hrefs = []
+    for source in (*sources("lr"), *sources("hr")):
+        match source.kind:
+            case "stac-api":
+                hrefs.append(source.url)
+            case "catalog":
+                hrefs.append(expand_path(source.href))
+            case "sentinelhub":
+                hrefs.append(SENTINEL_HUB.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
+    found = [urlsplit(href).netloc for href in hrefs if is_remote(href)]
+    return f" (needs the network: {', '.join(dict.fromkeys(found))})" if found else ""
 
 
 def local_assets(wildcards):
