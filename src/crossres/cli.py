@@ -176,6 +176,13 @@ def _train(args: argparse.Namespace) -> None:
     train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
+def _distill(args: argparse.Namespace) -> None:
+    from crossres.diffusion.distillation import distill
+
+    settings = _section(args, "distill")
+    distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)
+
+
 def _sample(args: argparse.Namespace) -> None:
     from crossres.diffusion.scenes import sample_scene
     from crossres.settings.sample import ArmSettings, TilingSettings
@@ -348,6 +355,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
+    sub = stage("distill", _distill, "distil a trained model into one that samples in one step")
+    path(sub, "--teacher", help="model folder that `train` wrote")
+    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote, as it was for the teacher")
+    path(sub, "--output", help="model folder to write")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
+
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
     path(sub, "--lr", help="LR scene (COG)")
@@ -358,7 +371,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
-    sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
+    sub.add_argument("--start", choices=["lr", "noise", "one-step", "regression", "bicubic", "nearest"], default="lr")
     sub.add_argument("--steps", type=int, default=4, help="solver steps (4)")
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")

@@ -118,8 +118,11 @@ def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, rank
     loaded.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if arm.start == "regression":
         return loaded.card, Arm(arm, tiling, loaded.network)
-    path = path_of(loaded.card.train)
-    return loaded.card, Arm(arm, tiling, loaded.network, path, chain_of(name, arm, path, loaded.card.sigma))
+    card = loaded.card
+    path = path_of(card.train)
+    return card, Arm(
+        arm, tiling, loaded.network, path, chain_of(name, arm, path, card.sigma, card.teacher_sha256 is not None)
+    )
 
 
 def _render(
