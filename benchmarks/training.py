@@ -2,8 +2,9 @@
 
     python benchmarks/training.py [--size base] [--batch 4] [--crop 64] [--steps 3]
 
-Times the step's parts (a batch made by one loader, forward and backward, optimiser and averaged weights) on random patches, and how many loader threads keep up with it. On CUDA also the share of the GPU's peak in
-bfloat16 (model FLOP utilisation, with the operations counted that really ran). A GPU's setting: --batch 32 --crop 256.
+Times the step's parts (a batch made by one loader, forward and backward, optimiser and averaged weights) on random
+patches, and how many loader threads keep up with it. On CUDA also the share of the GPU's peak in bfloat16 (model FLOP
+utilisation, with the operations counted that really ran). A GPU's setting: --batch 32 --crop 256.
 """
 
 import argparse
