@@ -176,6 +176,13 @@ def _train(args: argparse.Namespace) -> None:
     train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
+def _distill(args: argparse.Namespace) -> None:
+    from crossres.diffusion.distillation import distill
+
+    settings = _section(args, "distill")
+    distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)
+
+
 def _sample(args: argparse.Namespace) -> None:
     from crossres.diffusion.scenes import sample_scene
     from crossres.settings.sample import ArmSettings, TilingSettings
@@ -228,7 +235,8 @@ def _summarise(args: argparse.Namespace) -> None:
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
 
-    figures(_section(args, "evaluate"), args.summary, args.scenes, args.output)
+    arms = _section(args, "sample").model_dump(mode="json")["arms"]
+    figures(arms, args.summary, args.scenes, args.output)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -237,6 +245,18 @@ def _report(args: argparse.Namespace) -> None:
 
     inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from crossres.evaluate.compare import compare
+
+    compare(args.runs, args.output)
+
+
+def _costs(args: argparse.Namespace) -> None:
+    from crossres.evaluate.costs import costs
+
+    costs(args.run, args.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -335,6 +355,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
+    sub = stage("distill", _distill, "distil a trained model into one that samples in one step")
+    path(sub, "--teacher", help="model folder that `train` wrote")
+    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote, as it was for the teacher")
+    path(sub, "--output", help="model folder to write")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
+
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
     path(sub, "--lr", help="LR scene (COG)")
@@ -342,10 +368,10 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("super-resolve", _super_resolve, "apply a trained model to any Sentinel-2 scene", settings=False)
-    sub.add_argument("scene", type=Path, metavar="SCENE", help="GeoTIFF, STAC item or folder of band files")
+    sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
-    sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
+    sub.add_argument("--start", choices=["lr", "noise", "one-step", "regression", "bicubic", "nearest"], default="lr")
     sub.add_argument("--steps", type=int, default=4, help="solver steps (4)")
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
@@ -380,6 +406,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")
+
+    sub = stage("compare", _compare, "put several runs side by side on one page", settings=False)
+    sub.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="result folders, such as results/demo")
+    path(sub, "--output", help="page to write")
+
+    sub = stage("costs", _costs, "tell what a run took in time and memory, on one page", settings=False)
+    sub.add_argument("run", type=Path, metavar="RUN", help="result folder, such as results/demo")
+    path(sub, "--output", help="page to write")
 
     sub = stage("config", _config, "check a configuration and write it down with all defaults")
     path(sub, "--output", help="file to write")

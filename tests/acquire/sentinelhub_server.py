@@ -45,6 +45,8 @@ class Tile:
     seed: int = 0
     empty: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Rows from, to and columns from, to that have no data."""
+    footprint: tuple[int, int, int, int] | None = None
+    """What the catalogue says that it covers, in the tile's CRS, where that is not the whole tile."""
     tells_product: bool = True
     """Whether the service names the product of a tile, or only the tile's own id."""
 
@@ -58,7 +60,7 @@ class Tile:
 
     @property
     def region(self):
-        return reproject(box(*self.bounds), CRS.from_epsg(self.epsg), LON_LAT)
+        return reproject(box(*(self.footprint or self.bounds)), CRS.from_epsg(self.epsg), LON_LAT)
 
     def has_data(self, rows, cols):
         inside = (rows >= 0) & (rows < self.side) & (cols >= 0) & (cols < self.side)

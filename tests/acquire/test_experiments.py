@@ -4,11 +4,10 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from made_gaofen2 import NAME, members, write_archive
-from real_data import ROOT, needs_real_data
-from recorded import serve_recorded
+from real_data import needs_real_data
+from recorded_servers import EARTH_SEARCH, NAIP, recorded
 from shapely.geometry import box, mapping, shape
 
 from crossres.acquire.catalog import catalog_gaofen2
@@ -17,34 +16,33 @@ from crossres.acquire.search import read_area, search
 from crossres.settings.config import Config, load
 
 CONFIG = Path(__file__).parents[2] / "config"
-EARTH_SEARCH = ROOT / "stac" / "earth_search_v1_filter.cassette.yaml"
-NAIP = ROOT / "stac" / "planetary_computer_naip_paging.cassette.yaml"
 
 
 def with_servers(config: Config, **urls: str) -> Config:
-    """Return an experiment whose STAC APIs are those of a test."""
+    """Return an experiment whose STAC APIs are those of a test, and whose images are not read while searching."""
     content = config.model_dump(mode="json")
+    content["search"]["cloud_reads"] = 0
     for role, url in urls.items():
-        sources = content["search"][role]
-        for source in sources if isinstance(sources, list) else [sources]:
-            source["url"] = url
+        content["search"][role][0]["url"] = url
     return Config.model_validate(content)
 
 
-def moved(features, area, **times):
-    """Return the recorded Sentinel-2 L2A items, one of them where and when a test needs it, with signed hrefs.
+def moved(area, **times):
+    """Return a change that puts recorded Sentinel-2 L2A items where and when a test needs them, with signed hrefs.
 
     `times` are by tile: what was recorded there lies over `area` instead, at another time; its other properties,
     assets and links stay as they were.
     """
-    for feature in features:
+
+    def change(feature):
         tile = feature["properties"].get("grid:code", "").removeprefix("MGRS-")
         if tile in times and feature["collection"].endswith("l2a"):
             feature["geometry"], feature["bbox"] = mapping(area), list(area.bounds)
             feature["properties"]["datetime"] = times[tile]
             for asset in feature["assets"].values():
                 asset["href"] += "?X-Amz-Signature=notforyou&sig=notforyou"
-    return features
+
+    return change
 
 
 def read(out):
@@ -64,8 +62,8 @@ def test_naip_pairs_each_place_with_the_nearest_clear_sentinel2(tmp_path, monkey
     area = box(-73.8, 43.5, -72.5, 44.5)
     near_and_far = {"24MWV": "2023-06-24T15:52:11Z", "24MXV": "2023-07-19T15:52:11Z", "24MUV": "2023-06-21T15:52:11Z"}
     with (
-        serve_recorded(EARTH_SEARCH, lambda features: moved(features, area, **near_and_far)) as (lr, lr_asked),
-        serve_recorded(NAIP) as (hr, hr_asked),
+        recorded(EARTH_SEARCH, moved(area, **near_and_far)) as (lr, lr_asked),
+        recorded(NAIP) as (hr, hr_asked),
     ):
         search(with_servers(config, lr=lr, hr=hr).search, config.grid, None, None, tmp_path / "items")
     pairs, scenes, reasons = read(tmp_path / "items")
@@ -83,9 +81,9 @@ def test_naip_pairs_each_place_with_the_nearest_clear_sentinel2(tmp_path, monkey
 
     image = scenes[pairs[0]["hr"]]["assets"]["image"]
     assert image["href"].startswith("https://naipeuwest.blob.core.windows.net/naip/v002/vt/2023/")
-    assert nothing_signed(tmp_path)
+    assert nothing_signed(tmp_path / "items")
     for asked, source in ((lr_asked, config.search.lr), (hr_asked, config.search.hr)):
-        [source] = source if isinstance(source, tuple) else [source]
+        [source] = source
         assert asked[0]["collections"] == list(source.collections)
         assert shape(asked[0]["intersects"]).equals_exact(places, 1e-6)
     assert lr_asked[0]["query"] == {"eo:cloud_cover": {"lt": 40}}
@@ -110,12 +108,13 @@ def test_gaofen2_pairs_an_archive_with_sentinel2_of_its_days(tmp_path):
     small = config.search.model_copy(update={"min_overlap_km2": 0.1})
     area = box(*config.search.area)
     dates = {"24MWV": "2020-05-12T03:05:51Z", "24MXV": "2020-06-01T03:05:51Z", "24MVV": "2020-05-20T03:05:51Z"}
-    with serve_recorded(EARTH_SEARCH, lambda features: moved(features, area, **dates)) as (url, asked):
+    with recorded(EARTH_SEARCH, moved(area, **dates)) as (url, asked):
         settings = with_servers(config.model_copy(update={"search": small}), lr=url).search
         search(settings, config.grid, None, str(tmp_path / "catalog" / "catalog.json"), tmp_path / "items")
     pairs, _, _ = read(tmp_path / "items")
     [pair] = pairs
     assert (pair["hr"], pair["lr"]) == (NAME, "S2B_T24MWV_20250731T130245_L2A")
     assert pair["date_gap_days"] == pytest.approx(2, abs=0.01)
-    assert np.allclose(asked[0]["intersects"]["coordinates"][0][0], [114.2, 34.6])
+    assert asked[0]["bbox"] == list(config.search.area)
+    assert asked[0]["datetime"] == "2018-12-01T00:00:00Z/2023-12-31T23:59:59Z"
     assert nothing_signed(tmp_path / "items")

@@ -46,7 +46,7 @@ def fitted_on(method, coarse, mean):
     return fit_sharpening(method, moments, MTF)
 
 
-@pytest.mark.parametrize(("method", "left"), [("mtf-glp", 0.12), ("gsa", 0.25), ("brovey", 0.6)])
+@pytest.mark.parametrize(("method", "left"), [("mtf-glp", 0.12), ("gsa", 0.25), ("brovey", 0.9), ("mtf-glp-hpm", 0.9)])
 def test_detail_that_pan_has_is_restored_in_every_band(method, left):
     truth, coarse, blurred, pan = scene()
     fitted = fitted_on(method, coarse, mean_pan(pan))
@@ -56,7 +56,7 @@ def test_detail_that_pan_has_is_restored_in_every_band(method, left):
     assert (after / before).max() < left
 
 
-@pytest.mark.parametrize("method", ["mtf-glp", "gsa", "brovey"])
+@pytest.mark.parametrize("method", ["mtf-glp", "gsa", "brovey", "mtf-glp-hpm"])
 def test_pans_unit_does_not_matter(method):
     _, coarse, blurred, pan = scene()
     one = sharpen(fitted_on(method, coarse, mean_pan(pan)), blurred, pan)
@@ -65,7 +65,7 @@ def test_pans_unit_does_not_matter(method):
     np.testing.assert_allclose(one, other, atol=2e-4)
 
 
-@pytest.mark.parametrize("method", ["mtf-glp", "gsa", "brovey"])
+@pytest.mark.parametrize("method", ["mtf-glp", "gsa", "brovey", "mtf-glp-hpm"])
 def test_an_even_field_stays_as_it_is(method):
     _, coarse, _, pan = scene()
     fitted = fitted_on(method, coarse, mean_pan(pan))
@@ -74,10 +74,25 @@ def test_an_even_field_stays_as_it_is(method):
     np.testing.assert_allclose(made, 0.2, atol=2e-3)
 
 
-def test_pan_without_information_changes_nothing():
+@pytest.mark.parametrize("method", ["mtf-glp", "mtf-glp-hpm"])
+def test_pan_without_information_changes_nothing(method):
     _, coarse, blurred, pan = scene()
-    fitted = fitted_on("mtf-glp", coarse, np.full_like(mean_pan(pan), 5.0))
+    fitted = fitted_on(method, coarse, np.full_like(mean_pan(pan), 5.0))
     np.testing.assert_array_equal(sharpen(fitted, blurred, np.full_like(pan, 5.0)), blurred)
+
+
+@pytest.mark.parametrize("method", ["brovey", "mtf-glp-hpm"])
+def test_methods_that_multiply_leave_colours_as_they_are_under_haze(method):
+    _, coarse, blurred, pan = scene()
+    made = [
+        sharpen(fitted_on(method, coarse, mean_pan(pan + haze)), blurred, pan + np.float32(haze))
+        for haze in (0.0, 120.0)
+    ]
+    lit = made[0].sum(axis=0) > 0.1
+    assert lit.mean() > 0.95
+    for one in made:
+        np.testing.assert_allclose((one / one.sum(axis=0))[:, lit], (blurred / blurred.sum(axis=0))[:, lit], atol=1e-5)
+    np.testing.assert_allclose(made[1], made[0], atol=2e-3)
 
 
 def test_missing_pixels_neither_spread_nor_darken_their_surroundings():

@@ -160,6 +160,22 @@ def test_pixels_without_data_stay_without(tmp_path, service):
     np.testing.assert_array_equal(read_mask(out / "mask.tif") == Mask.NODATA, numbers[0] == 0)
 
 
+def test_two_parts_of_a_tile_become_one_scene(tmp_path, service):
+    middle = WEST + 10_050 + 1000
+    column = (middle - WEST) // 10
+    south, north, east = NORTH - 10 * SIDE, NORTH, WEST + 10 * SIDE
+    west_part = Tile(**{**vars(WANTED), "empty": (0, SIDE, column, SIDE), "footprint": (WEST, south, middle, north)})
+    east_part = Tile(NAME.format("N0509", "150600"), WANTED.time, 32632, WEST, NORTH, SIDE,
+                     empty=(0, SIDE, 0, column), footprint=(middle, south, east, north))  # fmt: skip
+    service.tiles = [west_part, east_part]
+    scenes, [pair], _ = find(tmp_path)
+    out = fetch(scenes, tmp_path, product=pair["lr"])
+    numbers, rows, cols = window_of(out)
+    assert (cols < column).any() and (cols >= column).any()
+    for i, band in enumerate(("B02", "B03", "B04", "B08")):
+        np.testing.assert_array_equal(numbers[i], WANTED.numbers(band, rows, cols))
+
+
 def test_a_window_without_data_and_a_product_that_is_gone_are_named(tmp_path, service):
     scenes, _, _ = find(tmp_path)
     service.tiles = [Tile(**{**vars(WANTED), "empty": (0, SIDE, 0, SIDE)})]

@@ -105,7 +105,7 @@ def test_scenes_come_together_with_paired_differences(make_pair: Make, tmp_path:
     before = summary.read_bytes(), table.read_bytes()
     summarise(SETTINGS, scenes, "lr_start", summary, table)
     assert before == (summary.read_bytes(), table.read_bytes())
-    figures(SETTINGS, summary, scenes, tmp_path / "figures")
+    figures({}, summary, scenes, tmp_path / "figures")
     assert sorted(contents(tmp_path / "figures")) == ["calibration.png", "metrics.png", "spectra.png", "tradeoff.png"]
 
 

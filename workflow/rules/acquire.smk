@@ -40,6 +40,7 @@ if LOCK is None:
             lr=local_catalogues("lr"),
             hr=local_catalogues("hr"),
             places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
+            area=area_file(),
         output:
             directory(f"{RUN}/items"),
         log:
@@ -57,7 +58,7 @@ if LOCK is None:
             catalogues=catalogue_options(),
             code=code_version("crossres.acquire.search"),
         message:
-            "Search for scenes and pair them"
+            f"Search for scenes and pair them{asked_servers()}"
         shell:
             "python -m crossres search --settings {params.settings:q} {params.catalogues}"
             " --output {output:q} > {log:q} 2>&1"
@@ -111,7 +112,7 @@ rule download:
         runtime=60,
     params:
         settings=settings("acquire", "grid"),
-        dem=lambda wildcards, input: f"--dem {input.dem}" if input.dem else "",
+        dem=lambda wildcards: f"--dem {shlex.quote(expand_path(CONFIG.acquire.dem))}" if CONFIG.acquire.dem else "",
         reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
         lock=f"--lock {shlex.quote(expand_path(CONFIG.search.lock))}" if LOCK is not None else "",
         checksums=locked_checksums,

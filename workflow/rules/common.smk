@@ -168,7 +168,12 @@ def model_settings(wildcards):
 
 def model_file(name):
     """Return a function for `input` that gives a file of the model that an arm draws from."""
-    return lambda wildcards: f"{RUN}/model/{CONFIG.sample.arms[wildcards.arm].model}/{name}"
+
+    def of_arm(wildcards):
+        arm = CONFIG.sample.arms[wildcards.arm]
+        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}/{name}"
+
+    return of_arm
 
 
 # The order of tables, figures and colours: the product first.

@@ -125,7 +125,7 @@ rule figures:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings("evaluate"),
+        settings=settings("sample"),
         code=code_version("crossres.evaluate.figures"),
     message:
         "Draw the figures"
@@ -143,6 +143,7 @@ rule report:
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
         curves=f"{RUN}/model/{PRODUCT}/curves.png",
+        history=f"{RUN}/model/{PRODUCT}/history.csv",
         card=f"{RUN}/model/{PRODUCT}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",

@@ -3,6 +3,10 @@
 Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a catalogue is made of) and functions.
 """
 
+from urllib.parse import urlsplit
+
+from crossres.acquire.sentinelhub_service import URLS as SENTINEL_HUB
+
 
 def sources(role):
     return getattr(CONFIG.search, role)
@@ -62,6 +66,31 @@ def catalogue_options():
     return [shlex.join([f"--{role}", *catalogues(role)]) for role in ("lr", "hr") if catalogues(role)]
 
 
+def area_file():
+    """Return the file that the area of interest stands in, as the input of a rule."""
+    path = CONFIG.search.area
+    if not isinstance(path, str):
+        return []
+    if not Path(path).is_file():
+        raise WorkflowError(f"search.area: {path}: no such file")
+    return path
+
+
+def asked_servers():
+    """Say which servers a search asks, for those who plan a run where there is no network."""
+    hrefs = []
+    for source in (*sources("lr"), *sources("hr")):
+        match source.kind:
+            case "stac-api":
+                hrefs.append(source.url)
+            case "catalog":
+                hrefs.append(expand_path(source.href))
+            case "sentinelhub":
+                hrefs.append(SENTINEL_HUB.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
+    found = [urlsplit(href).netloc for href in hrefs if is_remote(href)]
+    return f" (needs the network: {', '.join(dict.fromkeys(found))})" if found else ""
+
+
 def local_assets(wildcards):
     """Return the files on disk that a scene's item names: they are this scene's input as much as the item is."""
     item = scene_item(wildcards.scene)
@@ -81,7 +110,7 @@ def locked_checksums(wildcards):
 
 def dem(wildcards):
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
-    return href if href and not is_remote(href) else []
+    return href if href and not is_remote(href) and href != "cop-dem-glo-30" else []
 
 
 def rpc_reference(wildcards):

@@ -11,6 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.acquisition import acquisition, identity, quality
+from crossres.acquire.band_assets import class_asset
 from crossres.acquire.hrefs import resolved
 from crossres.acquire.items import Item, item_time, safe_id
 from crossres.acquire.regions import area_km2, from_geojson, polygons
@@ -42,6 +43,8 @@ class Candidate:
     """Its `eo:cloud_cover`; None when not given."""
     sun: tuple[float, float] | None
     """Azimuth and elevation of the Sun in degrees; None when not given."""
+    classified: bool
+    """Whether it comes with a scene classification (SCL)."""
     identity: str
     acquisition: tuple[str, ...]
     quality: tuple[Any, ...]
@@ -60,9 +63,16 @@ class Candidate:
 
 
 def candidate(offered: Offered) -> Candidate:
-    """Reduce an item to what choosing needs; `UserError` when it has no footprint or no time."""
+    """Reduce an item to what choosing needs; `UserError` when it has no footprint or no time, or is no item at all."""
+    name = offered_id(offered.item)
+    try:
+        return _reduced(offered, name)
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"item {name}: is no STAC item") from None
+
+
+def _reduced(offered: Offered, name: str) -> Candidate:
     item, base = offered
-    name = offered_id(item)
     properties = item.get("properties") or {}
     cloud = properties.get("eo:cloud_cover")
     return Candidate(
@@ -72,6 +82,7 @@ def candidate(offered: Offered) -> Candidate:
         time=item_time(item),
         cloud_percent=None if cloud is None else float(cloud),
         sun=_sun(properties),
+        classified=class_asset({"assets": item.get("assets") or {}}) is not None,
         identity=identity(item),
         acquisition=acquisition(item),
         quality=quality(item),

@@ -42,11 +42,6 @@ def of_scene(scene: Candidate) -> OverlapCloud:
     return OverlapCloud(scene.cloud_percent, None if scene.cloud_percent is None else "eo:cloud_cover")
 
 
-def has_classes(scene: Candidate) -> bool:
-    """Return whether a scene comes with a classification."""
-    return class_asset(scene.item) is not None
-
-
 def read_overlap(scene: Candidate, region: BaseGeometry, cloud_classes: Sequence[int]) -> OverlapCloud:
     """Read a scene's classification over a region in degrees; parts of a mosaic fill each other's gaps.
 

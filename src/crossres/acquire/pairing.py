@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.candidates import Candidate
 from crossres.acquire.declined import Declined
-from crossres.acquire.overlap_cloud import OverlapCloud, has_classes, of_scene, read_overlap
+from crossres.acquire.overlap_cloud import OverlapCloud, of_scene, read_overlap
 from crossres.acquire.regions import area_km2, polygons
 from crossres.settings.search import SearchSettings
 
@@ -78,6 +78,9 @@ class _Index:
         self.tree = shapely.STRtree(self.regions)
         self.days = np.array([c.time.timestamp() for c in scenes]) / 86400.0
         self.suns = np.array([_direction(c.sun) for c in scenes])
+        known = np.array([settings.cloud_reads == 0 or not c.classified for c in scenes])
+        clear = np.array([1.0 - (c.cloud_percent or 0.0) / 100.0 for c in scenes])
+        self.clear = np.where(known, clear, 1.0) ** settings.weights.cloud
         self.gap_scale = settings.weights.date_gap / max(settings.max_date_gap_days, 1.0)
         self.sun_scale = settings.weights.sun / settings.max_sun_difference_deg
 
@@ -93,9 +96,9 @@ class _Index:
         cosine = np.clip(self.suns[scenes] @ _direction(hr.sun), -1.0, 1.0)
         return np.asarray(np.degrees(np.arccos(cosine)))
 
-    def bounds(self, gaps: np.ndarray, suns: np.ndarray) -> np.ndarray:
-        """Return the score that each scene has if it covers everything and is clear."""
-        return np.asarray(np.exp(-self.gap_scale * gaps - self.sun_scale * np.nan_to_num(suns)))
+    def bounds(self, scenes: np.ndarray, gaps: np.ndarray, suns: np.ndarray) -> np.ndarray:
+        """Return the score that each scene has if it covers everything and, where that is to be read, is clear."""
+        return np.asarray(self.clear[scenes] * np.exp(-self.gap_scale * gaps - self.sun_scale * np.nan_to_num(suns)))
 
 
 @dataclass
@@ -120,7 +123,8 @@ class _Choice:
         near = index.over(self._wanted)
         gaps, suns = index.gaps_days(near, self.hr), index.sun_differences_deg(near, self.hr)
         fit = (gaps <= settings.max_date_gap_days) & ~(suns > settings.max_sun_difference_deg)
-        near, suns, bounds = near[fit], suns[fit], index.bounds(gaps[fit], suns[fit])
+        near, gaps, suns = near[fit], gaps[fit], suns[fit]
+        bounds = index.bounds(near, gaps, suns)
         order = list(np.argsort(-bounds, kind="stable")[::-1])
         whole_km2 = max(area_km2(self._wanted), 1e-9)
         looked_at: list[tuple[float, str, Pair, bool]] = []  # -score (at best), id, pair, whether its clouds are known
@@ -130,8 +134,7 @@ class _Choice:
                 i = order.pop()
                 pair = self._overlapping(index.scenes[near[i]], float(suns[i]), float(bounds[i]), whole_km2)
                 if pair is not None:
-                    known = settings.cloud_reads == 0 or not has_classes(pair.lr)
-                    pair = self._clear(pair, of_scene(pair.lr)) if known else pair
+                    known = settings.cloud_reads == 0 or not pair.lr.classified
                     heapq.heappush(looked_at, (-pair.score, pair.id, pair, known))
                 continue
             _, _, pair, known = heapq.heappop(looked_at)
@@ -142,7 +145,7 @@ class _Choice:
             if reads > settings.cloud_reads:
                 continue
             cloud = read_overlap(pair.lr, pair.region, settings.cloud_classes)
-            pair = self._clear(pair, cloud)
+            pair = self._with_cloud(pair, cloud)
             if cloud.source == "SCL" and (cloud.percent or 0.0) > settings.max_overlap_cloud_percent:
                 self.clouded[pair.lr.id] = cloud.percent or 0.0
             elif pair.overlap_km2 >= settings.min_overlap_km2:
@@ -154,17 +157,16 @@ class _Choice:
         return self.hr.region if self.area is None else polygons(self.hr.region.intersection(self.area))
 
     def _overlapping(self, lr: Candidate, sun: float, bound: float, whole_km2: float) -> Pair | None:
-        """Return a pair scored as if it were clear; None where the two have too little in common."""
+        """Return a pair with its share of overlap in the score; None where the two have too little in common."""
         region = polygons(lr.region.intersection(self._wanted))
         overlap_km2 = 0.0 if region.is_empty else area_km2(region)
         if overlap_km2 < self.settings.min_overlap_km2:
             return None
         score = bound * min(overlap_km2 / whole_km2, 1.0) ** self.settings.weights.overlap
-        unknown = OverlapCloud(None, None)
-        return Pair(lr, self.hr, region, overlap_km2, unknown, None if math.isnan(sun) else sun, score)
+        return Pair(lr, self.hr, region, overlap_km2, of_scene(lr), None if math.isnan(sun) else sun, score)
 
-    def _clear(self, pair: Pair, cloud: OverlapCloud) -> Pair:
-        """Return a pair with what is known of its clouds; without an estimate it counts as clear."""
+    def _with_cloud(self, pair: Pair, cloud: OverlapCloud) -> Pair:
+        """Return a pair with what was read of its clouds; without any estimate it counts as clear."""
         weights = self.settings.weights
         clear = (1.0 - (cloud.percent or 0.0) / 100.0) ** weights.cloud
         score = pair.score * clear * cloud.valid_share**weights.overlap

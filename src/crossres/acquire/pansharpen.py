@@ -12,10 +12,12 @@ from scipy.ndimage import gaussian_filter
 
 from crossres.sensors.sensor import mtf_sigma_px
 
-Method = Literal["brovey", "gsa", "mtf-glp"]
+Method = Literal["brovey", "gsa", "mtf-glp", "mtf-glp-hpm"]
 
 RATIO = 4
 """MSS pixel size / PAN pixel size."""
+DARKEST_BLACK = 0.8
+"""What PAN shows of black ground is at most this share of its mean: a regression may say anything of a dull scene."""
 TRUNCATE = 3.5
 """Where the low-pass ends, in standard deviations."""
 
@@ -118,15 +120,25 @@ def fit_sharpening(
 def sharpen(fitted: Sharpening, bands: np.ndarray, pan: np.ndarray) -> np.ndarray:
     """Return sharpened bands (band, row, column) of bands brought to PAN's grid, and PAN (row, column) there.
 
-    NaN where a band or PAN has no data. brovey multiplies every band by PAN / I (Gillespie et al. 1987), with I the
-    regression of PAN on the bands; gsa adds gain (PAN - I); mtf-glp adds gain (PAN - low-pass of PAN).
+    NaN where a band or PAN has no data. gsa adds gain (PAN - I), with I the regression of PAN on the bands; mtf-glp
+    adds gain (PAN - low-pass of PAN). The others multiply, so that colours stay: brovey by PAN / I (Gillespie et al.
+    1987), mtf-glp-hpm by PAN / low-pass of PAN (Aiazzi et al. 2003), both less what PAN shows of black ground, without
+    which haze would dampen all detail (Lolli et al. 2017).
     """
+    gains = fitted.gains[:, None, None].astype(np.float32)
     if fitted.method == "mtf-glp":
-        return bands + fitted.gains[:, None, None].astype(np.float32) * (pan - lowpass(pan, fitted.mtf))
-    weights = fitted.weights.astype(np.float32)
-    intensity = np.tensordot(weights[:-1], bands, axes=1) + weights[-1]
+        return bands + gains * (pan - lowpass(pan, fitted.mtf))
+    black = np.float32(min(fitted.weights[-1], DARKEST_BLACK * fitted.mean[-1]))
+    if fitted.method == "mtf-glp-hpm":
+        return bands * _ratio(pan - black, lowpass(pan, fitted.mtf) - black)
+    seen = np.tensordot(fitted.weights[:-1].astype(np.float32), bands, axes=1)
     if fitted.method == "gsa":
-        return bands + fitted.gains[:, None, None].astype(np.float32) * (pan - intensity)
+        return bands + gains * (pan - seen - np.float32(fitted.weights[-1]))
+    return bands * _ratio(pan - black, seen + np.float32(fitted.weights[-1]) - black)
+
+
+def _ratio(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Return fine / coarse, at most 4; 1 where coarse is not positive, NaN where either has no data."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(intensity > 0, pan / intensity, np.float32(1))
-    return bands * np.where(np.isfinite(pan), np.clip(ratio, 0, 4), np.nan)
+        ratio = np.clip(np.where(coarse > 0, fine / coarse, np.float32(1)), 0, 4)
+    return np.where(np.isfinite(fine) & np.isfinite(coarse), ratio, np.float32(np.nan))

@@ -81,9 +81,6 @@ def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:
         "eo:bands": [{"name": esa, "common_name": band} for band, esa in BAND_IDS.items()],
         "crossres:sentinelhub": {
             "endpoint": source.endpoint, "collection": source.collection, "product": name,
-            # The product's own numbers: harmonised ones are cut off at reflectance 0, and whether the offset is in
-            # them would hang on the service and not on the baseline.
-            "harmonize_values": False,
         },
     }  # fmt: skip
     return item

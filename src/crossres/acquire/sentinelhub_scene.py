@@ -25,6 +25,7 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.items import Item, band_fields, item_time
+from crossres.acquire.read_bands import MOSAIC
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.sentinelhub_service import SentinelHub
 from crossres.errors import UserError
@@ -37,6 +38,9 @@ LARGEST_SIDE = 2500
 """Pixels a side that one request may ask for."""
 GSD_M = 10.0
 CLASSES = "SCL"
+HARMONIZE_VALUES = False
+"""The product's own numbers are asked for: harmonised ones are cut off at reflectance 0, and whether the offset is in
+them would hang on the service and not on the baseline."""
 
 # One product only, since neighbouring tiles and older processings of the same acquisition lie in the same window.
 # They are told apart by whichever of the names the service gives: of the product, or of the tile and its baseline.
@@ -81,15 +85,31 @@ def process_asset(item: Item) -> Mapping[str, Any] | None:
 def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder: Path) -> tuple[Item, dict[str, str]]:
     """Fetch what covers a region (in degrees) into `folder`; return the item with that file as its asset, and notes.
 
-    The file has the bands asked for and the scene classification as uint16, 0 where the scene has no data. Raises
-    `UserError` when the scene does not reach the region, when the service has no such scene, and when it refuses.
+    The file has the bands asked for and the scene classification as uint16, 0 where the scene has no data; parts of a
+    mosaic have files of their own. Raises `UserError` when the scene does not reach the region, when the service has no
+    such scene, and when it refuses.
     """
-    made = item["assets"]["process"]["crossres:sentinelhub"]
+    service = SentinelHub(str(item["assets"]["process"]["crossres:sentinelhub"]["endpoint"]))
+    contents = [item, *item["properties"].get(MOSAIC, [])]
+    fetched, tiles = [], []
+    for number, content in enumerate(contents):
+        path = folder / f"window-{number}.tif"
+        tiles.append(_fetch(service, content, _window_grid(content, region), bands, path))
+        asset = {"href": path.name, **band_fields((*bands, CLASSES.lower()), "uint16", 1.0, 0.0, 0)}
+        for entry in asset["raster:bands"]:  # what the numbers mean is decided by the baseline, as everywhere else
+            del entry["scale"], entry["offset"]
+        fetched.append({**content, "assets": {"window": asset}})
+    window, *others = fetched
+    if others:
+        window["properties"] = {**window["properties"], MOSAIC: others}
+    how = f"{service.endpoint}, harmonizeValues {str(HARMONIZE_VALUES).lower()}"
+    return window, {"sentinelhub": how, "tile": ", ".join(tiles)}
+
+
+def _fetch(service: SentinelHub, item: Item, grid: GeoBox, bands: Sequence[str], path: Path) -> str:
+    """Fetch one product on a grid, part by part; return the names of the tiles that the service took it from."""
     name = f"item {item['id']}"
-    service = SentinelHub(str(made["endpoint"]))
-    grid = _window_grid(item, region)
     wanted = [*(BAND_IDS[band] for band in bands), CLASSES]
-    path = folder / "window.tif"
     profile = dict(
         driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(wanted), dtype="uint16", nodata=0,
         crs=crs_of(grid).to_wkt(), transform=grid.affine, tiled=True, bigtiff="if_safer",
@@ -99,7 +119,7 @@ def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder:
     with rasterio.open(path, "w", **profile) as dst:
         for number, window in enumerate(parts, 1):
             part = crop(grid, window)
-            request = _request(service, item, made, part, wanted)
+            request = _request(service, item, part, wanted)
             answer = service.ask(partial(service.client.download, [request], decode_data=False))[0]
             values, used = _decoded(answer.content, part, len(wanted), name)
             tiles |= used
@@ -107,11 +127,7 @@ def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder:
             log.info("%s: part %d of %d, %.1f MB", name, number, len(parts), len(answer.content) / 1e6)
     if not tiles:
         raise UserError(f"{name}: Sentinel Hub ({service.url}) has no such product; search again")
-    asset = {"href": path.name, **band_fields((*bands, CLASSES.lower()), "uint16", 1.0, 0.0, 0)}
-    for entry in asset["raster:bands"]:  # what the numbers mean is decided by the baseline, as for every other source
-        del entry["scale"], entry["offset"]
-    how = f"{made['endpoint']}, harmonizeValues {str(made['harmonize_values']).lower()}"
-    return {**item, "assets": {"window": asset}}, {"sentinelhub": how, "tile": ", ".join(sorted(tiles))}
+    return ", ".join(sorted(tiles))
 
 
 def _window_grid(item: Item, region: BaseGeometry) -> GeoBox:
@@ -133,11 +149,11 @@ def _parts(grid: GeoBox) -> Iterator[Window]:
             yield Window(col, row, min(LARGEST_SIDE, cols - col), min(LARGEST_SIDE, rows - row))
 
 
-def _request(service: SentinelHub, item: Item, made: Mapping[str, Any], part: GeoBox, wanted: list[str]) -> Any:
+def _request(service: SentinelHub, item: Item, part: GeoBox, wanted: list[str]) -> Any:
     from sentinelhub import CRS as SentinelHubCRS
     from sentinelhub import BBox, MimeType, SentinelHubRequest
 
-    product, properties = str(made["product"]), item["properties"]
+    made, properties = item["assets"]["process"]["crossres:sentinelhub"], item["properties"]
     tile = f"_T{properties['s2:mgrs_tile']}_N{properties['s2:processing_baseline']}"
     # The catalogue's times are cut to seconds; other satellites follow half a minute apart at the nearest.
     time = item_time(item).replace(microsecond=0)
@@ -147,12 +163,12 @@ def _request(service: SentinelHub, item: Item, made: Mapping[str, Any], part: Ge
             "timeRange": {"from": _written(time - timedelta(seconds=1)), "to": _written(time + timedelta(seconds=2))}
         },
         "processing": {
-            "upsampling": "NEAREST", "downsampling": "NEAREST", "harmonizeValues": bool(made["harmonize_values"]),
+            "upsampling": "NEAREST", "downsampling": "NEAREST", "harmonizeValues": HARMONIZE_VALUES,
         },
     }  # fmt: skip
     left, bottom, right, top = part.boundingbox.bbox
     request = SentinelHubRequest(
-        evalscript=EVALSCRIPT % {"bands": json.dumps(wanted), "product": product, "tile": tile},
+        evalscript=EVALSCRIPT % {"bands": json.dumps(wanted), "product": made["product"], "tile": tile},
         input_data=[data],
         responses=[
             SentinelHubRequest.output_response("default", MimeType.TIFF),

@@ -25,8 +25,8 @@ from crossres.settings.search import StacApiSource
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 60
-PAGE_ITEMS = 100
-"""Items asked for at once: Sentinel-2 items are 25 kB each, and some servers refuse to answer more than 6 MB."""
+PAGE_ITEMS = 200
+"""Items asked for at once: Sentinel-2 items have up to 23 kB, and some servers cannot answer with more than 6 MB."""
 
 # It logs every retry with the URL's query, which may hold a token.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)

@@ -116,11 +116,18 @@ def regression(network: Network, lr: Tensor, view: View) -> Tensor:
     return network.prior.regression(network.prior(lr), upsample(lr, view, "bicubic"), view)
 
 
-def chain_of(name: str, arm: ArmSettings, path: Path, sigma: float) -> Chain:
+def chain_of(name: str, arm: ArmSettings, path: Path, sigma: float, distilled: bool) -> Chain:
     """Return how samples are drawn along the path that a model was trained on, from a start with noise `sigma`.
 
-    Raises `UserError` when the arm's start or solver does not belong to that path.
+    Raises `UserError` when the arm's start or solver does not belong to that path, or when just one of the arm and the
+    model is for one step (`distilled`).
     """
+    if distilled != (arm.start == "one-step"):
+        is_one = "is distilled to one step" if distilled else "is not distilled"
+        raise UserError(
+            f"sample.arms.{name}: model {arm.model!r} {is_one} and start {arm.start} does not fit it; "
+            f"{'use start one-step' if distilled else 'distil it, with `crossres distill`'}"
+        )
     start: Literal["lr", "noise"] = "noise" if arm.start == "noise" else "lr"
     solver = arm.solver or path.solvers[0]
     if start not in path.starts:

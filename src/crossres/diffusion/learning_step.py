@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crossres.diffusion.data import Batch
 from crossres.diffusion.network import Network
-from crossres.diffusion.paths.path import Draws, Path
+from crossres.diffusion.paths.path import Draws, Example, Path
 from crossres.diffusion.processes import Processes
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View
@@ -28,6 +28,8 @@ class LearningStep:
     settings: TrainSettings
     network: Network
     path: Path
+    example: Callable[[Batch, Draws], Example]
+    """What the network learns from some crops."""
     factor: Fraction
     standard: Standard
     generator: torch.Generator
@@ -87,7 +89,7 @@ class LearningStep:
     def _loss(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor:
         """Return the path's loss plus the prior head's own |regression - x_1|_1, over `count` numbers."""
         network = self.network
-        example = self.path.example(batch.y, batch.hr, draws)
+        example = self.example(batch, draws)
         x = example.x.contiguous(memory_format=torch.channels_last)
         view = View.whole(self.factor, *batch.lr.shape[-2:])
         if network.prior is None:

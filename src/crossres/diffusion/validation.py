@@ -68,12 +68,12 @@ def _patches(image: Tensor) -> Tensor:
 class Validation:
     """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
 
-    def __init__(self, split: Split, path: Path, seed: int, device: torch.device) -> None:
+    def __init__(self, split: Split, path: Path, seed: int, device: torch.device, steps: int = STEPS) -> None:
         chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
         self.batch = split.batch(np.sort(chosen))
         self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])
         self.noise = torch.randn(self.batch.hr.shape, generator=torch.Generator().manual_seed(seed))
-        self.path, self.seed, self.device = path, seed, device
+        self.path, self.seed, self.device, self.steps = path, seed, device, steps
 
     def bicubic(self) -> dict[str, float]:
         """Measure the bicubic image, the least that training must beat."""
@@ -106,6 +106,6 @@ class Validation:
             generator = torch.Generator().manual_seed(self.seed + k)
             return noise if k == 0 else torch.randn(noise.shape, generator=generator).to(self.device)
 
-        chain = Chain("lr", STEPS, self.path.solvers[0], sigma_start, self.path.usual_eta("lr"))
+        chain = Chain("lr", self.steps, self.path.solvers[0], sigma_start, self.path.usual_eta("lr"))
         image = self.path.run(field, y, draw, chain).cpu()
         return measure(image, self.batch.hr, self.batch.weight, self.seed)

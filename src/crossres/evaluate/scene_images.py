@@ -21,8 +21,6 @@ from crossres.evaluate.theme import INK, MUTED, arm_label, save
 from crossres.settings.evaluate import EvaluateSettings
 
 OVERVIEW_PX = 800
-LAYERS = ("lr", "bicubic", "mean", "sample", "hr", "std")
-"""What is compared, in the order in which it is shown."""
 
 
 @dataclass(frozen=True)

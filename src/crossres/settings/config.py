@@ -13,6 +13,7 @@ from crossres.settings.acquire import AcquireSettings
 from crossres.settings.base import Section
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.dataset import DatasetSettings
+from crossres.settings.distill import DistillSettings
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.model import ModelSettings, ModelVariant
@@ -43,6 +44,7 @@ class Config(Section):
     models: dict[str, ModelVariant] = Field(
         {"main": ModelVariant()}, min_length=1, description="what is trained, by name; arms name the one they draw from"
     )
+    distill: DistillSettings = DistillSettings()
     sample: SampleSettings = SampleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()

@@ -21,6 +21,7 @@ STAGES = {
     "model": "train",
     "train": "train",
     "models": "train, for the models whose keys differ",
+    "distill": "distill_model, for arms with start one-step",
     "sample": "sample",
     "evaluate": "evaluate, summarise, figures",
     "report": "report",

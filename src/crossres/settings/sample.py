@@ -63,6 +63,9 @@ class TilingSettings(Section):
     lr_mtf: float = Field(
         0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency, for consistency"
     )
+    processes: int | None = Field(
+        None, ge=1, le=256, description="processes that share a scene's blocks; null is one per GPU, one without"
+    )
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since rounding depends on it")
     seed: int = Field(0, ge=0, description="seed of the noise field")
 
