@@ -18,9 +18,11 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 
-PATCHES = 8
+PATCHES = 4
 LR_PX, FACTOR = 8, 4
 
 
@@ -32,23 +34,32 @@ def write_pairs(root: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     for name in ("items", "patches", "aligned"):
         (root / name).mkdir(parents=True)
+    with PatchWriter(root / "patches.npz") as writer:
+        for _ in range(PATCHES):
+            lr = rng.integers(1500, 4000, (4, LR_PX, LR_PX)).astype(np.uint16)
+            hr = lr.repeat(FACTOR, axis=1).repeat(FACTOR, axis=2)
+            writer.add({"lr": lr, "hr": hr, "mask": np.zeros((LR_PX, LR_PX), np.uint8)})
+    columns = {key: rng.uniform(0, 1, PATCHES) if kind == "float64" else 0 for key, kind in KINDS.items()}
+    columns |= {"pair": "", "row": np.arange(PATCHES) * LR_PX, "kept": True, "reason": ""}
+    table = gpd.GeoDataFrame(columns, geometry=shapely.points(np.zeros((PATCHES, 2))), crs="EPSG:4326").astype(KINDS)
+    table.to_parquet(root / "table.parquet", index=False)
+    rows = pq.read_table(root / "table.parquet")
+    pair_at, geometry_at = rows.column_names.index("pair"), rows.column_names.index("geometry")
+    state = {"accepted": True, "reason": None, "factor": f"{FACTOR}/1", "lr_gsd_m": 10.0, "hr_gsd_m": 2.5}
     for k in range(count):
         name, west, south = f"pair{k:05d}", float(rng.uniform(-170, 170)), float(rng.uniform(-55, 65))
-        with PatchWriter(root / "patches" / f"{name}.npz") as writer:
-            for _ in range(PATCHES):
-                lr = rng.integers(1500, 4000, (4, LR_PX, LR_PX)).astype(np.uint16)
-                hr = lr.repeat(FACTOR, axis=1).repeat(FACTOR, axis=2)
-                writer.add({"lr": lr, "hr": hr, "mask": np.zeros((LR_PX, LR_PX), np.uint8)})
-        columns = {key: rng.uniform(0, 1, PATCHES) if kind == "float64" else 0 for key, kind in KINDS.items()}
-        columns |= {"pair": name, "row": np.arange(PATCHES) * LR_PX, "kept": True, "reason": ""}
+        shutil.copy(root / "patches.npz", root / "patches" / f"{name}.npz")
         x = west + 0.001 * np.arange(PATCHES)
-        polygons = shapely.box(x, south, x + 0.001, south + 0.001)
-        table = gpd.GeoDataFrame(columns, geometry=polygons, crs="EPSG:4326").astype(KINDS)
-        table.to_parquet(root / "patches" / f"{name}.parquet", index=False)
+        footprints = pa.array(shapely.to_wkb(shapely.box(x, south, x + 0.001, south + 0.001)), pa.binary())
+        own = rows.set_column(
+            pair_at, rows.schema.field("pair"), pa.array([name] * PATCHES, rows.schema.field("pair").type)
+        )
+        pq.write_table(
+            own.set_column(geometry_at, rows.schema.field("geometry"), footprints), root / "patches" / f"{name}.parquet"
+        )
         geometry = shapely.geometry.mapping(shapely.box(west, south, west + 0.001 * PATCHES, south + 0.001))
         pair = {"id": name, "lr": "a", "hr": "b", "date_gap_days": 1.0, "geometry": geometry}
         (root / "items" / f"{name}.json").write_text(json.dumps(pair))
-        state = {"accepted": True, "reason": None, "factor": f"{FACTOR}/1", "lr_gsd_m": 10.0, "hr_gsd_m": 2.5}
         (root / "aligned" / name).mkdir()
         (root / "aligned" / name / "registration.json").write_text(json.dumps(state))
 
