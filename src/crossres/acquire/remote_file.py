@@ -340,6 +340,10 @@ class RemoteFile:
         if status in (401, 403) and is_signed_by_us(self.href):
             self._address = address(self.href, stale=signed)
             return _PassingError(f"it answers {status} to a new signature", 0.0)
+        if status == 416:
+            return UserError(f"{self.shown}: is empty or shorter than it was; search again")
+        if status in (404, 410):
+            return UserError(f"{self.shown}: is not on its server ({status}); search again")
         if self.href.startswith("s3://"):
             region = answer.headers.get("x-amz-bucket-region")
             where = f"its bucket is in {region}: set AWS_REGION; or " if region else ""
@@ -348,10 +352,6 @@ class RemoteFile:
             return UserError(
                 f"{self.shown}: its server refuses ({status}): a login is needed or its signature is old; search again"
             )
-        if status == 416:
-            return UserError(f"{self.shown}: is empty or shorter than it was; search again")
-        if status in (404, 410):
-            return UserError(f"{self.shown}: is not on its server ({status}); search again")
         return UserError(f"{self.shown}: its server answers {status}")
 
 
