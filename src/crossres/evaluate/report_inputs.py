@@ -1,6 +1,8 @@
 """What the report is made from."""
 
 import csv
+import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,8 @@ class ReportInputs:
     """The arm that is the product."""
 
     @classmethod
-    def of_run(cls, run: Path, primary: str) -> "ReportInputs":
-        """Return the inputs that lie at their usual places in a run's result folder."""
+    def of_run(cls, run: Path, primary: str, model: str = "main") -> "ReportInputs":
+        """Return the inputs that lie at their usual places in a run's result folder; `model` is the product's."""
         pairs = sorted(path.stem for path in (run / "items/pairs").glob("*.json"))
         splits = read_json(run / "pairs/summary.json")["splits"]
         return cls(
@@ -37,7 +39,7 @@ class ReportInputs:
             aligned=tuple(run / "aligned" / pair for pair in pairs),
             dataset_summary=run / "pairs/summary.json",
             contact_sheet=run / "pairs/contact_sheet.png",
-            model=run / "model",
+            model=run / "model" / model,
             scenes=tuple(run / "evaluation/scenes" / pair for pair in sorted(splits["test"])),
             figures=run / "evaluation/figures",
             summary=run / "evaluation/summary.json",
@@ -80,3 +82,13 @@ def read_declined(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def reasons_in_short(declined: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return how many scenes of each role were declined for the same reason, figures and names aside, most first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in declined:
+        reason = re.sub(r"^item \S+: ", "", row["reason"]).partition(" (")[0].partition(": ")[0]
+        counts[row["role"], re.sub(r"\S*[\d_]\S*", "…", reason)] += 1
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [dict(role=role, reason=reason, count=count) for (role, reason), count in ordered]
