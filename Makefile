@@ -39,7 +39,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --no-deps opensr-test satalign  # what they ask for beyond the dev extra (CLIP, LPIPS, LightGlue) is not used
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-pgstac .snakemake .pytest_cache .mypy_cache .ruff_cache

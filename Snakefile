@@ -23,6 +23,7 @@ include: "workflow/rules/evaluate.smk"
 
 localrules:
     all,
+    distill,
     resolved_config,
     search,
 

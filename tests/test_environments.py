@@ -22,7 +22,8 @@ STAGES = {
 }  # fmt: skip
 NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch", "skimage": "scikit-image", "yaml": "pyyaml",
          "odc": "odc-geo", "PIL": "pillow", "pydantic_core": "pydantic", "affine": "rasterio",
-         "planetary_computer": "planetary-computer", "pystac_client": "pystac-client"}  # fmt: skip
+         "planetary_computer": "planetary-computer", "pystac_client": "pystac-client",
+         "requests_aws4auth": "requests-aws4auth"}  # fmt: skip
 
 
 def constraints():

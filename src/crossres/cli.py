@@ -107,8 +107,20 @@ def _search(args: argparse.Namespace) -> None:
 
 def _download(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
+    from crossres.acquire.lock import read_lock
 
-    download(_section(args, "acquire"), _section(args, "grid"), args.item, args.dem, args.output)
+    acquire, grid = _section(args, "acquire"), _section(args, "grid")
+    checksums = None
+    if args.lock is not None:
+        run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
+        checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
+    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
+
+
+def _lock(args: argparse.Namespace) -> None:
+    from crossres.acquire.lock_run import lock_run
+
+    lock_run(args.run, args.output)
 
 
 def _coregister(args: argparse.Namespace) -> None:
@@ -135,24 +147,40 @@ def _patches(args: argparse.Namespace) -> None:
 def _dataset(args: argparse.Namespace) -> None:
     from crossres.pairs.dataset import assemble
 
-    assemble(
-        _section(args, "dataset"),
-        _section(args, "grid"),
-        [read_json(path) for path in args.pairs],
-        args.patches,
-        args.indexes,
-        args.registrations,
-        args.zarr,
-        args.index,
-        args.summary,
-        args.contact_sheet,
-    )
+    settings, grid = _section(args, "dataset"), _section(args, "grid")
+    assemble(settings, grid, args.pairs, args.patches, args.aligned, args.regions, args.output)
+
+
+def _held_out(args: argparse.Namespace) -> None:
+    from crossres.pairs.held_out import held_out_mask
+
+    held_out_mask(args.pair, args.mask, args.index, _section(args, "patches").lr_px, args.output)
+
+
+def _cache(args: argparse.Namespace) -> None:
+    from crossres.pairs.cache import write_cache
+
+    write_cache(args.dataset, args.index, args.output)
 
 
 def _train(args: argparse.Namespace) -> None:
     from crossres.diffusion.training import train
 
-    train(_section(args, "train"), _section(args, "model"), args.dataset, args.index, args.summary, args.output)
+    model, settings = _section(args, "model"), _section(args, "train")
+    content = _settings(args.settings)
+    if "models" in content:  # a whole configuration: the model is chosen by its name
+        config = configuration.parse(content)
+        if args.name not in config.models:
+            raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
+        model, settings = config.variant(args.name)
+    train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
+
+
+def _distill(args: argparse.Namespace) -> None:
+    from crossres.diffusion.distillation import distill
+
+    settings = _section(args, "distill")
+    distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -182,11 +210,20 @@ def _super_resolve(args: argparse.Namespace) -> None:
     super_resolve(args.scene, args.checkpoint, args.output, arm, tiling)
 
 
+def _external(args: argparse.Namespace) -> None:
+    from crossres.evaluate.external import take_external
+
+    lr_scene = read_json(args.pair)["lr"]
+    bands = _section(args, "grid").bands
+    take_external(args.folder, args.pair.stem, lr_scene, args.hr, bands, args.output)
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     from crossres.evaluate.scene import evaluate_scene
 
     arms = {path.name: path for path in args.arms}
-    evaluate_scene(_section(args, "evaluate"), _section(args, "grid"), args.pair, args.aligned, arms, args.output)
+    settings, grid = _section(args, "evaluate"), _section(args, "grid")
+    evaluate_scene(settings, grid, args.pair, args.aligned, arms, args.output, args.mask, args.threads)
 
 
 def _summarise(args: argparse.Namespace) -> None:
@@ -198,15 +235,28 @@ def _summarise(args: argparse.Namespace) -> None:
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
 
-    figures(_section(args, "evaluate"), args.summary, args.scenes, args.output)
+    arms = _section(args, "sample").model_dump(mode="json")["arms"]
+    figures(arms, args.summary, args.scenes, args.output)
 
 
 def _report(args: argparse.Namespace) -> None:
     from crossres.evaluate.report import report
     from crossres.evaluate.report_inputs import ReportInputs
 
-    inputs = ReportInputs.of_run(args.run, args.primary)
+    inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from crossres.evaluate.compare import compare
+
+    compare(args.runs, args.output)
+
+
+def _costs(args: argparse.Namespace) -> None:
+    from crossres.evaluate.costs import costs
+
+    costs(args.run, args.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -245,14 +295,26 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("search", _search, "search for scenes and pair them")
-    sub.add_argument("--lr", metavar="CATALOG", help="static catalogue of LR scenes (none for an API)")
-    sub.add_argument("--hr", metavar="CATALOG", help="static catalogue of HR scenes (none for an API)")
+    for role in ("lr", "hr"):
+        text = f"static catalogues of {role.upper()} scenes, one per source that has one (none for an API)"
+        sub.add_argument(f"--{role}", metavar="CATALOG", nargs="+", help=text)
     path(sub, "--output", help="folder of items to write")
 
     sub = stage("download", _download, "fetch one scene as reflectance on its own grid")
     path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
+    sub.add_argument(
+        "--reference",
+        metavar="SCENE",
+        type=Path,
+        help="folder of a scene to refine the RPCs of a Gaofen-2 package with",
+    )
+    sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
+
+    sub = stage("lock", _lock, "freeze the scenes and pairs of a finished run with their checksums", settings=False)
+    sub.add_argument("run", type=Path, metavar="RUN_FOLDER", help="folder of the run, such as results/demo")
+    path(sub, "--output", help="lock file to write, for search.lock of a configuration")
 
     sub = stage("coregister", _coregister, "register an HR scene to an LR scene")
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
@@ -270,12 +332,34 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--patches", "--index", help="file to write")
 
     sub = stage("dataset", _dataset, "assemble patches to one dataset, split by place")
-    path(sub, "--pairs", "--patches", "--indexes", "--registrations", help="one file per pair", many=True)
-    path(sub, "--zarr", "--index", "--summary", "--contact-sheet", help="what to write")
+    path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it")
+    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet")
+    path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json")
+    sub.add_argument("--regions", type=Path, metavar="FILE", help="vector file of dataset.regions")
+    path(sub, "--output", help="folder to write to: dataset.zarr, index.parquet and what tells of them")
+
+    sub = stage("held-out", _held_out, "mask what is not held out of a scene whose ground is shared out among splits")
+    sub.add_argument("--pair", required=True, help="name of the pair")
+    path(sub, "--mask", help="mask.tif of the aligned pair")
+    path(sub, "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="file to write")
+
+    sub = stage("cache", _cache, "unpack a patch dataset that is too large for memory, for training", settings=False)
+    path(sub, "--dataset", "--index", help="what `dataset` wrote")
+    path(sub, "--output", help="folder to write")
 
     sub = stage("train", _train, "train the model")
-    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote")
+    path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
+    path(sub, "--index", "--summary", help="what `dataset` wrote")
     path(sub, "--output", help="model folder to write")
+    sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
+
+    sub = stage("distill", _distill, "distil a trained model into one that samples in one step")
+    path(sub, "--teacher", help="model folder that `train` wrote")
+    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote, as it was for the teacher")
+    path(sub, "--output", help="model folder to write")
+    sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
     sub = stage("sample", _sample, "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
@@ -284,19 +368,27 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("super-resolve", _super_resolve, "apply a trained model to any Sentinel-2 scene", settings=False)
-    sub.add_argument("scene", type=Path, metavar="SCENE", help="GeoTIFF, STAC item or folder of band files")
+    sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
-    sub.add_argument("--start", choices=["lr", "noise", "regression", "bicubic", "nearest"], default="lr")
+    sub.add_argument("--start", choices=["lr", "noise", "one-step", "regression", "bicubic", "nearest"], default="lr")
     sub.add_argument("--steps", type=int, default=4, help="solver steps (4)")
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
 
+    sub = stage("external", _external, "bring another model's result to the HR grid, to be judged like an arm")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
+    path(sub, "--folder", help="holds <pair>.tif or <LR scene>.tif")
+    path(sub, "--hr", help="the aligned HR image")
+    path(sub, "--output", help="folder to write")
+
     sub = stage("evaluate", _evaluate, "compare super-resolved images of one scene with the HR image")
     sub.add_argument("--pair", required=True, help="name of the pair")
     path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
+    sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
+    sub.add_argument("--threads", type=int, default=1, help="CPU threads; the result does not depend on them (1)")
     path(sub, "--output", help="folder to write")
 
     sub = stage("summarise", _summarise, "put the metrics of all scenes together")
@@ -312,7 +404,16 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("report", _report, "write the report of a run as one page")
     path(sub, "--run", help="the run's folder")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
+    sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")
+
+    sub = stage("compare", _compare, "put several runs side by side on one page", settings=False)
+    sub.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="result folders, such as results/demo")
+    path(sub, "--output", help="page to write")
+
+    sub = stage("costs", _costs, "tell what a run took in time and memory, on one page", settings=False)
+    sub.add_argument("run", type=Path, metavar="RUN", help="result folder, such as results/demo")
+    path(sub, "--output", help="page to write")
 
     sub = stage("config", _config, "check a configuration and write it down with all defaults")
     path(sub, "--output", help="file to write")

@@ -54,10 +54,12 @@ def _remove(path: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON: sorted keys, two spaces, a final newline; NaN becomes null."""
     with whole(path) as part:
-        part.write_text(
-            json.dumps(_plain(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n",
-            encoding="utf-8",
-        )
+        part.write_text(json_text(content), encoding="utf-8")
+
+
+def json_text(content: Any) -> str:
+    """Return `content` as the JSON text that `write_json` writes."""
+    return json.dumps(_plain(content), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

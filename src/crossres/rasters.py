@@ -36,6 +36,8 @@ class Mask(IntEnum):
     SHADOW = 3
     CHANGED = 4
     SNOW = 5
+    OTHER_SPLIT = 6
+    """Ground that is not held out, in a scene of which a part is."""
 
 
 @dataclass(frozen=True)

@@ -8,59 +8,20 @@ import pystac
 import pytest
 import rasterio
 from made_gaofen2 import EPSG, GROUND_M, NAME, NORTH, WEST, members, reflectance, write_archive
+from made_sentinel2 import BANDS, SIDE, TILE, sentinel2, utm_region
 from odc.geo.geobox import GeoBox
-from pyproj import CRS
+from rasterio.shutil import copy as gdal_copy
 from rasterio.transform import from_origin
-from shapely.geometry import box, mapping
+from rasterio.windows import Window
 from web import serve
 
-from crossres.acquire import gaofen2_scene
+from crossres.acquire import blocks, read_bands
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
-from crossres.acquire.regions import LON_LAT, reproject
 from crossres.errors import UserError
 from crossres.rasters import Mask, read_mask, read_scene, write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
-
-BANDS = ("blue", "green", "red", "nir")
-TILE = from_origin(600_000, 5_500_000, 10, 10)
-SIDE = 60
-
-
-def utm_region(west, south, east, north, epsg=32632):
-    return mapping(reproject(box(west, south, east, north), CRS.from_epsg(epsg), LON_LAT))
-
-
-def sentinel2(folder: Path, baseline="05.00", href="{}.tif", keys=BANDS, **properties) -> tuple[Path, np.ndarray]:
-    """Write a small Sentinel-2 scene and its item; return the item and its reflectance."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(3)
-    truth = rng.uniform(0.02, 0.4, (4, SIDE, SIDE))
-    added = 1000 if float(baseline) >= 4 else 0
-    dn = np.rint(truth * 10_000 + added).astype(np.uint16)
-    dn[:, 30, 31] = 0
-    grid = GeoBox((SIDE, SIDE), TILE, "EPSG:32632")
-    for i, key in enumerate(keys):
-        write_cog(folder / f"{key}.tif", dn[i : i + 1], grid, bands=(key,), nodata=0)
-    scl = np.full((SIDE // 2, SIDE // 2), 4, np.uint8)
-    scl[10:12, 10:13], scl[20, 20], scl[5, 5] = 9, 3, 11
-    coarse = GeoBox(scl.shape, from_origin(600_000, 5_500_000, 20, 20), grid.crs)
-    write_cog(folder / "scl.tif", scl[None], coarse, bands=("scl",), nodata=0)
-    region = utm_region(600_105, 5_499_505, 600_495, 5_499_895)
-    assets = {
-        key: {"href": href.format(key), "eo:bands": [{"name": key, "common_name": band}]}
-        for key, band in zip(keys, BANDS, strict=True)
-    }
-    item = {
-        "type": "Feature", "stac_version": "1.0.0", "id": "low", "geometry": region, "links": [],
-        "properties": {"datetime": "2021-06-01T10:00:00Z", "platform": "sentinel-2a", "crossres:role": "lr",
-                       "s2:processing_baseline": baseline, "crossres:region": region, **properties},
-        "assets": {**assets, "scl": {"href": href.format("scl")}},
-    }  # fmt: skip
-    path = folder / "low.json"
-    path.write_text(json.dumps(item))
-    return path, truth
 
 
 @pytest.mark.parametrize("baseline", ["02.12", "05.00"])
@@ -137,7 +98,7 @@ def test_a_server_that_stumbles_is_read_all_the_same(tmp_path):
 def test_a_missing_remote_file_is_named_without_its_signature(tmp_path):
     with serve(tmp_path) as url:
         item, _ = sentinel2(tmp_path / "in", href=url + "/absent-{}.tif?sig=secret")
-        with pytest.raises(UserError, match=r"absent-blue\.tif: cannot be read from its server") as caught:
+        with pytest.raises(UserError, match=r"absent-blue\.tif: is not on its server") as caught:
             download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
     assert "secret" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -148,6 +109,115 @@ def test_hrefs_that_are_no_files_are_refused(tmp_path, href):
     item, _ = sentinel2(tmp_path / "in", href=href)
     with pytest.raises(UserError, match="neither a path nor"):
         download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+
+
+def as_jpeg2000(folder: Path, keys=(*BANDS, "scl")) -> None:
+    """Turn the files of a scene into lossless JPEG 2000, as ESA has them."""
+    for key in keys:
+        with rasterio.open(folder / f"{key}.tif") as src:
+            lossless = {"QUALITY": 100, "REVERSIBLE": "YES", "BLOCKXSIZE": 64, "BLOCKYSIZE": 64}
+            gdal_copy(src, folder / f"{key}.jp2", driver="JP2OpenJPEG", **lossless)
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_jpeg_2000_is_read_as_the_same_numbers(tmp_path, remote):
+    item, _ = sentinel2(tmp_path / "in")
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "tif")
+    as_jpeg2000(tmp_path / "in")
+    with serve(tmp_path / "in") as url:
+        item, _ = sentinel2(tmp_path / "in", href=(url + "/{}.jp2") if remote else "{}.jp2")
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "jp2")
+    for name in ("reflectance.tif", "mask.tif"):
+        assert (tmp_path / "tif" / name).read_bytes() == (tmp_path / "jp2" / name).read_bytes()
+
+
+def test_halves_of_a_tile_are_put_together_each_with_its_own_offset_and_clouds(tmp_path):
+    item, truth = sentinel2(tmp_path / "in", "05.00")
+    # The eastern part was processed by another baseline and stands in files of its own.
+    other, _ = sentinel2(tmp_path / "east", "02.12")
+    halves = {"in": slice(0, 28), "east": slice(35, 60)}
+    for folder, columns in halves.items():
+        for key in (*BANDS, "scl"):
+            path = tmp_path / folder / f"{key}.tif"
+            scene = read_raw(path)
+            valid = slice(columns.start // 2, columns.stop // 2) if key == "scl" else columns
+            kept = np.zeros_like(scene)
+            kept[..., valid] = scene[..., valid]
+            if key == "scl" and folder == "east":
+                kept[0, 20, 20] = 8
+            side = SIDE // 2 if key == "scl" else SIDE
+            grid = GeoBox((side, side), from_origin(600_000, 5_500_000, 600 / side, 600 / side), "EPSG:32632")
+            write_cog(path, kept, grid, bands=(key,), nodata=0)
+    content, part = (json.loads(path.read_text()) for path in (item, other))
+    part["id"] = "low-east"
+    for asset in part["assets"].values():
+        asset["href"] = f"../east/{asset['href']}"
+    content["properties"]["crossres:mosaic"] = [part]
+    item.write_text(json.dumps(content))
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    mask = read_mask(tmp_path / "out" / "mask.tif")
+    np.testing.assert_allclose(scene.values[:, :15, :18], truth[:, 10:25, 10:28], atol=6e-5)
+    np.testing.assert_allclose(scene.values[:, :15, 25:], truth[:, 10:25, 35:50], atol=6e-5)
+    assert np.isnan(scene.values[:, :, 18:25]).all()
+    assert (mask[:, 18:25] == Mask.NODATA).all()
+    assert (mask[30:32, 30:32] == Mask.CLOUD).all()
+    assert (mask[10:14, 10:16] == Mask.CLOUD).all()
+    assert scene.tags["mosaic"] == "low, low-east"
+    assert "low: processing baseline 05.00; low-east: processing baseline 02.12" in scene.tags["radiometry"]
+
+
+def test_parts_on_different_grids_are_not_put_together(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    content = json.loads(item.read_text())
+    part = json.loads(item.read_text())
+    for key in BANDS:
+        grid = GeoBox((SIDE, SIDE), from_origin(600_010, 5_500_000, 10, 10), "EPSG:32632")
+        write_cog(tmp_path / "in" / f"b-{key}.tif", np.ones((1, SIDE, SIDE), np.uint16), grid, bands=(key,), nodata=0)
+        part["assets"][key]["href"] = f"b-{key}.tif"
+    content["properties"]["crossres:mosaic"] = [part]
+    item.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="scenes of its mosaic are on different grids"):
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+
+
+def test_blocks_change_nothing(tmp_path, monkeypatch):
+    item, _ = sentinel2(tmp_path / "in")
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "one")
+    monkeypatch.setattr(read_bands, "_windows", lambda inside, shape: (
+        Window(inside.col_off + c, inside.row_off + r, min(7, inside.width - c), min(9, inside.height - r))
+        for r in range(0, inside.height, 9) for c in range(0, inside.width, 7)
+    ))  # fmt: skip
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "many")
+    for name in ("reflectance.tif", "mask.tif", "item.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
+
+
+def test_dark_pixels_take_an_offset_back_in_every_block(tmp_path):
+    """The provider subtracted it already, and still names a baseline that adds it."""
+    item, _ = sentinel2(tmp_path / "in", "02.12")
+    content = json.loads(item.read_text())
+    content["properties"]["s2:processing_baseline"] = "05.00"
+    item.write_text(json.dumps(content))
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    _, truth = sentinel2(tmp_path / "again", "02.12")
+    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    np.testing.assert_allclose(scene.values[:, :15], truth[:, 10:25, 10:50], atol=6e-5)
+    assert "dark pixels show that the offset is applied already" in scene.tags["radiometry"]
+
+
+def read_raw(path):
+    with rasterio.open(path) as src:
+        return src.read()
+
+
+def test_8_bits_are_shares_of_255_even_when_only_the_file_says_so(tmp_path):
+    item = multiband(tmp_path, np.full((3, 9, 9), 51, np.uint8), None, None)
+    content = json.loads(item.read_text())
+    del content["assets"]["data"]["raster:bands"]
+    item.write_text(json.dumps(content))
+    download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out")
+    assert read_scene(tmp_path / "out" / "reflectance.tif").values.max() == pytest.approx(0.2, abs=1e-4)
 
 
 def multiband(folder, values, scale, offset, nodata=None, names=("red", "green", "blue")):
@@ -244,7 +314,7 @@ def test_every_method_sharpens_without_changing_the_radiometry(tmp_path, gaofen2
 
 def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "one")
-    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    monkeypatch.setattr(blocks, "BLOCK_PX", 100)
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "many")
     one, many = (read_scene(tmp_path / n / "reflectance.tif").values for n in ("one", "many"))
     assert np.array_equal(np.isnan(one), np.isnan(many)) or (np.isnan(one) != np.isnan(many)).mean() < 1e-4

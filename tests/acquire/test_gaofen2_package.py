@@ -1,18 +1,24 @@
 """Packages as delivered: read without unpacking, traps of their metadata removed, hostile ones refused."""
 
+import gzip
 import io
 import shutil
 import tarfile
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from made_gaofen2 import NAME, TIME, members, write_archive, xml
 from real_data import PMS1, PMS2, needs_real_data
 
+from crossres.acquire import gaofen2_package
 from crossres.acquire.gaofen2_metadata import parse_metadata
 from crossres.acquire.gaofen2_package import find_packages, read_package, unpacked
+from crossres.acquire.rpb import parse_rpb
+from crossres.acquire.rpc import footprint
 from crossres.acquire.toa import mss_radiometry
 from crossres.errors import UserError
+from crossres.sensors.sun import sun_position
 
 
 @needs_real_data
@@ -38,6 +44,21 @@ def test_real_calibration_is_of_the_year_and_reflectance_plausible():
     assert radiometry.gain["blue"] == pytest.approx(2.339e-4, rel=2e-3)
     pms2 = parse_metadata((PMS2 / f"{PMS2.name}-MSS2.xml").read_bytes(), "MSS2.xml")
     assert mss_radiometry(pms2).calibration_year == 2021
+    assert "no calibration published for 2023; that of 2021 is used" in mss_radiometry(pms2).warning
+    assert radiometry.warning is None
+
+
+@needs_real_data
+@pytest.mark.parametrize(("folder", "image"), [(PMS1, "MSS1"), (PMS1, "PAN1"), (PMS2, "PAN2")])
+def test_real_sun_angles_are_those_of_an_ephemeris_at_the_time_in_utc(folder, image):
+    metadata = parse_metadata((folder / f"{folder.name}-{image}.xml").read_bytes(), image)
+    rpc = parse_rpb((folder / f"{folder.name}-{image}.rpb").read_text(), image)
+    centre = footprint(rpc, metadata.rows, metadata.cols, rpc.height_off).centroid
+    azimuth, elevation = sun_position(metadata.time, centre.x, centre.y)
+    assert 90 - elevation == pytest.approx(metadata.sun_zenith_deg, abs=0.2)
+    apart = (azimuth - metadata.sun_azimuth_deg + 180) % 360 - 180
+    # Seen from above the Sun, one degree of azimuth is less than one of sky.
+    assert abs(apart) * np.sin(np.deg2rad(metadata.sun_zenith_deg)) < 0.2
 
 
 @needs_real_data
@@ -86,8 +107,10 @@ def hostile(name: str, **fields) -> tarfile.TarInfo:
         hostile(f"{NAME}-PAN1.tiff", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
         hostile(f"{NAME}-PAN1.tiff", type=tarfile.LNKTYPE, linkname=f"{NAME}-MSS1.xml"),
         hostile(f"{NAME}-PAN1.tiff", type=tarfile.FIFOTYPE),
+        hostile(f"{NAME}-PAN1.tiff", type=tarfile.CHRTYPE, devmajor=1, devminor=5),
+        hostile(f"{NAME}-PAN1.tiff", type=tarfile.BLKTYPE, devmajor=8, devminor=0),
     ],
-    ids=["parent", "inner parent", "absolute", "drive", "symbolic link", "hard link", "fifo"],
+    ids=["parent", "inner parent", "absolute", "drive", "symbolic link", "hard link", "fifo", "zero device", "disk"],
 )
 def test_hostile_archives_are_refused(tmp_path, member):
     path = tmp_path / f"{NAME}.tar.gz"
@@ -97,8 +120,49 @@ def test_hostile_archives_are_refused(tmp_path, member):
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
-    with pytest.raises(UserError, match="unsafe archive"):
+    with pytest.raises(UserError, match="unsafe archive") as caught:
         read_package(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["xml", "rpb"])
+def test_a_text_of_gigabytes_is_refused_before_it_is_read(tmp_path, suffix):
+    path = tmp_path / f"{NAME}.tar.gz"
+    member = tarfile.TarInfo(f"{NAME}-MSS1.{suffix}")
+    member.size = 2 << 30
+    # The file holds no more than 16 MB: who reads on finds it cut off, not too large.
+    with gzip.open(path, "wb", compresslevel=1) as archive:
+        archive.write(member.tobuf() + b" " * (16 << 20))
+    with pytest.raises(UserError, match=f"MSS1.{suffix}: is larger than 4 MiB"):
+        read_package(path)
+
+
+@pytest.mark.parametrize("name", ["filler.bin", f"{NAME}-PAN1.tiff"])
+def test_an_archive_that_unpacks_to_terabytes_is_refused_before_it_is_unpacked(tmp_path, name):
+    path = tmp_path / f"{NAME}.tar.gz"
+    member = tarfile.TarInfo(name)
+    member.size = 1 << 40
+    with gzip.open(path, "wb", compresslevel=1) as archive:
+        archive.write(member.tobuf() + bytes(1 << 20))
+    with pytest.raises(UserError, match="unsafe archive, it unpacks to 1100 GB"):
+        read_package(path)
+
+
+def test_many_large_members_are_no_way_round_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(gaofen2_package, "LARGEST_ARCHIVE", 1 << 20)
+    path = write_archive(tmp_path / f"{NAME}.tar.gz", {**{f"{i}.bin": bytes(300_000) for i in range(4)}, **members()})
+    with pytest.raises(UserError, match="unsafe archive, it unpacks"):
+        read_package(path)
+
+
+def test_entities_that_multiply_are_refused():
+    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
+    text = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "ha">{laughs}]><ProductMetaData>&l9;</ProductMetaData>'
+    with pytest.raises(UserError, match=r"scene-MSS1\.xml: not valid XML"):
+        parse_metadata(text.encode(), "scene-MSS1.xml")
+    outside = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><ProductMetaData>&x;</ProductMetaData>'
+    with pytest.raises(UserError, match="not valid XML"):
+        parse_metadata(outside.encode(), "scene-MSS1.xml")
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9])

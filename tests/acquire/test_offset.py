@@ -32,6 +32,32 @@ def test_earth_searchs_two_collections_differ():
     assert len({o for c, o in offsets if c == "sentinel-2-c1-l2a"}) == 1
 
 
+@needs_real_data
+def test_planetary_computers_naip_says_nothing_of_its_numbers_and_is_8_bits():
+    answers = yaml.safe_load((ROOT / "stac" / "planetary_computer_naip_paging.cassette.yaml").read_text())
+    bodies = [json.loads(a["response"]["body"]["string"]) for a in answers["interactions"] if a["response"]["body"]]
+    items = [f for body in bodies for f in body.get("features", []) if f.get("collection") == "naip"]
+    assert items
+    for item in items:
+        scaling = decide_scaling(item["properties"], item["assets"]["image"], 3, "uint8")
+        assert (scaling.scale, scaling.offset) == (pytest.approx(1 / 255), 0.0)
+
+
+@needs_real_data
+def test_every_recorded_sentinel2_item_is_decided_by_its_own_words():
+    answers = yaml.safe_load((ROOT / "stac" / "earth_search_v1_filter.cassette.yaml").read_text())["interactions"]
+    bodies = [json.loads(a["response"]["body"]["string"]) for a in answers]
+    items = [f for body in bodies for f in body.get("features", []) if is_sentinel2(f["properties"])]
+    for item in items:
+        applied = item["properties"].get("earthsearch:boa_offset_applied")
+        declared = {item["assets"][b]["raster:bands"][0]["offset"] for b in ("blue", "green", "red", "nir")}
+        decided = {
+            decide_scaling(item["properties"], item["assets"][b]).offset for b in ("blue", "green", "red", "nir")
+        }
+        assert declared == {-0.1}, "raster:bands always says -0.1"
+        assert decided == ({0.0} if applied else {-0.1})
+
+
 @pytest.mark.parametrize(
     ("properties", "asset", "offset"),
     [

@@ -1,6 +1,5 @@
 """Scenes of both sources become pairs; what is left out is listed with its reason."""
 
-import copy
 import csv
 import json
 from pathlib import Path
@@ -124,22 +123,6 @@ def test_area_and_time_range_limit_both_sources(tmp_path):
     assert reasons["old"] == "outside of search.datetime"
 
 
-def test_reprocessed_copies_are_dropped_but_halves_of_a_tile_kept(tmp_path):
-    s2 = {"s2:mgrs_tile": "32UNA", "s2:datatake_id": "GS2A_20210601T100000_031000_N03.00"}
-    old = item("old", **s2, **{"s2:processing_baseline": "03.00", "s2:generation_time": "2021-06-01T15:00:00Z"})
-    new = item("new", **s2, **{"s2:processing_baseline": "05.00", "s2:generation_time": "2023-01-01T00:00:00Z"})
-    new["properties"]["s2:datatake_id"] = "GS2A_20210601T100000_031000_N05.00"
-    newer = copy.deepcopy(new) | {"id": "newer"}
-    newer["properties"]["s2:generation_time"] = "2023-02-01T00:00:00Z"
-    west, east = (10.2, 50.0, 10.25, 50.1), (10.25, 50.0, 10.3, 50.1)
-    halves = [copy.deepcopy(new) | {"id": n, "geometry": mapping(box(*b))} for n, b in (("w", west), ("e", east))]
-    hr = [item("high"), item("hw", (10.2, 50.0, 10.24, 50.1)), item("he", (10.26, 50.0, 10.3, 50.1))]
-    _, pairs, reasons = run(tmp_path, [old, new, newer, *halves], hr)
-    assert sorted(pairs) == ["he--e", "high--newer", "hw--w"]
-    assert "another processing" in reasons["old"]
-    assert "another processing" in reasons["new"]
-
-
 @pytest.mark.parametrize(
     ("lr", "hr", "changes", "message"),
     [
@@ -196,6 +179,53 @@ def test_a_broken_catalogue_is_named(tmp_path, content):
     (tmp_path / "catalog.json").write_text(content)
     with pytest.raises(UserError, match=r"\.json"):
         search(settings(), RGBN, str(tmp_path / "catalog.json"), str(tmp_path / "catalog.json"), tmp_path / "items")
+
+
+def test_scenes_of_several_sources_are_paired_whatever_the_order_of_the_sources(tmp_path):
+    low = [item("low", time="2021-06-05T10:00:00Z")], [item("near", time="2021-06-02T10:00:00Z")]
+    high = [item("a"), item("b", (10.0, 50.0, 10.05, 50.05))], [item("c", (10.05, 50.05, 10.1, 50.1)), item("a")]
+    lr, hr = (
+        [catalog(tmp_path / f"{role}{i}", *c) for i, c in enumerate(s)] for role, s in (("lr", low), ("hr", high))
+    )
+    written = []
+    for order in (1, -1):
+        out = tmp_path / "items"
+        search(settings(lr=(CATALOG, CATALOG), hr=[CATALOG] * 2), RGBN, lr[::order], hr[::order], out)
+        written.append({p.relative_to(out): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()})
+    _, pairs, reasons = read(tmp_path / "items")
+    assert sorted(pairs) == ["a--near", "b--near", "c--near"]
+    assert "low" in reasons
+    assert written[0].keys() == written[1].keys()
+    assert [path for path in written[0] if written[0][path] != written[1][path]] == []
+
+
+def test_different_scenes_of_one_id_keep_apart_and_strange_ids_stay_unique(tmp_path):
+    east = (10.05, 50.0, 10.1, 50.1)
+    hr = [item("same"), item("a b"), item("a/b"), item("x" * 300)]
+    lr = [item("low", (9.9, 49.9, 10.2, 50.2)), item("same", east, time="2021-06-02T10:00:00Z")]
+    for one in (*hr, *lr):
+        one["links"] = []
+    (tmp_path / "a").mkdir()
+    names = iter("abcdefgh")
+    hrefs = {}
+    for role, found in (("lr", lr), ("hr", hr)):
+        for one in found:
+            (tmp_path / "a" / f"{(name := next(names))}.json").write_text(json.dumps(one))
+            hrefs.setdefault(role, []).append({"rel": "item", "href": f"{name}.json"})
+        root = {"type": "Catalog", "id": role, "links": hrefs[role]}
+        (tmp_path / "a" / f"{role}.json").write_text(json.dumps(root))
+    search(settings(), RGBN, str(tmp_path / "a/lr.json"), str(tmp_path / "a/hr.json"), tmp_path / "items")
+    scenes, pairs, _ = read(tmp_path / "items")
+    high = sorted(name for name in scenes if scenes[name]["properties"]["crossres:role"] == "hr")
+    assert len(high) == len(pairs) == 4
+    assert [name.rpartition("-")[0] for name in high] == ["a_b", "a_b", "same", "x" * 100]
+    assert all(scenes[name]["id"] == name for name in scenes)
+
+
+def test_a_scene_cannot_be_both_sides_of_a_pair(tmp_path):
+    _, pairs, reasons = run(tmp_path, [item("low"), item("both")], [item("both"), item("high")])
+    assert list(pairs) == ["high--both"]
+    assert reasons["both"] == "is an LR scene, too"
 
 
 def test_the_same_search_gives_the_same_bytes(tmp_path):

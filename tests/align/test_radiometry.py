@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from crossres.align.changes import changed_areas
-from crossres.align.irmad import no_change_probability
+from crossres.align.changes import changed_areas, suspects
+from crossres.align.gain_field import KERNEL_PX
+from crossres.align.irmad import find_no_change
 from crossres.align.normalise import normalise
+from crossres.align.radiometry import Sample, fit_relations
 from crossres.align.relation import orthogonal_line, quantile_curve, standard_errors
 from crossres.grids import crop, fine_grid, scale_factor
 from crossres.rasters import Mask, Scene, grid_of, read_mask, read_scene, write_scene
@@ -27,10 +29,16 @@ def run(lr: Path, hr: Path, accepted: bool = True, **settings: Any) -> tuple[dic
     output = lr.parent / "aligned"
     registered = read_scene(hr / "reflectance.tif")
     write_scene(output / "registered.tif", registered)
-    state = {"pair": "hr--lr", "accepted": accepted, "lr_window": [0, 0, 160, 160], "factor": "5/1"}
+    state = {"pair": "hr--lr", "accepted": accepted, "lr_window": [0, 0, *grid_of(lr / "reflectance.tif").shape[::-1]]}
     (output / "registration.json").write_text(json.dumps(state))
     normalise(NormaliseSettings(**settings), GRID, lr, output / "registered.tif", output / "registration.json", output)
     return json.loads((output / "radiometry.json").read_text()), output
+
+
+def sample_of(low: np.ndarray, high: np.ndarray) -> Sample:
+    """Return all pixels of two (band, row, column) images."""
+    rows, cols = (axis.ravel() for axis in np.indices(low.shape[1:]))
+    return Sample(low.reshape(len(low), -1), high.reshape(len(high), -1), rows, cols, low.shape[1:])
 
 
 def test_a_gain_and_an_offset_are_found_in_either_direction(make_pair: MakePair) -> None:
@@ -132,14 +140,15 @@ def test_irmad_knows_a_third_of_the_pixels_that_changed() -> None:
     x = rng.normal(size=(6000, 3)) @ rng.normal(size=(3, 3))
     y = x * (1.5, 0.7, 1.1) + (0.1, 0.2, 0.3) + rng.normal(0, 0.05, x.shape)
     y[:2000] = y[rng.permutation(6000)[:2000]]
-    p = no_change_probability(x, y)
+    p = find_no_change(x, y)(x, y)
     assert np.median(p[:2000]) < 1e-6 < 0.2 < np.median(p[2000:])
 
 
 def test_irmad_has_nothing_to_say_of_equal_images() -> None:
     x = np.random.default_rng(0).normal(size=(500, 4))
-    assert (no_change_probability(x, 2 * x + 1) == 1).all()
-    assert np.isfinite(no_change_probability(np.repeat(x[:, :1], 4, axis=1), x)).all(), "copies of a band are no error"
+    assert (find_no_change(x, 2 * x + 1)(x, 2 * x + 1) == 1).all()
+    copies = np.repeat(x[:, :1], 4, axis=1)
+    assert np.isfinite(find_no_change(copies, x)(copies, x)).all(), "copies of a band are no error"
 
 
 def test_orthogonal_regression_does_not_care_which_sensor_is_first() -> None:
@@ -166,14 +175,12 @@ def test_a_speck_is_no_change_and_a_field_is() -> None:
     p = np.ones((40, 40))
     p[5, 5], p[20, 3:30], p[28:36, 10:20] = 0, 0, 0
     low = np.zeros((1, 40, 40))
-    found = changed_areas(p, 1e-6, low, low + 0.1)
+    found = changed_areas(suspects(p, 1e-6, low, low + 0.1))
     assert found[28:36, 10:20].all() and found.sum() == 80
-    assert not changed_areas(p, 1e-6, low, low + 0.001).any(), "what cannot be seen is not land cover"
+    assert not changed_areas(suspects(p, 1e-6, low, low + 0.001)).any(), "what cannot be seen is not land cover"
 
 
 def test_gain_and_offset_on_real_sentinel2_with_a_third_changed(real_data: Path) -> None:
-    from crossres.align.radiometry import fit_relations
-
     scene = read_scene(next((real_data / "sentinel2").glob("bolzano*.tif")))
     image = scene.values[:4] * 1e-4
     valid = np.isfinite(image).all(axis=0)
@@ -185,10 +192,113 @@ def test_gain_and_offset_on_real_sentinel2_with_a_third_changed(real_data: Path)
     gains = np.array([1.18, 0.87, 1.1, 0.92])[:, None, None]
     other = np.where(changed, np.roll(image, (70, 90), axis=(1, 2)), image) * gains + 0.01
     other = (other + rng.normal(0, 0.002, image.shape)).astype(np.float32)
-    found = fit_relations(NormaliseSettings(), image, other, np.ones(changed.shape, bool), accepted=True)
+    found = fit_relations(NormaliseSettings(), sample_of(image, other))
     truth = (other - 0.01) / gains
     errors = [
         abs(a - t)[~changed].mean() / i[~changed].mean()
-        for a, t, i in zip(found.apply(other), truth, image, strict=True)
+        for a, t, i in zip(found.apply(other, *map(np.arange, changed.shape)), truth, image, strict=True)
     ]
     assert max(errors) < 0.006
+
+
+def test_what_is_left_is_stated_band_by_band(make_pair: MakePair) -> None:
+    report, output = run(*make_pair(gains=(1.2, 0.85), offsets=(0.02, -0.03)))
+    for band in report["bands"].values():
+        held = band["held_out"]
+        assert held["pixels"] == report["pifs"] and held["rmse"] < 0.005 and abs(held["bias"]) < 0.001
+        bins = band["bias_by_brightness"]
+        assert len(bins) == 5 and all(abs(b["bias"]) < 0.002 for b in bins)
+        assert [b["brightness"] for b in bins] == sorted(b["brightness"] for b in bins)
+    assert report["left"].startswith("Left between the images at LR scale") and "red" in report["left"]
+    pifs = read_mask(output / "pifs.tif")
+    assert pifs.sum() == report["pifs"] and report["pif_share"] == pytest.approx(pifs.mean(), rel=0.1)
+
+
+def test_held_out_pixels_show_a_relation_that_does_not_hold_everywhere(make_pair: MakePair) -> None:
+    """Half the scene has another gain: fits without a block of it must do worse there than noise."""
+    lr, hr = make_pair()
+    scene = read_scene(hr / "reflectance.tif")
+    values = scene.values.copy()
+    values[:, :, 400:] *= 1.15
+    write_scene(hr / "reflectance.tif", Scene(values, scene.grid, scene.bands))
+    report, _ = run(lr, hr, method="regression")
+    assert report["bands"]["red"]["held_out"]["rmse"] > 0.01
+
+
+def test_uncertainties_are_those_of_many_worlds() -> None:
+    """The bootstrap's standard error is the spread of the gain over worlds whose errors hang together in blocks."""
+    gains, errors = [], []
+    group = np.repeat(np.arange(40), 50)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(0.05, 0.4, group.size)
+        y = 1.1 * x + rng.normal(0, 0.01, 40)[group] + rng.normal(0, 0.004, group.size)
+        gains.append(orthogonal_line(x, y)[0])
+        errors.append(standard_errors(x, y, group)[0])
+    assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.25)
+
+
+def test_haze_across_the_scene_is_taken_out_by_the_gain_field_alone(make_pair: MakePair) -> None:
+    lr, hr = make_pair()
+    scene = read_scene(hr / "reflectance.tif")
+    across = np.linspace(0.9, 1.1, scene.values.shape[2])
+    write_scene(hr / "reflectance.tif", Scene((scene.values * across).astype(np.float32), scene.grid, scene.bands))
+    left = {}
+    for order in (0, 2):
+        report, _ = run(lr, hr, gain_field_order=order)
+        left[order] = report["bands"]["red"]["after"]["rmse"]
+        assert report["detail_correlation"] >= 0.99
+    assert left[2] < 0.4 * left[0]
+    assert report["gain_field"]["shortest_wave_px"] == KERNEL_PX
+    low, high = report["gain_field"]["gain_range"][0]
+    assert low == pytest.approx(1 / 1.1, abs=0.02) and high == pytest.approx(1 / 0.9, abs=0.02)
+
+
+def test_a_pair_without_haze_is_left_alone_by_the_gain_field(make_pair: MakePair) -> None:
+    report, _ = run(*make_pair(), gain_field_order=3)
+    assert all(abs(gain - 1) < 0.01 for band in report["gain_field"]["gain_range"] for gain in band)
+
+
+@pytest.mark.parametrize("direction", ["hr-to-lr", "lr-to-hr"])
+def test_blocks_change_nothing(make_pair: MakePair, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lr, hr = make_pair(gains=(1.2, 0.85), hr_hole=(slice(500, 600), slice(500, 600)))
+    images = []
+    for fine_px in (10_000, 230):
+        monkeypatch.setattr("crossres.align.lr_blocks.FINE_PX", fine_px)
+        _, output = run(lr, hr, direction=direction, gain_field_order=1)
+        names = ("lr.tif", "hr.tif")
+        images.append([read_scene(output / name).values for name in names] + [read_mask(output / "mask.tif")])
+    for one, other in zip(*images, strict=True):
+        np.testing.assert_array_equal(np.isfinite(one), np.isfinite(other))
+        np.testing.assert_allclose(one, other, atol=1.5e-4)
+
+
+def test_a_large_scene_is_sampled_evenly_and_comes_to_the_same(
+    make_pair: MakePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lr, hr = make_pair(gains=(1.2, 0.85))
+    whole_scene, _ = run(lr, hr)
+    monkeypatch.setattr("crossres.align.normalise.MAX_SAMPLE", 3000)
+    sampled, _ = run(lr, hr)
+    assert sampled["sampled_pixels"] <= 3000 < whole_scene["sampled_pixels"]
+    for band in ("red", "nir"):
+        assert sampled["bands"][band]["gain"] == pytest.approx(whole_scene["bands"][band]["gain"], rel=0.01)
+
+
+def test_the_band_adjustment_comes_first_where_the_sensors_are_known() -> None:
+    """Gaofen-2 and Sentinel-2 over the simulated world's grounds: less is left than a line a band can reach."""
+    from crossres.sensors.gaofen2 import PMS1
+    from crossres.sensors.sentinel2 import S2A
+    from crossres.sensors.spectral_adjustment import BANDS, band_adjustment
+    from crossres.simulate.spectra import ground_reflectance, plant_reflectance
+
+    rng = np.random.default_rng(0)
+    seen = [np.concatenate([ground_reflectance(s)[:, :4], plant_reflectance(s)[:, :4]]) for s in (PMS1, S2A)]
+    share = rng.dirichlet(np.full(len(seen[0]), 0.15), 100 * 100)
+    high, low = (((share @ s).T + rng.normal(0, 1e-4, (4, 10_000))).astype(np.float32) for s in seen)
+    sample = sample_of(low.reshape(4, 100, 100), (1.1 * high).reshape(4, 100, 100))
+    left = []
+    for matrix in (None, band_adjustment("gaofen-2", "sentinel-2a", BANDS)):
+        found = fit_relations(NormaliseSettings(method="regression"), sample, matrix)
+        left.append(np.sqrt(((found.apply_to(sample.high, sample.rows, sample.cols) - low) ** 2).mean(axis=1)))
+    assert (left[1][:3] < 0.8 * left[0][:3]).all()

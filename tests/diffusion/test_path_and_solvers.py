@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from crossres.diffusion.paths import draw_sigma, source_state, state, velocity_target
+from crossres.diffusion.paths.straight import draw_sigma, source_state, state, velocity_target
 from crossres.diffusion.samplers import sample_euler, sample_midpoint
 
 

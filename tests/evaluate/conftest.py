@@ -25,6 +25,11 @@ def landscape(seed: int, shape: tuple[int, int], bands: int = 4) -> np.ndarray:
     return (0.2 + 0.03 * field).astype(np.float32)
 
 
+@pytest.fixture(scope="session")
+def make_landscape() -> Callable[..., np.ndarray]:
+    return landscape
+
+
 @pytest.fixture
 def hr() -> np.ndarray:
     return landscape(1, (96, 120))

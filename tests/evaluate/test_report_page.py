@@ -2,21 +2,30 @@
 
 import json
 import shutil
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Page as BrowserPage
 
+from crossres.errors import UserError
+from crossres.evaluate.compare import compare
+from crossres.evaluate.costs import costs
 from crossres.evaluate.disclosure import public
 from crossres.evaluate.figures import figures
+from crossres.evaluate.nfe_chart import draw_nfe, series
 from crossres.evaluate.report import report
 from crossres.evaluate.report_inputs import ReportInputs
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.story import findings, headline
 from crossres.evaluate.summary import summarise
+from crossres.files import read_json
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
 
@@ -55,15 +64,17 @@ def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory
         if accepted:
             aligned, arms = make_pair(name, i + 20)
             evaluate_scene(SETTINGS, GridSettings(), name, aligned, arms, folder / "evaluation/scenes" / name)
+            shutil.copytree(aligned, folder / "aligned" / name, dirs_exist_ok=True)
+            shutil.copytree(next(iter(arms.values())).parent, folder / "sr" / name)
     (folder / "items/declined.csv").write_text('id,role,reason\nS2_x,lr,"cloud <87 %> above 40 %"\n')
     splits = {"train": [], "val": [], "test": ["north", "south"]}
     _write(folder / "pairs/summary.json", {"splits": splits, "patches": {"test": 12}, "declined": [], "left_out": {}})
-    _write(folder / "model/card.json", {"parameters": 400000, "sigma": 0.25})
+    _write(folder / "model/main/card.json", {"parameters": 400000, "sigma": 0.25})
     evaluation = folder / "evaluation"
     scenes = sorted((evaluation / "scenes").iterdir())
     summarise(SETTINGS, scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
-    figures(SETTINGS, evaluation / "summary.json", scenes, evaluation / "figures")
-    for target in ("pairs/contact_sheet.png", "model/curves.png"):
+    figures(ARMS, evaluation / "summary.json", scenes, evaluation / "figures")
+    for target in ("pairs/contact_sheet.png", "model/main/curves.png"):
         shutil.copy(evaluation / "figures/metrics.png", folder / target)
     report(ReportSettings(), CONFIG, ReportInputs.of_run(folder, "lr_start"), folder / "report.html")
     return folder
@@ -155,38 +166,163 @@ def test_the_words_follow_the_numbers() -> None:
     assert "1.00\N{NO-BREAK SPACE}dB below" in worse.words
 
 
-def browse(page: Path, tmp_path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed: how the page behaves in a browser is not tested")
-    command = [
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--allow-file-access-from-files", "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}",
-        *flags, page.as_uri(),
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
+@dataclass
+class Opened:
+    """A page in a browser, and what it asked for and complained about."""
+
+    page: BrowserPage
+    requests: list[str]
+    complaints: list[str]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Opened]]:
+    contexts = []
+
+    def opened(path: Path, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Opened:
+        contexts.append(browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}))
+        found = Opened(contexts[-1].new_page(), [], [])
+        found.page.on("request", lambda request: found.requests.append(request.url))
+        found.page.on("console", lambda message: found.complaints.append(message.text))
+        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.goto(path.as_uri())
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def pages(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All pages that the package writes."""
+    root = tmp_path_factory.mktemp("pages")
+    other = root / "other"
+    shutil.copytree(run, other)
+    scenes, evaluation = sorted((other / "evaluation/scenes").iterdir()), other / "evaluation"
+    summarise(SETTINGS, scenes, "noise_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    config = CONFIG | {"run": "other", "patches": {"size_px": 96}}
+    for folder, content in ((run, CONFIG), (other, config)):
+        (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    (run / "benchmarks/train").mkdir(parents=True)
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
+    (run / "benchmarks/train/a.tsv").write_text(f"{header}\n90.5\t0:01:30\t2048\t-\t-\t-\t-\t-\t95\t85\n")
+    compare([run, other], root / "compare.html")
+    costs(run, root / "costs.html")
+    return {"report": run / "report.html", "compare": root / "compare.html", "costs": root / "costs.html"}
+
+
+NAMES = ("report", "compare", "costs")
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [380, 1280])
-def test_a_browser_shows_it_without_errors_or_sideways_scrolling(run: Path, tmp_path: Path, width: int) -> None:
-    frame = run / f"frame-{width}.html"
-    frame.write_text(f"""<!doctype html>
-<iframe id="f" src="report.html" width="{width}" height="800"></iframe><pre id="out"></pre>
-<script>f.onload = () => {{
-  const page = f.contentDocument;
-  page.querySelectorAll("details").forEach((d) => (d.open = true));
-  const cut = page.querySelector('input[type="range"]'), right = page.querySelector('[data-part="right"]');
-  cut.value = 20; cut.dispatchEvent(new Event("input"));
-  right.value = "hr"; right.dispatchEvent(new Event("change"));
-  const stage = page.querySelector(".stage");
-  out.textContent = JSON.stringify({{
-    scroll: page.documentElement.scrollWidth, view: page.documentElement.clientWidth,
-    cut: stage.style.getPropertyValue("--cut"), tag: page.querySelector('[data-part="right-tag"]').textContent,
-  }});
-}};</script>""")
-    done = browse(frame, tmp_path, "--dump-dom", "--virtual-time-budget=5000", "--window-size=1400,900")
-    found = json.loads(done.stdout.partition('<pre id="out">')[2].partition("</pre>")[0])
-    assert found["scroll"] <= found["view"] <= width
-    assert found["cut"] == "20%" and found["tag"] == "HR, 2.5 m"
-    assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+def test_it_asks_for_nothing_complains_of_nothing_and_never_scrolls_sideways(
+    pages: dict[str, Path], open_page: Callable[..., Opened], name: str, width: int
+) -> None:
+    found = open_page(pages[name], width)
+    found.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert [url for url in found.requests if not url.startswith("data:")] == [pages[name].as_uri()]
+    assert not found.complaints
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(
+    pages: dict[str, Path], open_page: Callable[..., Opened], name: str, scheme: str
+) -> None:
+    page = open_page(pages[name], scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    found = Axe().run(page).response
+    assert len(found["passes"]) > 10
+    assert [
+        (v["id"], v["nodes"][0]["html"]) for v in found["violations"] if v["impact"] in ("serious", "critical")
+    ] == []
+
+
+def test_the_divider_follows_pointer_and_keys_and_the_choices_change_the_images(
+    run: Path, open_page: Callable[..., Opened]
+) -> None:
+    page = open_page(run / "report.html").page
+    stage, cut = page.locator(".stage"), page.locator('input[type="range"]')
+    position = "document.querySelector('.stage').style.getPropertyValue('--cut')"
+    assert page.evaluate(position) == "50%"
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert page.evaluate(position) == "20%"
+    cut.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate(position) == "25%" and cut.get_attribute("aria-valuetext") == "25 % of the left image is shown"
+    page.keyboard.press("End")
+    assert page.evaluate(position) == "100%"
+    under = page.locator('[data-part="under"]')
+    before = under.get_attribute("src")
+    page.locator('[data-part="right"]').select_option("hr")
+    assert page.locator('[data-part="right-tag"]').inner_text() == "HR, 2.5 m" and under.get_attribute("src") != before
+    page.locator('[data-part="place"]').select_option(label="south")
+    assert "south" in str(under.get_attribute("alt"))
+
+
+def test_a_finger_swipes_the_divider(run: Path, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 380, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto((run / "report.html").as_uri())
+    stage = page.locator(".stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
+    assert page.evaluate("document.querySelector('.stage').style.getPropertyValue('--cut')") == "75%"
+    context.close()
+
+
+def test_everything_is_open_in_print(run: Path, open_page: Callable[..., Opened]) -> None:
+    page = open_page(run / "report.html").page
+    assert page.locator("details:not([open])").count() > 0
+    assert page.pdf()[:4] == b"%PDF"
+    assert page.locator("details:not([open])").count() == 0
+
+
+def test_runs_stand_side_by_side_paired_by_place(pages: dict[str, Path], run: Path, tmp_path: Path) -> None:
+    text = pages["compare"].read_text(encoding="utf-8")
+    assert "2 held-out pairs that all runs share" in text and "patches.size_px" in text
+    assert "worse" in text and "undecided" in text and "abc123" not in text
+    assert text.count('alt="other, place') == text.count('alt="HR, place') == 4 and "no image kept" not in text
+    assert pages["costs"].read_text(encoding="utf-8").count("<tr>") == 2
+    with pytest.raises(UserError, match="at least two runs"):
+        compare([run, run], tmp_path / "no.html")
+    with pytest.raises(UserError, match="no such file"):
+        compare([run, tmp_path / "nowhere"], tmp_path / "no.html")
+    with pytest.raises(UserError, match="no benchmark files"):
+        costs(tmp_path, tmp_path / "no.html")
+
+
+def test_quality_over_steps_is_drawn_where_steps_vary(run: Path, tmp_path: Path) -> None:
+    arms = {"a": {"start": "noise", "steps": 4, "samples": 4}, "b": {"start": "noise", "steps": 32, "samples": 1}}
+    arms |= {"c": {"start": "noise", "steps": 4, "solver": "midpoint"}, "d": {"start": "lr", "steps": 1}}
+    assert series(arms, list(arms)) == {
+        "noise start": [(4, "a"), (32, "b")], "noise start, solver midpoint": [(8, "c")], "lr start": [(1, "d")],
+    }  # fmt: skip
+    scenes = sorted((run / "evaluation/scenes").iterdir())
+    varying = {"lr_start": ARMS["lr_start"], "noise_start": {"start": "lr", "steps": 16}}
+    assert draw_nfe(read_json(run / "evaluation/summary.json"), ARMS) is None
+    figures(varying, run / "evaluation/summary.json", scenes, tmp_path / "figures")
+    assert (tmp_path / "figures/nfe.png").exists()

@@ -93,17 +93,19 @@ def test_scenes_come_together_with_paired_differences(make_pair: Make, tmp_path:
     summary, table = tmp_path / "summary.json", tmp_path / "summary.parquet"
     summarise(SETTINGS, scenes[::-1], "lr_start", summary, table)
     content, rows = json.loads(summary.read_text()), pd.read_parquet(table)
-    values = rows[(rows.image == "mean") & (rows.band == "together") & (rows.metric == "psnr_db")]
+    values = rows[
+        (rows.image == "mean") & (rows.band == "together") & (rows.stratum == "everywhere") & (rows.metric == "psnr_db")
+    ]
     by_arm = values.pivot(index="scene", columns="arm", values="value")
     difference = content["differences"]["bicubic"]["mean"]["psnr_db"]
     assert difference["mean"] == pytest.approx((by_arm.lr_start - by_arm.bicubic).mean())
     assert difference["low"] <= difference["mean"] <= difference["high"] and difference["n"] == 3
     assert "3 scenes" in content["note"]
-    assert list(rows.columns) == ["scene", "arm", "image", "band", "metric", "value"]
+    assert list(rows.columns) == ["scene", "arm", "image", "band", "stratum", "metric", "value"]
     before = summary.read_bytes(), table.read_bytes()
     summarise(SETTINGS, scenes, "lr_start", summary, table)
     assert before == (summary.read_bytes(), table.read_bytes())
-    figures(SETTINGS, summary, scenes, tmp_path / "figures")
+    figures({}, summary, scenes, tmp_path / "figures")
     assert sorted(contents(tmp_path / "figures")) == ["calibration.png", "metrics.png", "spectra.png", "tradeoff.png"]
 
 

@@ -1,5 +1,6 @@
 """Patches: what is kept, what is declined and why."""
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -8,11 +9,19 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
+from scipy import ndimage
+from shapely.geometry import Point
 
 from crossres.errors import UserError
+from crossres.grids import fine_grid
 from crossres.pairs.extract import extract
-from crossres.pairs.quality import area_weights, correlation, to_lr
-from crossres.rasters import Mask, open_raster
+from crossres.pairs.patch_file import PORTION, PatchWriter, read_patches
+from crossres.pairs.quality import area_weights, correlation, measure, residual_shift, to_lr
+from crossres.rasters import Mask, Scene, open_raster, read_scene, write_mask, write_scene
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
 
@@ -21,12 +30,12 @@ BANDS = ("red", "nir")
 
 
 def run(
-    pair: dict[str, Any], folder: Path, gsd_m: float = 2.5, **settings: Any
+    pair: dict[str, Any], folder: Path, gsd_m: float = 2.5, **limits: Any
 ) -> tuple[dict[str, np.ndarray], gpd.GeoDataFrame]:
     npz, index = folder / "patches.npz", folder / "patches.parquet"
-    extract(PatchSettings(**settings), GridSettings(gsd_m=gsd_m, bands=BANDS), pair, folder, npz, index)
-    with np.load(npz) as arrays:
-        return dict(arrays), gpd.read_parquet(index)
+    extract(PatchSettings(**limits), GridSettings(gsd_m=gsd_m, bands=BANDS), pair, folder, npz, index)
+    patches = list(read_patches(npz))
+    return {name: np.array([p[name] for p in patches]) for name in ("lr", "hr", "mask")}, gpd.read_parquet(index)
 
 
 def test_a_patch_is_the_same_ground_in_both_images(write_pair: WritePair) -> None:
@@ -47,7 +56,7 @@ def test_a_cloud_takes_out_the_patches_that_touch_it(write_pair: WritePair) -> N
     mask[10:25, 5:20] = Mask.CLOUD
     arrays, index = run(*write_pair("a", mask=mask), min_valid_share=0.98)
     declined = index[~index["kept"]]
-    assert set(declined["reason"]) == {"too few clear pixels"}
+    assert set(declined["reason"]) == {"too few clear pixels: cloud"}
     assert {(r.row, r.col) for r in declined.itertuples()} == {(0, 0), (0, 16), (16, 0), (16, 16)}
     assert len(arrays["lr"]) == 11 and not arrays["mask"].any()
 
@@ -55,7 +64,7 @@ def test_a_cloud_takes_out_the_patches_that_touch_it(write_pair: WritePair) -> N
 def test_images_that_do_not_agree_are_declined(write_pair: WritePair) -> None:
     arrays, index = run(*write_pair("a", matching=False))
     assert not index["kept"].any() and set(index["reason"]) == {"low correlation of LR and HR"}
-    assert arrays["lr"].shape == (0, 2, 32, 32) and arrays["hr"].shape == (0, 2, 128, 128)
+    assert len(arrays["lr"]) == 0
 
 
 def test_a_declined_pair_has_no_candidates(write_pair: WritePair) -> None:
@@ -96,3 +105,121 @@ def test_a_flat_band_says_nothing() -> None:
     y = x.copy()
     y[1] = 0.2
     assert correlation(x, y, np.ones((8, 8), bool)) == pytest.approx(0.5)
+
+
+def texture(seed: int, side: int) -> np.ndarray:
+    rough = ndimage.gaussian_filter(
+        np.random.default_rng(seed).normal(size=(2, side, side)), (0, 1.5, 1.5), mode="wrap"
+    )
+    return 0.2 + 0.03 * rough / rough.std()
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.6, -0.3), (-2.4, 1.1)])
+def test_what_registration_left_is_seen_in_a_patch(shift: tuple[float, float]) -> None:
+    found = []
+    for seed in range(8):
+        image = texture(seed, 64)
+        moved = ndimage.shift(image, (0, *shift), order=3, mode="wrap")
+        noise = np.random.default_rng(seed).normal(0, 0.002, (2, 32, 32))
+        found.append(residual_shift(image[:, 16:48, 16:48], moved[:, 16:48, 16:48] + noise, np.ones((32, 32), bool)))
+    assert np.sqrt(np.mean((np.array(found) - np.hypot(*shift)) ** 2)) < 0.15
+
+
+def test_a_flat_patch_has_no_shift_to_speak_of() -> None:
+    assert np.isnan(residual_shift(np.full((1, 32, 32), 0.2), texture(0, 32)[:1], np.ones((32, 32), bool)))
+
+
+def test_quality_tells_what_is_in_the_patch() -> None:
+    codes = np.zeros((16, 16), np.uint8)
+    codes[:4] = Mask.CLOUD
+    codes[4:6] = Mask.CHANGED
+    clear = codes == Mask.CLEAR
+    lr = np.stack([np.full((16, 16), 0.1), np.full((16, 16), 0.3)])
+    hr = lr.repeat(4, axis=1).repeat(4, axis=2)
+    hr[:, ::2] += 0.05
+    hr[:, 1::2] -= 0.05
+    found = measure(lr, hr, codes, clear, BANDS, area_weights(16, Fraction(4)))
+    assert found.valid_share == pytest.approx(10 / 16)
+    assert found.shares["cloud"] == pytest.approx(4 / 16) and found.shares["changed"] == pytest.approx(2 / 16)
+    assert found.texture == pytest.approx(0.05) and found.brightness == pytest.approx(0.2)
+    assert found.ndvi == pytest.approx(0.5)
+
+
+def test_each_limit_names_its_reason(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    for limit, reason in (
+        ({"max_date_gap_days": 2.0}, "too long between the two dates"),
+        ({"min_texture": 0.5}, "HR shows nothing that LR does not"),
+    ):
+        _, index = run(pair, folder, **limit)
+        assert reason in set(index["reason"]), limit
+
+
+def test_a_pair_that_lies_off_is_left_out(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    scene = read_scene(folder / "lr.tif")
+    write_scene(folder / "lr.tif", Scene(np.roll(scene.values, 2, axis=2), scene.grid, scene.bands))
+    _, index = run(pair, folder, min_correlation=-1)
+    assert (index["reason"] == "HR still lies off LR").mean() > 0.9
+    assert index["shift_px"].median() == pytest.approx(2, abs=0.2)
+
+
+def test_patches_are_read_as_they_were_written_whatever_their_number(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for count in (0, 1, PORTION, PORTION + 3):
+        patches = [
+            {"lr": rng.integers(0, 9, (2, 3, 3), np.uint16), "hr": rng.integers(0, 9, (2, 6, 6), np.uint16),
+             "mask": rng.integers(0, 5, (3, 3), np.uint8)} for _ in range(count)
+        ]  # fmt: skip
+        with PatchWriter(tmp_path / "p.npz") as writer:
+            for patch in patches:
+                writer.add(patch)
+        found = list(read_patches(tmp_path / "p.npz"))
+        assert len(found) == count
+        for a, b in zip(patches, found, strict=True):
+            assert all((a[name] == b[name]).all() for name in ("lr", "hr", "mask"))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    shape=st.tuples(st.integers(3, 23), st.integers(3, 23)),
+    fraction=st.sampled_from([Fraction(2), Fraction(5, 2), Fraction(25, 4), Fraction(4, 3)]),
+    south_up=st.booleans(),
+    turned=st.booleans(),
+    hole=st.tuples(st.integers(0, 22), st.integers(0, 22)),
+)
+def test_patches_hold_for_any_grid(
+    tmp_path_factory: pytest.TempPathFactory,
+    shape: tuple[int, int], fraction: Fraction, south_up: bool, turned: bool, hole: tuple[int, int],
+) -> None:  # fmt: skip
+    """Odd sizes, rational factors, south-up and rotated grids, a corner without data: same ground, or declined."""
+    folder = tmp_path_factory.mktemp("any")
+    d = fraction.denominator
+    rows, cols = (n * d for n in shape)
+    affine = Affine(10, 0, 500_000, 0, 10 if south_up else -10, 4_000_000)
+    grid = GeoBox((rows, cols), affine @ Affine.rotation(17) if turned else affine, "EPSG:32650")
+    fine = fine_grid(grid, fraction)
+    image = (0.2 + 0.01 * np.random.default_rng(0).normal(size=(2, *fine.shape))).astype(np.float32)
+    mask = np.zeros((rows, cols), np.uint8)
+    mask[: hole[0], : hole[1]] = Mask.NODATA
+    lr = np.stack([area_weights(rows, fraction) @ band @ area_weights(cols, fraction).T for band in image])
+    write_scene(folder / "lr.tif", Scene(np.where(mask, np.nan, lr).astype(np.float32), grid, BANDS))
+    write_scene(folder / "hr.tif", Scene(image, fine, BANDS))
+    write_mask(folder / "mask.tif", mask, grid)
+    (folder / "registration.json").write_text(json.dumps({"accepted": True, "factor": str(fraction)}))
+    side = 8 if 8 % d == 0 else 9
+    pair = {"id": "x", "date_gap_days": 1.0}
+    arrays, index = run(pair, folder, lr_px=side, stride_px=2 * d, min_valid_share=1.0, max_shift_px=4)
+    expected = [max(0, (n - side) // (2 * d) + 1) for n in (rows, cols)]
+    assert len(index) == expected[0] * expected[1] and len(arrays["lr"]) == index["kept"].sum()
+    for k, row in enumerate(index[index["kept"]].itertuples()):
+        assert not mask[row.row : row.row + side, row.col : row.col + side].any()
+        assert row.correlation > 0.99 and not arrays["mask"][k].any()
+        assert row.geometry.is_valid and arrays["hr"][k].shape[1:] == (side * fraction, side * fraction)
+    declined = index[~index["kept"]]
+    assert all(mask[r.row : r.row + side, r.col : r.col + side].any() for r in declined.itertuples())
+    if len(index):
+        on_grid = index.to_crs(32650).geometry.iloc[0]
+        assert on_grid.area == pytest.approx((10 * side) ** 2, rel=1e-6)
+        x, y = grid.affine @ (index["col"][0] + side / 2, index["row"][0] + side / 2)
+        assert on_grid.centroid.distance(Point(x, y)) < 0.01

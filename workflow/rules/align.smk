@@ -1,7 +1,7 @@
 """Registration and radiometric normalisation, pair by pair.
 
 Needs: items/pairs/<pair>.json and both scenes. Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and
-.png; then lr.tif, hr.tif, mask.tif, radiometry.json and .png. A pair that cannot be aligned is declined in registration.json
+.png; then lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png. A pair that cannot be aligned is declined in registration.json
 and gives no patches.
 """
 
@@ -51,6 +51,7 @@ rule normalise:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        pifs=f"{RUN}/aligned/{{pair}}/pifs.tif",
         radiometry=f"{RUN}/aligned/{{pair}}/radiometry.json",
         figure=report(
             f"{RUN}/aligned/{{pair}}/radiometry.png",

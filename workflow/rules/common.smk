@@ -1,11 +1,12 @@
 """What all rules share: the checked configuration, a stage's settings as a parameter, and what is known after a checkpoint.
 
 Needs: config (config/config.yaml unless --configfile names another).
-Gives: CONFIG, RUN, ARMS and functions for `input` and `params`.
+Gives: CONFIG, RUN, ARMS, EXTERNAL and functions for `input` and `params`.
 """
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -17,9 +18,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
+    from crossres.acquire.lock import read_lock
     from crossres.code_version import code_version
     from crossres.errors import UserError
+    from crossres.evaluate.external_file import find_result
     from crossres.settings import config as configuration
+    from crossres.settings import paths
+    from crossres.settings.train import IN_MEMORY_BYTES
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder"
@@ -53,10 +58,11 @@ shell.prefix(
 
 wildcard_constraints:
     place=BY_NAME,
-    role="lr|hr",
+    source=r"(lr|hr)(-\d+)?",
     scene=BY_NAME,
     pair=BY_NAME,
     arm=BY_NAME,
+    model=BY_NAME,
 
 
 def settings(*sections):
@@ -73,19 +79,40 @@ def settings(*sections):
 def expand_path(path):
     """Return a path of the configuration with {run} and environment variables filled in."""
     try:
-        return configuration.expand(path, Path(RUN))
+        return paths.expand(path, Path(RUN))
     except UserError as error:
         raise WorkflowError(str(error))
 
 
+# With a lock file scenes and pairs are known before anything runs, and the search is no checkpoint.
+try:
+    LOCK = read_lock(Path(expand_path(CONFIG.search.lock))) if CONFIG.search.lock else None
+except UserError as error:
+    raise WorkflowError(f"search.lock: {error}")
+
+
 def items():
     """Return the folder of items; Snakemake first runs the search when that has not been done."""
-    return Path(checkpoints.search.get().output.folder)
+    if LOCK is None:
+        checkpoints.search.get()
+    return Path(RUN, "items")
+
+
+def all_items(wildcards):
+    """Return what the search gives, as the input of a rule."""
+    return items() if LOCK is None else rules.search.output
+
+
+def scene_item(scene):
+    """Return the item of a scene as the search writes it."""
+    if LOCK is not None:
+        return LOCK.item(scene, Path(RUN))
+    return json.loads((items() / "scenes" / f"{scene}.json").read_text())
 
 
 def pair_ids():
     """Return the ids of all pairs that the search found."""
-    return sorted(path.stem for path in (items() / "pairs").glob("*.json"))
+    return sorted(LOCK.pairs) if LOCK is not None else sorted(path.stem for path in (items() / "pairs").glob("*.json"))
 
 
 def folder_of(name):
@@ -93,14 +120,29 @@ def folder_of(name):
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
 
 
-def pair_of(wildcards):
+def pair_content(pair):
     """Return what the search wrote of one pair."""
-    return json.loads((items() / "pairs" / f"{wildcards.pair}.json").read_text())
+    return LOCK.pairs[pair] if LOCK is not None else json.loads((items() / "pairs" / f"{pair}.json").read_text())
+
+
+def pair_of(wildcards):
+    return pair_content(wildcards.pair)
+
+
+def dataset_summary():
+    """Return what is known of the dataset; Snakemake first assembles it when that has not been done."""
+    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
 
 
 def held_out():
-    """Return the pairs of the test split; Snakemake first assembles the dataset when that has not been done."""
-    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())["splits"]["test"]
+    """Return the pairs of the test split."""
+    return dataset_summary()["splits"]["test"]
+
+
+def training_data(wildcards):
+    """Return what training reads: the dataset itself or, where its training split is too large for memory, the cache."""
+    large = dataset_summary()["bytes"]["train"] > IN_MEMORY_BYTES
+    return f"{RUN}/pairs/cache" if large else f"{RUN}/pairs/dataset.zarr"
 
 
 def of_all_pairs(pattern):
@@ -117,5 +159,30 @@ def arm_settings(wildcards):
     return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]})
 
 
+def model_settings(wildcards):
+    """Return `model` and `train` of one model, so that changing or adding a model leaves the others."""
+    model, train = CONFIG.variant(wildcards.model)
+    return json.dumps({"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")})
+
+
+def model_file(name):
+    """Return a function for `input` that gives a file of the model that an arm draws from."""
+
+    def of_arm(wildcards):
+        arm = CONFIG.sample.arms[wildcards.arm]
+        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}/{name}"
+
+    return of_arm
+
+
 # The order of tables, figures and colours: the product first.
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
+PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
+
+# Other models' results stand beside the arms: name -> folder.
+EXTERNAL = {name: expand_path(path) for name, path in CONFIG.evaluate.external.items()}
+
+
+def external_result(wildcards):
+    """Return the file with another model's result of a pair, if there is one: a new file then reruns what follows."""
+    return find_result(Path(EXTERNAL[wildcards.external]), wildcards.pair, pair_of(wildcards)["lr"]) or []

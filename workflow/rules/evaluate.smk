@@ -5,12 +5,46 @@ evaluation/figures/ and report.html, one page that needs nothing beside it.
 """
 
 
+rule external:
+    input:
+        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
+        result=lambda wildcards: external_result(wildcards),
+    output:
+        directory(f"{RUN}/sr/{{pair}}/{{external}}"),
+    log:
+        f"{RUN}/logs/external/{{pair}}/{{external}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/external/{{pair}}/{{external}}.tsv"
+    wildcard_constraints:
+        external="|".join(map(re.escape, EXTERNAL)) or "(?!)",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings("grid"),
+        folder=lambda wildcards: EXTERNAL[wildcards.external],
+        code=code_version("crossres.evaluate.external"),
+    message:
+        "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
+    shell:
+        "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder:q}"
+        " --hr {input.hr:q} --output {output:q} > {log:q} 2>&1"
+
+
 rule evaluate:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
-        arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=ARMS),
+        mask=(
+            f"{RUN}/aligned/{{pair}}/mask.tif"
+            if CONFIG.dataset.split == "pair"
+            else f"{RUN}/pairs/held_out/{{pair}}.tif"
+        ),
+        arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=[*ARMS, *EXTERNAL]),
     output:
         report(
             directory(f"{RUN}/evaluation/scenes/{{pair}}"),
@@ -25,7 +59,7 @@ rule evaluate:
         f"{RUN}/benchmarks/evaluate/{{pair}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=60,
@@ -37,7 +71,8 @@ rule evaluate:
         "Evaluate {wildcards.pair}"
     shell:
         "python -m crossres evaluate --settings {params.settings:q} --pair {wildcards.pair:q}"
-        " --aligned {params.folder:q} --arms {input.arms:q} --output {output:q} > {log:q} 2>&1"
+        " --aligned {params.folder:q} --mask {input.mask:q} --arms {input.arms:q} --threads {threads}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule summarise:
@@ -90,7 +125,7 @@ rule figures:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings("evaluate"),
+        settings=settings("sample"),
         code=code_version("crossres.evaluate.figures"),
     message:
         "Draw the figures"
@@ -102,13 +137,14 @@ rule figures:
 rule report:
     input:
         config=f"{RUN}/config.yaml",
-        found=lambda wildcards: items(),
+        found=all_items,
         registrations=of_all_pairs("aligned/{pair}/registration.png"),
         radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
-        curves=f"{RUN}/model/curves.png",
-        card=f"{RUN}/model/card.json",
+        curves=f"{RUN}/model/{PRODUCT}/curves.png",
+        history=f"{RUN}/model/{PRODUCT}/history.csv",
+        card=f"{RUN}/model/{PRODUCT}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
         figures=f"{RUN}/evaluation/figures",
@@ -132,10 +168,11 @@ rule report:
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,
+        model=PRODUCT,
         folder=folder_of("config"),
         code=code_version("crossres.evaluate.report", "report.html", "report.css", "report.js"),
     message:
         "Write the report"
     shell:
         "python -m crossres report --settings {params.settings:q} --run {params.folder:q}"
-        " --primary {params.primary:q} --output {output:q} > {log:q} 2>&1"
+        " --primary {params.primary:q} --model {params.model:q} --output {output:q} > {log:q} 2>&1"

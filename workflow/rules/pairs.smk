@@ -1,7 +1,9 @@
 """Patch pairs and the dataset.
 
-Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.npz and .parquet; then dataset.zarr, index.parquet, contact_sheet.png and
-summary.json (a checkpoint: which pairs are held out is known only after those that could not be aligned are declined).
+Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.npz and .parquet; then dataset.zarr, index.parquet, left_out.parquet, contact_sheet.png
+and summary.json (a checkpoint: which pairs are held out is known only after those that could not be aligned are declined).
+Where a scene's ground is shared out among splits (dataset.split: block or region), held_out/<pair>.tif masks what is not held out.
+Training reads pairs/cache, made from the zarr, where the training split is too large for memory.
 """
 
 
@@ -42,9 +44,11 @@ checkpoint dataset:
         patches=of_all_pairs("pairs/patches/{pair}.npz"),
         indexes=of_all_pairs("pairs/patches/{pair}.parquet"),
         registrations=of_all_pairs("aligned/{pair}/registration.json"),
+        regions=[expand_path(CONFIG.dataset.regions)] if CONFIG.dataset.regions else [],
     output:
         zarr=directory(f"{RUN}/pairs/dataset.zarr"),
         index=f"{RUN}/pairs/index.parquet",
+        left_out=f"{RUN}/pairs/left_out.parquet",
         summary=f"{RUN}/pairs/summary.json",
         contact_sheet=report(
             f"{RUN}/pairs/contact_sheet.png",
@@ -64,10 +68,64 @@ checkpoint dataset:
         runtime=60,
     params:
         settings=settings("dataset", "grid"),
+        run=RUN,
+        folder=folder_of("index"),
+        regions=lambda wildcards, input: f"--regions {shlex.quote(input.regions[0])}" if input.regions else "",
         code=code_version("crossres.pairs.dataset"),
     message:
         "Assemble the patch dataset, split by place"
+    # By folder: a command line cannot name the files of ten thousand pairs.
     shell:
-        "python -m crossres dataset --settings {params.settings:q} --pairs {input.pairs:q} --patches {input.patches:q}"
-        " --indexes {input.indexes:q} --registrations {input.registrations:q} --zarr {output.zarr:q}"
-        " --index {output.index:q} --summary {output.summary:q} --contact-sheet {output.contact_sheet:q} > {log:q} 2>&1"
+        "python -m crossres dataset --settings {params.settings:q} --pairs {params.run:q}/items/pairs"
+        " --patches {params.run:q}/pairs/patches --aligned {params.run:q}/aligned {params.regions}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule held_out:
+    input:
+        mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        index=f"{RUN}/pairs/index.parquet",
+    output:
+        f"{RUN}/pairs/held_out/{{pair}}.tif",
+    log:
+        f"{RUN}/logs/held_out/{{pair}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/held_out/{{pair}}.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings("patches"),
+        code=code_version("crossres.pairs.held_out"),
+    message:
+        "Mask what is not held out of {wildcards.pair}"
+    shell:
+        "python -m crossres held-out --settings {params.settings:q} --pair {wildcards.pair:q} --mask {input.mask:q}"
+        " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule cache:
+    input:
+        zarr=f"{RUN}/pairs/dataset.zarr",
+        index=f"{RUN}/pairs/index.parquet",
+    output:
+        directory(f"{RUN}/pairs/cache"),
+    log:
+        f"{RUN}/logs/cache.log",
+    benchmark:
+        f"{RUN}/benchmarks/cache.tsv"
+    conda:
+        "../../envs/geo.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        code=code_version("crossres.pairs.cache"),
+    message:
+        "Unpack the patch dataset for training"
+    shell:
+        "python -m crossres cache --dataset {input.zarr:q} --index {input.index:q} --output {output:q} > {log:q} 2>&1"

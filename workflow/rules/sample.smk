@@ -1,20 +1,22 @@
 """Super-resolution of held-out scenes, one job per scene and arm.
 
-Needs: aligned/<pair>/lr.tif and model/. Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
+Needs: aligned/<pair>/lr.tif and model/<name>/. Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
 """
 
 
 rule sample:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
-        weights=f"{RUN}/model/model.safetensors",
-        card=f"{RUN}/model/card.json",
+        weights=model_file("model.safetensors"),
+        card=model_file("card.json"),
     output:
         directory(f"{RUN}/sr/{{pair}}/{{arm}}"),
     log:
         f"{RUN}/logs/sample/{{pair}}/{{arm}}.log",
     benchmark:
         f"{RUN}/benchmarks/sample/{{pair}}/{{arm}}.tsv"
+    wildcard_constraints:
+        arm="|".join(map(re.escape, ARMS)),
     conda:
         "../../envs/torch.yaml"
     threads: CONFIG.sample.tiling.threads

@@ -1,67 +1,121 @@
 """Where scenes come from: the sources of the `search` section as inputs of rules.
 
-Needs: common.smk and PLACES of simulate.smk. Gives: functions only.
+Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a catalogue is made of) and functions.
 """
 
+from urllib.parse import urlsplit
 
-def source(role):
+from crossres.acquire.sentinelhub_service import URLS as SENTINEL_HUB
+
+
+def sources(role):
     return getattr(CONFIG.search, role)
 
 
-# Said before anything runs, and in one line.
-for _role in ("lr", "hr"):
-    if source(_role).kind in {"folder", "gaofen2"} and "{run}" not in source(_role).path:
-        if not Path(expand_path(source(_role).path)).is_dir():
-            raise WorkflowError(f"search.{_role}.path: {expand_path(source(_role).path)}: no such folder")
+def catalogue_name(role, number):
+    return role if number == 0 else f"{role}-{number + 1}"
+
+
+MADE = {
+    catalogue_name(role, number): source
+    for role in ("lr", "hr")
+    for number, source in enumerate(sources(role))
+    if source.kind in {"folder", "gaofen2"}
+}
+
+# Said before anything runs, and in one line. A run from a lock file reads no source but what its scenes name.
+for _name, _source in MADE.items() if LOCK is None else ():
+    if "{run}" not in _source.path and not Path(expand_path(_source.path)).is_dir():
+        raise WorkflowError(f"search.{_name.partition('-')[0]}.path: {expand_path(_source.path)}: no such folder")
 
 
 def source_files(wildcards):
     """Return the files of a folder source, so that a new or changed file makes a new catalogue."""
-    folder = Path(expand_path(source(wildcards.role).path))
+    source = MADE[wildcards.source]
+    folder = Path(expand_path(source.path))
     if PLACES and folder.is_relative_to(f"{RUN}/world"):
         return expand(f"{RUN}/world/places/{{place}}", place=PLACES)
-    if source(wildcards.role).kind == "folder":
-        return sorted(str(path) for path in folder.glob(source(wildcards.role).pattern))
+    if source.kind == "folder":
+        return sorted(str(path) for path in folder.glob(source.pattern))
     return sorted(str(path) for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def catalogue(role):
-    """Return the catalogue to search: one made from a folder, one that exists, or none for an API."""
-    match source(role).kind:
-        case "folder" | "gaofen2":
-            return f"{RUN}/catalogs/{role}"
-        case "catalog":
-            return expand_path(source(role).href)
-    return []
-
-
 def is_remote(href):
-    return isinstance(href, str) and "://" in href
+    return "://" in href
+
+
+def catalogues(role):
+    """Return the catalogues to search, in order: those made from folders, and those that exist; an API has none."""
+    found = []
+    for number, source in enumerate(sources(role)):
+        if source.kind in {"folder", "gaofen2"}:
+            found.append(f"{RUN}/catalogs/{catalogue_name(role, number)}/catalog.json")
+        elif source.kind == "catalog":
+            found.append(expand_path(source.href))
+    return found
 
 
 def local_catalogues(role):
-    href = catalogue(role)
-    return [] if is_remote(href) else href
+    """Return the catalogues as inputs of a rule: of a made one the folder, which is what its rule gives."""
+    made = f"{RUN}/catalogs/"
+    return [os.path.dirname(c) if c.startswith(made) else c for c in catalogues(role) if not is_remote(c)]
 
 
 def catalogue_options():
-    """Return the catalogues to search as options of the command; a made one is a folder that holds catalog.json."""
-    hrefs = {role: catalogue(role) for role in ("lr", "hr")}
-    made = {role: source(role).kind != "catalog" for role in hrefs}
-    return [
-        f"--{role} {shlex.quote(f'{href}/catalog.json' if made[role] else href)}"
-        for role, href in hrefs.items()
-        if href
-    ]
+    """Return the catalogues to search as options of the command."""
+    return [shlex.join([f"--{role}", *catalogues(role)]) for role in ("lr", "hr") if catalogues(role)]
+
+
+def area_file():
+    """Return the file that the area of interest stands in, as the input of a rule."""
+    path = CONFIG.search.area
+    if not isinstance(path, str):
+        return []
+    if not Path(path).is_file():
+        raise WorkflowError(f"search.area: {path}: no such file")
+    return path
+
+
+def asked_servers():
+    """Say which servers a search asks, for those who plan a run where there is no network."""
+    hrefs = []
+    for source in (*sources("lr"), *sources("hr")):
+        match source.kind:
+            case "stac-api":
+                hrefs.append(source.url)
+            case "catalog":
+                hrefs.append(expand_path(source.href))
+            case "sentinelhub":
+                hrefs.append(SENTINEL_HUB.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
+    found = [urlsplit(href).netloc for href in hrefs if is_remote(href)]
+    return f" (needs the network: {', '.join(dict.fromkeys(found))})" if found else ""
 
 
 def local_assets(wildcards):
     """Return the files on disk that a scene's item names: they are this scene's input as much as the item is."""
-    path = items() / "scenes" / f"{wildcards.scene}.json"
-    hrefs = [asset["href"] for asset in json.loads(path.read_text())["assets"].values()]
-    return sorted(os.path.normpath(path.parent / href) for href in hrefs if not is_remote(href))
+    item = scene_item(wildcards.scene)
+    parts = [item, *item["properties"].get("crossres:mosaic", [])]
+    hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
+    paths = [os.path.normpath(Path(RUN, "items/scenes", href)) for href in hrefs if not is_remote(href)]
+    # What is simulated may not be there yet when a lock file already names it.
+    places = {place: f"{RUN}/world/places/{place}" for place in PLACES}
+    made = {path: folder for path in paths for folder in places.values() if Path(path).is_relative_to(folder)}
+    return sorted({made.get(path, path) for path in paths} if LOCK is not None else paths)
+
+
+def locked_checksums(wildcards):
+    """Return what a lock file holds a scene to, so that the scene is read again when that changes."""
+    return json.dumps([LOCK.scenes[wildcards.scene][key] for key in ("assets", "files")]) if LOCK is not None else ""
 
 
 def dem(wildcards):
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
-    return href if href and not is_remote(href) else []
+    return href if href and not is_remote(href) and href != "cop-dem-glo-30" else []
+
+
+def rpc_reference(wildcards):
+    """Return the LR scene that refines the RPCs of a Gaofen-2 package: each HR scene belongs to one pair."""
+    if not CONFIG.acquire.refine_rpc or "package" not in scene_item(wildcards.scene)["assets"]:
+        return []
+    pairs = map(pair_content, pair_ids())
+    return [f"{RUN}/scenes/{pair['lr']}" for pair in pairs if pair["hr"] == wildcards.scene]

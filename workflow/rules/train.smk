@@ -1,29 +1,31 @@
-"""Training.
+"""Training, one job per model that an arm draws from.
 
-Needs: pairs/dataset.zarr, index.parquet and summary.json. Gives: model/ with model.safetensors (averaged weights), card.json (everything
-needed to use them), history.csv and curves.png. Uses a GPU where torch sees one.
+Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json.
+Gives: model/<name>/ with model.safetensors (averaged weights), card.json (everything needed to use them), history.csv and curves.png.
+Uses a GPU where torch sees one. A job that was stopped goes on where it last saved. `distill` makes a
+one-step model of the product's model, in one_step/<name>/; arms with start one-step ask for theirs by themselves.
 """
 
 
 rule train:
     input:
-        zarr=f"{RUN}/pairs/dataset.zarr",
+        dataset=training_data,
         index=f"{RUN}/pairs/index.parquet",
         summary=f"{RUN}/pairs/summary.json",
     output:
-        weights=f"{RUN}/model/model.safetensors",
-        card=f"{RUN}/model/card.json",
-        history=f"{RUN}/model/history.csv",
+        weights=f"{RUN}/model/{{model}}/model.safetensors",
+        card=f"{RUN}/model/{{model}}/card.json",
+        history=f"{RUN}/model/{{model}}/history.csv",
         curves=report(
-            f"{RUN}/model/curves.png",
+            f"{RUN}/model/{{model}}/curves.png",
             caption="../report/curves.rst",
             category="Training",
-            labels={"figure": "training curves"},
+            labels={"model": "{model}", "figure": "training curves"},
         ),
     log:
-        f"{RUN}/logs/train.log",
+        f"{RUN}/logs/train/{{model}}.log",
     benchmark:
-        f"{RUN}/benchmarks/train.tsv"
+        f"{RUN}/benchmarks/train/{{model}}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: CONFIG.train.threads
@@ -31,11 +33,58 @@ rule train:
         mem_mb=6000,
         runtime=1440,
     params:
-        settings=settings("train", "model"),
+        settings=model_settings,
         folder=folder_of("weights"),
+        events=f"{RUN}/logs/tensorboard/{{model}}",
         code=code_version("crossres.diffusion.training"),
     message:
-        "Train the diffusion path from LR to HR"
+        "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
-        "python -m crossres train --settings {params.settings:q} --dataset {input.zarr:q} --index {input.index:q}"
-        " --summary {input.summary:q} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m crossres train --settings {params.settings:q} --dataset {input.dataset:q} --index {input.index:q}"
+        " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q} > {log:q} 2>&1"
+
+
+rule distill_model:
+    input:
+        dataset=training_data,
+        index=f"{RUN}/pairs/index.parquet",
+        summary=f"{RUN}/pairs/summary.json",
+        weights=f"{RUN}/model/{{model}}/model.safetensors",
+        card=f"{RUN}/model/{{model}}/card.json",
+    output:
+        weights=f"{RUN}/one_step/{{model}}/model.safetensors",
+        card=f"{RUN}/one_step/{{model}}/card.json",
+        history=f"{RUN}/one_step/{{model}}/history.csv",
+        curves=report(
+            f"{RUN}/one_step/{{model}}/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            labels={"model": "{model}, one step", "figure": "training curves"},
+        ),
+    log:
+        f"{RUN}/logs/distill/{{model}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/distill/{{model}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: CONFIG.train.threads
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+    params:
+        settings=settings("distill"),
+        teacher=lambda wildcards, input: os.path.dirname(input.weights),
+        folder=folder_of("weights"),
+        events=f"{RUN}/logs/tensorboard/one_step_{{model}}",
+        code=code_version("crossres.diffusion.distillation"),
+    message:
+        "Distil a one-step model ({wildcards.model})"
+    shell:
+        "python -m crossres distill --settings {params.settings:q} --teacher {params.teacher:q} --dataset {input.dataset:q}"
+        " --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
+        " > {log:q} 2>&1"
+
+
+rule distill:
+    input:
+        f"{RUN}/one_step/{PRODUCT}/card.json",

@@ -1,139 +1,128 @@
-"""Scenes that a source offers: read from a static catalogue or a STAC API, reduced to what pairing needs."""
+"""Scenes that a source offers, reduced to what choosing between them needs."""
 
+import hashlib
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
-from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin
+from typing import Any, NamedTuple
 
-import pystac_client
-import requests
-from pystac_client.exceptions import APIError
-from pystac_client.stac_api_io import StacApiIO
-from shapely.geometry import mapping
+import shapely
 from shapely.geometry.base import BaseGeometry
-from urllib3.util import Retry
 
-from crossres.acquire.hrefs import is_remote
+from crossres.acquire.acquisition import acquisition, identity, quality
+from crossres.acquire.band_assets import class_asset
+from crossres.acquire.hrefs import resolved
 from crossres.acquire.items import Item, item_time, safe_id
-from crossres.acquire.regions import from_geojson
+from crossres.acquire.regions import area_km2, from_geojson, polygons
 from crossres.errors import UserError
-from crossres.files import read_json
-from crossres.settings.search import StacApiSource
 
-log = logging.getLogger(__name__)
-
-TIMEOUT_S = 30
-LARGEST_DEPTH = 16
-"""Levels of nested catalogues; deeper ones are taken as a loop."""
+LONGEST_ID = 100
+"""A pair's files are named by two ids; file systems allow 255 characters."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One scene offered by a source."""
+class Offered(NamedTuple):
+    """An item as a source gives it."""
 
     item: Item
     base: str
     """File or URL that the item's hrefs are relative to."""
 
-    @cached_property
-    def id(self) -> str:
-        """The item's id, made safe as a file name."""
-        return safe_id(str(self.item.get("id") or ""))
 
-    @cached_property
-    def region(self) -> BaseGeometry:
-        """Its footprint in degrees."""
-        return from_geojson(self.item.get("geometry"), f"item {self.id}")
+@dataclass(frozen=True)
+class Candidate:
+    """One scene: its item stands packed, since a search may hold tens of thousands."""
 
-    @cached_property
-    def time(self) -> datetime:
-        """When it was acquired, in UTC."""
-        return item_time(self.item)
+    id: str
+    base: str
+    region: BaseGeometry
+    """Its footprint in degrees."""
+    time: datetime
+    """When it was acquired, in UTC."""
+    cloud_percent: float | None
+    """Its `eo:cloud_cover`; None when not given."""
+    sun: tuple[float, float] | None
+    """Azimuth and elevation of the Sun in degrees; None when not given."""
+    classified: bool
+    """Whether it comes with a scene classification (SCL)."""
+    identity: str
+    acquisition: tuple[str, ...]
+    quality: tuple[Any, ...]
+    packed: bytes = field(repr=False)
+    parts: tuple["Candidate", ...] = ()
+    """Other items of the same tile and acquisition, each with a part of it that this one lacks."""
 
-    @cached_property
-    def cloud_percent(self) -> float | None:
-        """Its `eo:cloud_cover`; None when not given."""
-        value = (self.item.get("properties") or {}).get("eo:cloud_cover")
-        return None if value is None else float(value)
+    @property
+    def item(self) -> Item:
+        """The item as its source gave it."""
+        return dict(json.loads(zlib.decompress(self.packed)))
+
+    def resolved_item(self) -> Item:
+        """The item with absolute hrefs; `UserError` for an href that may not be used."""
+        return resolved_item(Offered(self.item, self.base))
 
 
-def from_catalog(href: str) -> list[Candidate]:
-    """Read every item of a static catalogue (a path or URL of its root), in the order of its links.
-
-    Raises `UserError` when the catalogue or an item cannot be read.
-    """
-    return list(_walk(href if is_remote(href) else str(Path(href)), 0))
-
-
-def from_api(source: StacApiSource, area: BaseGeometry, datetime_range: str | None) -> list[Candidate]:
-    """Search a STAC API; `UserError` when it does not answer."""
+def candidate(offered: Offered) -> Candidate:
+    """Reduce an item to what choosing needs; `UserError` when it has no footprint or no time, or is no item at all."""
+    name = offered_id(offered.item)
     try:
-        client = pystac_client.Client.open(source.url, stac_io=_stac_io())
-        found = client.search(
-            collections=list(source.collections),
-            intersects=mapping(area),
-            datetime=datetime_range,
-            query=source.query or None,
-            max_items=source.max_items,
-        )
-        items = list(found.items_as_dicts())
-    except (APIError, requests.RequestException, NotImplementedError, KeyError, ValueError) as error:
-        raise UserError(
-            f"{source.url}: the search failed ({_one_line(error)}); try again or check the source"
-        ) from None
-    if len(items) == source.max_items:
-        log.warning("%s: stopped after max_items = %d; there may be more", source.url, source.max_items)
-    return [Candidate(item, _self_href(item) or source.url) for item in items]
+        return _reduced(offered, name)
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"item {name}: is no STAC item") from None
 
 
-def _walk(href: str, depth: int) -> Iterator[Candidate]:
-    content = _read(href)
-    if content.get("type") == "Feature":
-        yield Candidate(content, href)
-        return
-    if content.get("type") not in {"Catalog", "Collection"}:
-        raise UserError(f"{href}: is no STAC catalogue, collection or item")
-    if depth > LARGEST_DEPTH:
-        raise UserError(f"{href}: catalogues are nested deeper than {LARGEST_DEPTH} levels")
-    for link in content.get("links", []):
-        if link.get("rel") in {"item", "child"}:
-            yield from _walk(_link(link.get("href", ""), href), depth + 1)
+def _reduced(offered: Offered, name: str) -> Candidate:
+    item, base = offered
+    properties = item.get("properties") or {}
+    cloud = properties.get("eo:cloud_cover")
+    return Candidate(
+        id=name,
+        base=base,
+        region=from_geojson(item.get("geometry"), f"item {name}"),
+        time=item_time(item),
+        cloud_percent=None if cloud is None else float(cloud),
+        sun=_sun(properties),
+        classified=class_asset({"assets": item.get("assets") or {}}) is not None,
+        identity=identity(item),
+        acquisition=acquisition(item),
+        quality=quality(item),
+        packed=zlib.compress(json.dumps(item).encode(), 1),
+    )
 
 
-def _link(href: str, base: str) -> str:
-    if is_remote(base):
-        return urljoin(base, href)
-    return href if is_remote(href) else str(Path(base).parent / href)
+def resolved_item(offered: Offered) -> Item:
+    """Return an item with absolute hrefs; `UserError` without assets, and for an href that may not be used."""
+    item, base = offered
+    name, assets = offered_id(item), item.get("assets")
+    if not isinstance(assets, dict) or not assets:
+        raise UserError(f"item {name}: has no assets")
+    found = {
+        key: {**asset, "href": resolved(str(asset.get("href")), base, f"item {name}")} for key, asset in assets.items()
+    }
+    return {**item, "assets": found}
 
 
-def _read(href: str) -> dict[str, Any]:
-    if not is_remote(href):
-        content = read_json(Path(href))
-    else:
-        try:
-            content = json.loads(_stac_io().read_text(href))
-        except (APIError, requests.RequestException, ValueError, OSError) as error:
-            raise UserError(f"{href}: cannot be read ({_one_line(error)})") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{href}: is no STAC catalogue, collection or item")
-    return content
+def united(parts: list[Candidate]) -> Candidate:
+    """Return several parts of one acquisition as one scene with the first one's id, its footprint that of all."""
+    if len(parts) == 1:
+        return parts[0]
+    clouds = [(p.cloud_percent, area_km2(p.region)) for p in parts if p.cloud_percent is not None]
+    whole = sum(area for _, area in clouds)
+    cloud = sum(percent * area for percent, area in clouds) / whole if whole > 0 else parts[0].cloud_percent
+    region = polygons(shapely.union_all([p.region for p in parts]))
+    return replace(parts[0], region=region, cloud_percent=cloud, parts=tuple(parts[1:]))
 
 
-def _stac_io() -> StacApiIO:
-    # max_retries=5 alone would give up at the first 429, and would not repeat a POST.
-    retry = Retry(total=5, backoff_factor=0.5, status_forcelist=[429, 500, 502, 503, 504], allowed_methods=None)
-    return StacApiIO(max_retries=retry, timeout=TIMEOUT_S)
+def offered_id(item: Item) -> str:
+    """Return an item's id as a file name; one that had to be changed carries a hash of what it was."""
+    text = str(item.get("id") or "")
+    safe = safe_id(text)[:LONGEST_ID]
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _self_href(item: Item) -> str | None:
-    return next((link["href"] for link in item.get("links", []) if link.get("rel") == "self"), None)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__
+def _sun(properties: dict[str, Any]) -> tuple[float, float] | None:
+    azimuth = properties.get("view:sun_azimuth", properties.get("s2:mean_solar_azimuth"))
+    elevation = properties.get("view:sun_elevation")
+    if elevation is None and properties.get("s2:mean_solar_zenith") is not None:
+        elevation = 90.0 - float(properties["s2:mean_solar_zenith"])
+    return None if azimuth is None or elevation is None else (float(azimuth), float(elevation))

@@ -17,6 +17,12 @@ class Declined:
     reason: str
 
 
+def read_declined(path: Path) -> list[Declined]:
+    """Read what `write_declined` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [Declined(**row) for row in csv.DictReader(file)]
+
+
 def write_declined(path: Path, rows: Iterable[Declined]) -> None:
     """Write declined scenes as CSV (id, role, reason), sorted."""
     with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:

@@ -1,40 +1,87 @@
 """From one item to an analysis-ready scene."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crossres.acquire.band_assets import package_asset
+from crossres.acquire.checksums import Checksums
 from crossres.acquire.gaofen2_scene import read_gaofen2
 from crossres.acquire.hrefs import is_remote, resolved
+from crossres.acquire.items import Item
 from crossres.acquire.read_bands import read_bands
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.scene_files import write_acquired
+from crossres.acquire.remote_file import Transfer, UnreachableError
+from crossres.acquire.scene_files import new_scene
+from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
 
-def download(settings: AcquireSettings, grid: GridSettings, item: Path, dem: str | None, output: Path) -> None:
+def download(
+    settings: AcquireSettings,
+    grid: GridSettings,
+    item: Path,
+    dem: str | None,
+    output: Path,
+    reference: Path | None = None,
+    checksums: Checksums | None = None,
+) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
-    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) and pansharpened.
+    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
+    `reference` (the folder of another scene; None: as delivered), and pansharpened.
+    With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.
     """
     content = read_json(item)
     if not isinstance(content, dict) or not {"id", "assets", "properties", "geometry"} <= content.keys():
         raise UserError(f"{item}: is no STAC item")
     region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
-    with whole(output) as part:
+    if checksums is not None:
+        checksums.check_assets(content["id"])
+    with _fetched_ranges(output, content) as transfer, whole(output) as part:
         part.mkdir()
+        new = partial(new_scene, part, content, item, grid.bands)
         package = package_asset(content)
-        if package is None:
-            acquired = read_bands(content, item, region, grid.bands, settings.mask_classes)
+        if process_asset(content) is not None:
+            with TemporaryDirectory(dir=part) as scratch:
+                window, notes = fetch_window(content, region, grid.bands, Path(scratch))
+                local = Path(scratch, item.name)
+                read_bands(window, local, region, grid.bands, settings.mask_classes, new, transfer, notes)
+        elif package is None:
+            read_bands(content, item, region, grid.bands, settings.mask_classes, new, transfer)
         else:
             href = resolved(str(package["href"]), str(item), f"item {content['id']}")
             if is_remote(href):
                 raise UserError(f"item {content['id']}: Gaofen-2 packages are read from disk; copy {href} here first")
             with TemporaryDirectory(dir=part) as scratch:
-                acquired = read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, Path(scratch))
-        write_acquired(part, content, item, grid.bands, acquired)
+                read_gaofen2(Path(href), region, grid.bands, grid.gsd_m, settings, dem, reference, Path(scratch), new)
+        if checksums is not None:
+            checksums.check_files(content["id"], part)
+
+
+@contextmanager
+def _fetched_ranges(output: Path, item: Item) -> Iterator[Transfer]:
+    """Yield a transfer whose finished ranges stand beside a scene until it is done, for the next try.
+
+    They outlive a killed process and a server that went away, not an input that was refused: they may be the reason.
+    """
+    folder = output.parent / ".partial" / output.name
+    try:
+        with Transfer(folder, str(item["id"])) as transfer:
+            yield transfer
+    except UnreachableError:
+        raise
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()

@@ -1,13 +1,12 @@
-"""Sentinel-2 scenes that a catalogue holds several times, reprocessed."""
+"""Sentinel-2 scenes that catalogues hold several times, reprocessed or in parts."""
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import replace
 
 import shapely
 
-from crossres.acquire.candidates import Candidate
+from crossres.acquire.candidates import Candidate, united
 from crossres.acquire.declined import Declined
-from crossres.acquire.offset import is_sentinel2, processing_baseline
 from crossres.acquire.regions import area_km2, polygons
 
 SAME_AREA = 0.9
@@ -15,40 +14,42 @@ SAME_AREA = 0.9
 
 
 def without_duplicates(candidates: list[Candidate], role: str) -> tuple[list[Candidate], list[Declined]]:
-    """Keep, of each platform, tile and datatake, the highest processing baseline and then the latest processing."""
+    """Keep, of each platform, tile and datatake, the highest processing baseline and then the latest processing.
+
+    Parts of one tile that do not cover each other become one scene, the best part first. The result does not depend on
+    the order of the candidates, nor on how often each occurs; it is sorted by id.
+    """
     groups: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
     for candidate in candidates:
-        groups[_key(candidate)].append(candidate)
+        groups[candidate.acquisition].append(candidate)
     kept: list[Candidate] = []
     declined: list[Declined] = []
     for group in groups.values():
         chosen: list[Candidate] = []
-        for candidate in sorted(group, key=_quality, reverse=True):
-            covered = polygons(candidate.region.intersection(shapely.union_all([c.region for c in chosen])))
-            if chosen and area_km2(covered) >= SAME_AREA * area_km2(candidate.region):
-                reason = f"another processing of the same acquisition is used: {chosen[0].id}"
-                declined.append(Declined(candidate.id, role, reason))
+        once = {(c.identity, c.quality): c for c in sorted(group, key=lambda c: c.base, reverse=True)}
+        for candidate in sorted(once.values(), key=lambda c: (c.quality, c.identity), reverse=True):
+            if chosen and _covered(candidate, chosen):
+                if candidate.id != chosen[0].id:
+                    reason = f"another processing of the same acquisition is used: {chosen[0].id}"
+                    declined.append(Declined(candidate.id, role, reason))
             else:
                 chosen.append(candidate)
-        kept += chosen
-    return kept, declined
+        kept.append(united(chosen))
+    return sorted(kept, key=lambda c: (c.id, c.identity)), declined
 
 
-def _key(candidate: Candidate) -> tuple[str, ...]:
-    p = candidate.item.get("properties") or {}
-    mgrs = f"{p.get('mgrs:utm_zone') or ''}{p.get('mgrs:latitude_band') or ''}{p.get('mgrs:grid_square') or ''}"
-    tile = str(p.get("s2:mgrs_tile") or p.get("grid:code") or mgrs).removeprefix("MGRS-").upper().lstrip("0")
-    # GS2B_20190629T212529_012081_N02.12: the last part is the baseline, which differs between copies.
-    take = re.sub(r"_N\d\d\.\d\d$", "", str(p.get("s2:datatake_id") or ""))
-    if not take:
-        sensed = re.search(r"MSIL2A_(\d{8}T\d{6})_", str(p.get("s2:product_uri") or candidate.id))
-        take = sensed[1] if sensed else ""
-    if not (is_sentinel2(p) and tile and take):
-        return ("single", candidate.id, candidate.base)
-    return (str(p.get("platform")).lower(), tile, take)
+def with_unique_ids(lr: list[Candidate], hr: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """Give different scenes that share an id, and would share a file, each a hash of its content behind it."""
+    counts = Counter(c.id for c in (*lr, *hr))
+
+    def unique(candidate: Candidate) -> Candidate:
+        if counts[candidate.id] == 1:
+            return candidate
+        return replace(candidate, id=f"{candidate.id}-{candidate.identity[:8]}")
+
+    return [unique(c) for c in lr], [unique(c) for c in hr]
 
 
-def _quality(candidate: Candidate) -> tuple[float, str, str]:
-    p = candidate.item.get("properties") or {}
-    processed = p.get("s2:generation_time") or p.get("processing:datetime") or p.get("created") or ""
-    return (float(processing_baseline(p) or 0), str(processed), candidate.id)
+def _covered(candidate: Candidate, chosen: list[Candidate]) -> bool:
+    covered = polygons(candidate.region.intersection(shapely.union_all([c.region for c in chosen])))
+    return area_km2(covered) >= SAME_AREA * area_km2(candidate.region)

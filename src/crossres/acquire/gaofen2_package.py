@@ -20,7 +20,12 @@ _PART = re.compile(
     r"^(?P<scene>GF2_PMS(?P<number>[12])_.+)-(?P<kind>PAN|MSS)(?P=number)\.(?P<suffix>tiff?|xml|rpb)$", re.I
 )
 _ARCHIVE = re.compile(r"^(?P<name>GF2_PMS[12]_.+?)\.(tar\.gz|tgz|tar)$", re.I)
-_LARGEST_TEXT = 4 << 20
+LARGEST_TEXT = 4 << 20
+"""Bytes of an XML or RPB file; real ones have 4 thousand."""
+LARGEST_MEMBER = 8 << 30
+"""Bytes of any file of an archive; a real PAN image has 1.6 billion."""
+LARGEST_ARCHIVE = 32 << 30
+"""Bytes of all files of an archive before the last one that is needed."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,11 @@ def read_package(path: Path) -> Package:
             if seen.setdefault(key, name) != name:
                 raise UserError(f"{path.name}: holds more than one scene; keep each package in a folder of its own")
             if suffix != "tiff":
-                texts[key] = stream.read(_LARGEST_TEXT)
+                texts[key] = stream.read(LARGEST_TEXT + 1)
+                if len(texts[key]) > LARGEST_TEXT:
+                    raise UserError(
+                        f"{name}: is larger than {LARGEST_TEXT >> 20} MiB, which no metadata are; do not use it"
+                    )
             if seen.keys() >= wanted:
                 break
     images = {kind: _image(path.name, kind, seen, texts) for kind in ("PAN", "MSS")}
@@ -126,9 +135,16 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield file.name, content
         return
     # "r|*" reads forward only: neither memory nor disk depends on the size of the archive.
+    total = 0
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
             _refuse_unsafe(path, member)
+            total += member.size
+            if member.size > LARGEST_MEMBER or total > LARGEST_ARCHIVE:
+                raise UserError(
+                    f"{path.name}: unsafe archive, it unpacks to {total / 1e9:.0f} GB and more, which no package does; "
+                    "do not use it"
+                )
             stream = archive.extractfile(member) if member.isreg() else None
             if stream is not None:
                 yield PurePosixPath(member.name).name, stream

@@ -2,11 +2,9 @@
 
 import logging
 import math
-import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +12,28 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-from rasterio.rpc import RPC
 from rasterio.transform import Affine
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
-from tqdm import tqdm
 
+from crossres.acquire.atmosphere import Atmosphere, DarkPixels, dark_object, no_correction, rayleigh
+from crossres.acquire.blocks import blocks, grown, inner
 from crossres.acquire.gaofen2_package import Package, PackageImage, read_package, unpacked
+from crossres.acquire.gaofen2_refine import Camera, on_reference, on_same_ground
 from crossres.acquire.orthorectify import orthorectify
-from crossres.acquire.pansharpen import RATIO, Sharpening, fit_sharpening, lowpass_radius_px, sharpen
+from crossres.acquire.pansharpen import (
+    RATIO,
+    Moments,
+    Sharpening,
+    as_sharp_as_bands,
+    fit_sharpening,
+    lowpass_radius_px,
+    sharpen,
+)
 from crossres.acquire.regions import LON_LAT, local_utm, reproject
-from crossres.acquire.scene_files import Acquired
+from crossres.acquire.scene_files import SceneWriter
 from crossres.acquire.terrain import Terrain, terrain_for
-from crossres.acquire.toa import Radiometry, mss_radiometry, path_reflectance
+from crossres.acquire.toa import Radiometry, mss_radiometry
 from crossres.errors import UserError
 from crossres.grids import crop
 from crossres.rasters import NODATA, Mask, to_dn
@@ -37,16 +44,6 @@ log = logging.getLogger(__name__)
 
 MSS_GSD_M = 3.2
 PAN_GSD_M = MSS_GSD_M / RATIO
-BLOCK_PX = 1024
-"""Side of the blocks that are worked on, in pixels of the grid at hand: memory does not grow with the scene."""
-
-
-@dataclass(frozen=True)
-class _Camera:
-    """An open image and its geometry."""
-
-    src: rasterio.DatasetReader
-    rpc: RPC
 
 
 def read_gaofen2(
@@ -56,12 +53,15 @@ def read_gaofen2(
     target_gsd_m: float,
     settings: AcquireSettings,
     dem: str | None,
+    reference: Path | None,
     scratch: Path,
-) -> Acquired:
-    """Read a region (in degrees) of a package onto its UTM zone, at 0.8 m, or 3.2 m without pansharpening.
+    new_scene: Callable[[GeoBox], AbstractContextManager[SceneWriter]],
+) -> None:
+    """Write a region (in degrees) of a package on its UTM zone, at 0.8 m, or 3.2 m without pansharpening.
 
-    PAN brings nothing to a target of 3.2 m or coarser, and is then left out. Temporary files go into `scratch`.
-    Raises `UserError` for a package, calibration or DEM that cannot be used.
+    PAN brings nothing to a target of 3.2 m or coarser, and is then left out. `reference` is the folder of a scene that
+    the RPCs are refined with (None: as delivered). Temporary files go into `scratch`; memory holds blocks. Raises
+    `UserError` for a package, calibration or DEM that cannot be used.
     """
     unknown = [band for band in bands if band not in MSS_BANDS]
     if unknown:
@@ -73,41 +73,90 @@ def read_gaofen2(
     terrain = terrain_for(settings, dem, package.mss.rpc, region, scratch)
     radiometry = mss_radiometry(package.mss.metadata)
     mss_grid = _ground_grid(region, MSS_GSD_M)
-    images = [package.mss] if method == "none" else [package.mss, package.pan]
+    order = [MSS_BANDS.index(band) for band in bands]
     with ExitStack() as stack:
-        files = unpacked(package, images, scratch)
+        files = unpacked(package, [package.mss] if method == "none" else [package.mss, package.pan], scratch)
         mss = _open(stack, package.mss, files, len(MSS_BANDS))
-        coarse = _mss_reflectance(mss, mss_grid, terrain, radiometry)
-        if not np.isfinite(coarse).all(axis=0).any():
-            raise UserError(f"{package.name}: shows nothing of the region to read; check its RPC")
-        haze = _haze(package, settings, coarse)
-        order = [MSS_BANDS.index(band) for band in bands]
-        if method == "none":
-            grid = mss_grid
-            numbers = to_dn(coarse[order] - haze[order])
-        else:
-            grid = _ground_grid(region, PAN_GSD_M)
-            pan = _open(stack, package.pan, files, 1)
-            mtf = float(np.mean(SENSORS[package.mss.metadata.sensor].mtf[: len(MSS_BANDS)]))
-            fitted = fit_sharpening(method, coarse - haze, _mean_pan(pan, mss_grid, terrain), mtf)
-            numbers = _sharpened(mss, pan, grid, terrain, radiometry, haze, fitted, order)
-    mask = np.where((numbers == NODATA).any(axis=0), np.uint8(Mask.NODATA), np.uint8(Mask.CLEAR))
-    return Acquired(numbers, mask, grid, _notes(settings, radiometry, haze, terrain, method))
+        pan = None if method == "none" else _open(stack, package.pan, files, 1)
+        geometry = f"RPC, {terrain.note}, cubic"
+        if reference is not None:
+            mss, pan, found = on_reference(mss, pan, reference, region, terrain)
+            geometry += f"; {found}"
+        if pan is not None:
+            pan, found = on_same_ground(pan, mss, mss_grid, terrain)
+            geometry += f"; {found}"
+        mtf = float(np.mean(SENSORS[package.mss.metadata.sensor].mtf[: len(MSS_BANDS)]))
+        dark, moments = _survey(package, mss, pan, mss_grid, terrain, radiometry, mtf)
+        atmosphere = _atmosphere(package, settings, dark, terrain)
+        with new_scene(mss_grid if pan is None else _ground_grid(region, PAN_GSD_M)) as scene:
+            scene.notes.update(_notes(radiometry, atmosphere, geometry, method))
+            if pan is None:
+                _write_mss(scene, mss, terrain, radiometry, atmosphere, order)
+            else:
+                assert method != "none"
+                fitted = fit_sharpening(method, moments, mtf, atmosphere.path, atmosphere.transmittance)
+                _write_sharpened(scene, mss, pan, terrain, radiometry, atmosphere, fitted, order)
 
 
-def _notes(
-    settings: AcquireSettings, radiometry: Radiometry, haze: np.ndarray, terrain: Terrain, pansharpening: str
-) -> dict[str, str]:
-    subtracted = ", ".join(f"{band} {h:.4f}" for band, h in zip(MSS_BANDS, haze.ravel(), strict=True))
-    return {
-        "radiometry": f"top of atmosphere, calibration of {radiometry.calibration_year}; "
-        f"haze {settings.haze}: {subtracted}",
-        "orthorectification": f"RPC, {terrain.note}, cubic",
-        "pansharpening": pansharpening,
+def _survey(
+    package: Package,
+    mss: Camera,
+    pan: Camera | None,
+    grid: GeoBox,
+    terrain: Terrain,
+    radiometry: Radiometry,
+    mtf: float,
+) -> tuple[DarkPixels, Moments]:
+    """Go through the scene once at MSS pixel size, for its darkest pixels and for what pansharpening is fitted on."""
+    dark, moments = DarkPixels(len(MSS_BANDS)), Moments(len(MSS_BANDS))
+    margin = lowpass_radius_px(mtf)
+    for window in blocks(grid, "survey"):
+        top = radiometry.applied(orthorectify(mss.src, mss.rpc, crop(grid, window), terrain))
+        dark.add(to_dn(top))
+        if pan is not None:
+            wide = crop(grid, grown(window, margin))
+            mean = orthorectify(pan.src, pan.rpc, wide, terrain, Resampling.average)
+            moments.add(top, as_sharp_as_bands(mean[0], mtf)[inner(window, margin)[1:]])
+    if not dark.counts.any():
+        raise UserError(f"{package.name}: shows nothing of the region to read; check its RPC")
+    return dark, moments
+
+
+def _atmosphere(package: Package, settings: AcquireSettings, dark: DarkPixels, terrain: Terrain) -> Atmosphere:
+    seen = package.mss.metadata
+    sensor = SENSORS[seen.sensor]
+    centre = np.array([sensor.centre_nm[sensor.bands.index(b)] for b in MSS_BANDS])
+    match settings.haze:
+        case "dark-object":
+            return dark_object(dark.reflectance(), centre)
+        case "rayleigh":
+            if seen.incidence_deg is None or seen.view_azimuth_deg is None:
+                raise UserError(
+                    f"{package.name}: its metadata do not say where the satellite stood, which acquire.haze 'rayleigh' "
+                    "needs; choose 'dark-object' or 'none'"
+                )
+            height = (terrain.lowest_m + terrain.highest_m) / 2
+            return rayleigh(
+                centre, seen.sun_zenith_deg, seen.sun_azimuth_deg, seen.incidence_deg, seen.view_azimuth_deg, height
+            )
+    return no_correction(len(MSS_BANDS))
+
+
+def _notes(radiometry: Radiometry, atmosphere: Atmosphere, geometry: str, method: str) -> dict[str, str]:
+    subtracted = ", ".join(f"{band} {path:.4f}" for band, path in zip(MSS_BANDS, atmosphere.path, strict=True))
+    notes = {
+        "radiometry": atmosphere.label,
+        "path_reflectance": subtracted,
+        "calibration": f"coefficients of {radiometry.calibration_year}",
+        "orthorectification": geometry,
+        "pansharpening": method,
     }
+    if radiometry.warning:
+        notes["calibration_warning"] = radiometry.warning
+    return notes
 
 
-def _open(stack: ExitStack, image: PackageImage, files: dict[str, Path], bands: int) -> _Camera:
+def _open(stack: ExitStack, image: PackageImage, files: dict[str, Path], bands: int) -> Camera:
     """Open an image and check it against its metadata."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -121,7 +170,7 @@ def _open(stack: ExitStack, image: PackageImage, files: dict[str, Path], bands: 
             f"{image.tiff}: has {src.count} bands of {src.height} x {src.width} pixels, its metadata says "
             f"{expected[0]} of {expected[1]} x {expected[2]}; copy the package again"
         )
-    return _Camera(src, image.rpc)
+    return Camera(src, image.rpc)
 
 
 def _ground_grid(region: BaseGeometry, gsd_m: float) -> GeoBox:
@@ -135,81 +184,27 @@ def _ground_grid(region: BaseGeometry, gsd_m: float) -> GeoBox:
     return GeoBox((rows * per_pixel, cols * per_pixel), affine, f"EPSG:{utm.to_epsg()}")
 
 
-def _mss_reflectance(mss: _Camera, grid: GeoBox, terrain: Terrain, radiometry: Radiometry) -> np.ndarray:
-    """Return top-of-atmosphere reflectance (band, row, column) on a grid."""
-    values = np.empty((len(MSS_BANDS), *grid.shape), np.float32)
-
-    def block(window: Window) -> None:
-        numbers = orthorectify(mss.src, mss.rpc, crop(grid, window), terrain)
-        values[:, *window.toslices()] = _calibrated(numbers, radiometry)
-
-    _each_block(grid, "MSS", block)
-    return values
+def _write_mss(
+    scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere, order: list[int]
+) -> None:
+    for window in blocks(scene.grid, "MSS"):
+        top = radiometry.applied(orthorectify(mss.src, mss.rpc, crop(scene.grid, window), terrain))
+        _write(scene, window, atmosphere.surface(atmosphere.below_haze(top))[order])
 
 
-def _calibrated(numbers: np.ndarray, radiometry: Radiometry) -> np.ndarray:
-    gain = np.array([radiometry.gain[b] for b in MSS_BANDS], np.float32)[:, None, None]
-    offset = np.array([radiometry.offset[b] for b in MSS_BANDS], np.float32)[:, None, None]
-    return numbers * gain + offset
-
-
-def _haze(package: Package, settings: AcquireSettings, coarse: np.ndarray) -> np.ndarray:
-    """Return what to subtract from each band, (band, 1, 1)."""
-    if settings.haze == "none":
-        return np.zeros((len(MSS_BANDS), 1, 1), np.float32)
-    sensor = SENSORS[package.mss.metadata.sensor]
-    centre = np.array([sensor.centre_nm[sensor.bands.index(b)] for b in MSS_BANDS])
-    return path_reflectance(coarse, centre).astype(np.float32)[:, None, None]
-
-
-def _mean_pan(pan: _Camera, grid: GeoBox, terrain: Terrain) -> np.ndarray:
-    """Return the mean PAN number over each pixel of the MSS grid."""
-    mean = np.empty(grid.shape, np.float32)
-
-    def block(window: Window) -> None:
-        mean[window.toslices()] = orthorectify(pan.src, pan.rpc, crop(grid, window), terrain, Resampling.average)[0]
-
-    _each_block(grid, "PAN at MSS pixels", block)
-    return mean
-
-
-def _sharpened(
-    mss: _Camera,
-    pan: _Camera,
-    grid: GeoBox,
-    terrain: Terrain,
-    radiometry: Radiometry,
-    haze: np.ndarray,
-    fitted: Sharpening,
-    order: list[int],
-) -> np.ndarray:
-    """Return the pansharpened scene as numbers; blocks overlap by the low-pass, so they leave no seams."""
-    numbers = np.zeros((len(order), *grid.shape), np.uint16)
-    radius = lowpass_radius_px(fitted.mtf)
-
-    def block(window: Window) -> None:
-        outer = Window(
-            window.col_off - radius, window.row_off - radius, window.width + 2 * radius, window.height + 2 * radius
-        )
-        part = crop(grid, outer)
+def _write_sharpened(
+    scene: SceneWriter, mss: Camera, pan: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
+    fitted: Sharpening, order: list[int],
+) -> None:  # fmt: skip
+    """Write the pansharpened scene; blocks overlap by the low-pass, so they leave no seams."""
+    margin = lowpass_radius_px(fitted.mtf)
+    for window in blocks(scene.grid, "pansharpening"):
+        part = crop(scene.grid, grown(window, margin))
         detail = orthorectify(pan.src, pan.rpc, part, terrain)[0]
-        bands = _calibrated(orthorectify(mss.src, mss.rpc, part, terrain), radiometry) - haze
-        done = sharpen(fitted, bands, detail)[order, radius : radius + window.height, radius : radius + window.width]
-        numbers[:, *window.toslices()] = to_dn(done)
-
-    _each_block(grid, "pansharpening", block)
-    return numbers
+        below = atmosphere.below_haze(radiometry.applied(orthorectify(mss.src, mss.rpc, part, terrain)))
+        _write(scene, window, atmosphere.surface(sharpen(fitted, below, detail)[inner(window, margin)])[order])
 
 
-def _each_block(grid: GeoBox, name: str, work: Callable[[Window], None]) -> None:
-    windows = list(_blocks(grid))
-    for window in tqdm(windows, desc=name, unit="block", disable=not sys.stderr.isatty()):
-        work(window)
-    log.info("%s: %d blocks", name, len(windows))
-
-
-def _blocks(grid: GeoBox) -> Iterator[Window]:
-    rows, cols = grid.shape
-    for row in range(0, rows, BLOCK_PX):
-        for col in range(0, cols, BLOCK_PX):
-            yield Window(col, row, min(BLOCK_PX, cols - col), min(BLOCK_PX, rows - row))
+def _write(scene: SceneWriter, window: Window, reflectance: np.ndarray) -> None:
+    numbers = to_dn(reflectance)
+    scene.write(window, numbers, np.where((numbers == NODATA).any(axis=0), np.uint8(Mask.NODATA), np.uint8(Mask.CLEAR)))

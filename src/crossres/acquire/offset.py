@@ -32,16 +32,19 @@ class Scaling:
     """How it was decided, for people."""
 
 
-def decide_scaling(properties: Mapping[str, Any], asset: Mapping[str, Any], band: int = 0) -> Scaling:
+def decide_scaling(
+    properties: Mapping[str, Any], asset: Mapping[str, Any], band: int = 0, data_type: str | None = None
+) -> Scaling:
     """Decide scale and offset of one band of an asset from its item's properties and its own `raster:bands`.
 
     For Sentinel-2, in this order: a flag that the offset is applied already (`earthsearch:boa_offset_applied: true`)
     beats `raster:bands`; then the processing baseline decides; then `raster:bands`. For all others `raster:bands`.
+    `data_type` is that of the file, for items that do not say it (Planetary Computer's NAIP).
     """
     declared = _raster_band(asset, band)
     scale, offset = declared.get("scale"), declared.get("offset")
     if not is_sentinel2(properties):
-        if scale is None and declared.get("data_type") == "uint8":
+        if scale is None and (declared.get("data_type") or data_type) == "uint8":
             return Scaling(1 / 255, 0.0, "8 bits without a scale: 0..255 is taken as 0..1")
         return Scaling(float(scale or 1.0), float(offset or 0.0), "scale and offset of the item")
     scale = float(scale or sentinel2.SCALE)

@@ -12,10 +12,12 @@ from scipy.ndimage import gaussian_filter
 
 from crossres.sensors.sensor import mtf_sigma_px
 
-Method = Literal["brovey", "gsa", "mtf-glp"]
+Method = Literal["brovey", "gsa", "mtf-glp", "mtf-glp-hpm"]
 
 RATIO = 4
 """MSS pixel size / PAN pixel size."""
+DARKEST_BLACK = 0.8
+"""What PAN shows of black ground is at most this share of its mean: a regression may say anything of a dull scene."""
 TRUNCATE = 3.5
 """Where the low-pass ends, in standard deviations."""
 
@@ -29,6 +31,8 @@ class Sharpening:
     """(band + 1,) regression of PAN on the bands, and its constant: PAN as the bands would make it."""
     gains: np.ndarray
     """(band,) how much of a detail in PAN (in PAN's unit) each band shows."""
+    mean: np.ndarray
+    """(band + 1,) mean of the bands and of PAN."""
     mtf: float
     """MTF of the bands at their Nyquist frequency."""
 
@@ -52,39 +56,89 @@ def lowpass(pan: np.ndarray, mtf: float, ratio: float = RATIO) -> np.ndarray:
     return np.where(valid, total / np.maximum(weight, 1e-6), np.nan)
 
 
-def fit_sharpening(method: Method, bands: np.ndarray, pan: np.ndarray, mtf: float) -> Sharpening:
-    """Fit a method on reflectance (band, row, column) and the mean of PAN over each MSS pixel (row, column).
+class Moments:
+    """Sums over a scene at MSS pixel size from which any method is fitted, gathered block by block."""
+
+    def __init__(self, bands: int) -> None:
+        self.count = 0
+        self._sum = np.zeros(bands + 1)
+        self._products = np.zeros((bands + 1, bands + 1))
+        self._origin: np.ndarray | None = None
+
+    def add(self, bands: np.ndarray, pan: np.ndarray) -> None:
+        """Add pixels: bands (band, row, column), and PAN as sharp as they are, (row, column); NaN where none are."""
+        values = np.concatenate([bands, pan[None]]).reshape(len(bands) + 1, -1)
+        values = values[:, np.isfinite(values).all(axis=0)].astype(np.float64)
+        if values.shape[1] == 0:
+            return
+        if self._origin is None:
+            self._origin = values.mean(axis=1)
+        values -= self._origin[:, None]  # sums of squares would lose digits far from the mean
+        self.count += values.shape[1]
+        self._sum += values.sum(axis=1)
+        self._products += values @ values.T
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean (band + 1,) and the covariance (band + 1, band + 1) of bands and PAN."""
+        count = max(self.count, 1)
+        mean = self._sum / count
+        origin = np.zeros(len(mean)) if self._origin is None else self._origin
+        return mean + origin, self._products / count - np.outer(mean, mean)
+
+
+def as_sharp_as_bands(mean_pan: np.ndarray, mtf: float) -> np.ndarray:
+    """Return PAN averaged over MSS pixels as blurred as the bands are.
 
     The mean over a pixel is sharper than what the bands see (its MTF at Nyquist is 2/pi), so it is blurred by the rest.
+    """
+    return lowpass(mean_pan, min(mtf / (2 / np.pi), 0.999), ratio=1)
+
+
+def fit_sharpening(
+    method: Method, moments: Moments, mtf: float, offset: np.ndarray | float = 0.0, scale: np.ndarray | float = 1.0
+) -> Sharpening:
+    """Fit a method on the moments of bands and PAN, for bands that became (band - offset) / scale since.
+
     mtf-glp: gain = cov(band, PAN) / var(PAN), both at MSS resolution (Aiazzi et al. 2006, global CBD). gsa: PAN is
     regressed on the bands, gain = cov(band, I) / var(I) (Aiazzi et al. 2007), in PAN's unit.
     """
-    low = lowpass(pan, min(mtf / (2 / np.pi), 0.999), ratio=1)
-    valid = np.isfinite(low) & np.isfinite(bands).all(axis=0)
-    x = bands[:, valid].astype(np.float64)
-    p = low[valid].astype(np.float64)
-    if p.size < 100 or p.std() == 0:
-        return Sharpening(method, np.zeros(len(bands) + 1), np.zeros(len(bands)), mtf)
-    centred = x - x.mean(axis=1, keepdims=True)
-    slopes = np.linalg.lstsq(centred @ centred.T / p.size, centred @ (p - p.mean()) / p.size, rcond=None)[0]
-    weights = np.append(slopes, p.mean() - slopes @ x.mean(axis=1))
-    detail = p if method == "mtf-glp" else slopes @ x
-    gains = centred @ (detail - detail.mean()) / p.size / max(detail.var(), 1e-30)
-    return Sharpening(method, weights, gains, mtf)
+    mean, covariance = moments.statistics()
+    bands = len(mean) - 1
+    if moments.count < 100 or covariance[-1, -1] <= 0:
+        return Sharpening(method, np.zeros(bands + 1), np.zeros(bands), np.zeros(bands + 1), mtf)
+    shift = np.append(np.broadcast_to(offset, bands), 0.0)
+    unit = np.append(np.broadcast_to(scale, bands), 1.0)
+    mean, covariance = (mean - shift) / unit, covariance / np.outer(unit, unit)
+    own, shared = covariance[:-1, :-1], covariance[:-1, -1]
+    slopes = np.linalg.lstsq(own, shared, rcond=None)[0]
+    weights = np.append(slopes, mean[-1] - slopes @ mean[:-1])
+    with_intensity = own @ slopes / max(float(slopes @ own @ slopes), 1e-30)
+    gains = with_intensity if method == "gsa" else shared / covariance[-1, -1]
+    return Sharpening(method, weights, gains, mean, mtf)
 
 
 def sharpen(fitted: Sharpening, bands: np.ndarray, pan: np.ndarray) -> np.ndarray:
     """Return sharpened bands (band, row, column) of bands brought to PAN's grid, and PAN (row, column) there.
 
-    NaN where a band or PAN has no data. brovey multiplies every band by PAN / I (Gillespie et al. 1987), with I the
-    regression of PAN on the bands; gsa adds gain (PAN - I); mtf-glp adds gain (PAN - low-pass of PAN).
+    NaN where a band or PAN has no data. gsa adds gain (PAN - I), with I the regression of PAN on the bands; mtf-glp
+    adds gain (PAN - low-pass of PAN). The others multiply, so that colours stay: brovey by PAN / I (Gillespie et al.
+    1987), mtf-glp-hpm by PAN / low-pass of PAN (Aiazzi et al. 2003), both less what PAN shows of black ground, without
+    which haze would dampen all detail (Lolli et al. 2017).
     """
+    gains = fitted.gains[:, None, None].astype(np.float32)
     if fitted.method == "mtf-glp":
-        return bands + fitted.gains[:, None, None].astype(np.float32) * (pan - lowpass(pan, fitted.mtf))
-    weights = fitted.weights.astype(np.float32)
-    intensity = np.tensordot(weights[:-1], bands, axes=1) + weights[-1]
+        return bands + gains * (pan - lowpass(pan, fitted.mtf))
+    black = np.float32(min(fitted.weights[-1], DARKEST_BLACK * fitted.mean[-1]))
+    if fitted.method == "mtf-glp-hpm":
+        return bands * _ratio(pan - black, lowpass(pan, fitted.mtf) - black)
+    seen = np.tensordot(fitted.weights[:-1].astype(np.float32), bands, axes=1)
     if fitted.method == "gsa":
-        return bands + fitted.gains[:, None, None].astype(np.float32) * (pan - intensity)
+        return bands + gains * (pan - seen - np.float32(fitted.weights[-1]))
+    return bands * _ratio(pan - black, seen + np.float32(fitted.weights[-1]) - black)
+
+
+def _ratio(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Return fine / coarse, at most 4; 1 where coarse is not positive, NaN where either has no data."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(intensity > 0, pan / intensity, np.float32(1))
-    return bands * np.where(np.isfinite(pan), np.clip(ratio, 0, 4), np.nan)
+        ratio = np.clip(np.where(coarse > 0, fine / coarse, np.float32(1)), 0, 4)
+    return np.where(np.isfinite(fine) & np.isfinite(coarse), ratio, np.float32(np.nan))

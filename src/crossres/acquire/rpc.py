@@ -27,11 +27,7 @@ def project(rpc: RPC, lon: np.ndarray, lat: np.ndarray, height_m: np.ndarray | f
     RPC00B of the NITF standard, STDI-0002 volume 1, appendix E: row = LINE_SCALE * P1 / P2 + LINE_OFF, and so for
     columns, with cubic polynomials of normalised latitude, longitude and height.
     """
-    terms = _terms(
-        (np.asarray(lon, np.float64) - rpc.long_off) / rpc.long_scale,
-        (np.asarray(lat, np.float64) - rpc.lat_off) / rpc.lat_scale,
-        (np.asarray(height_m, np.float64) - rpc.height_off) / rpc.height_scale,
-    )
+    terms = _terms(*_normalised(rpc, lon, lat, height_m))
     line = (terms @ np.asarray(rpc.line_num_coeff)) / (terms @ np.asarray(rpc.line_den_coeff))
     sample = (terms @ np.asarray(rpc.samp_num_coeff)) / (terms @ np.asarray(rpc.samp_den_coeff))
     return ImagePoints(line * rpc.line_scale + rpc.line_off + 0.5, sample * rpc.samp_scale + rpc.samp_off + 0.5)
@@ -68,7 +64,7 @@ def locate(
     raise UserError("the RPC cannot be inverted: its coefficients do not describe a camera; get the .rpb file anew")
 
 
-def shifted(rpc: RPC, row: int, col: int) -> RPC:
+def shifted(rpc: RPC, row: float, col: float) -> RPC:
     """Return the RPC of the part of an image that begins at (row, col)."""
     return RPC(**{**rpc.to_dict(), "line_off": rpc.line_off - row, "samp_off": rpc.samp_off - col})
 
@@ -84,6 +80,29 @@ def rescaled(rpc: RPC, row_step: float, col_step: float) -> RPC:
     return RPC(**{**rpc.to_dict(), **scaled})
 
 
+def mapped(rpc: RPC, affine: np.ndarray, shape: tuple[int, int], heights_m: tuple[float, float]) -> RPC:
+    """Return the RPC that adds `affine` @ (1, row, column), (2, 3), to where `rpc` puts a point of an image.
+
+    Fitted over the image (`shape` rows, columns) and a range of heights: numerators change by as little as does it,
+    denominators stay. For maps of up to some pixels in a whole scene that is exact to 0.001 pixels.
+    """
+    row, col, height = (
+        axis.ravel()
+        for axis in np.meshgrid(
+            np.linspace(0, shape[0], 12), np.linspace(0, shape[1], 12), np.linspace(*heights_m, 5), indexing="ij"
+        )
+    )
+    lon, lat = locate(rpc, row, col, height)
+    terms = _terms(*_normalised(rpc, lon, lat, height))
+    add_row, add_col = affine @ np.stack([np.ones_like(row), row, col])
+    content = rpc.to_dict()
+    for axis, add, scale in (("line", add_row, rpc.line_scale), ("samp", add_col, rpc.samp_scale)):
+        quotients = terms / (terms @ np.asarray(content[f"{axis}_den_coeff"]))[:, None]
+        change = np.linalg.lstsq(quotients, add / scale, rcond=1e-9)[0]
+        content[f"{axis}_num_coeff"] = (np.asarray(content[f"{axis}_num_coeff"]) + change).tolist()
+    return RPC(**content)
+
+
 def footprint(rpc: RPC, height_px: int, width_px: int, height_m: float, points_per_side: int = 5) -> Polygon:
     """Return the outline of an image on the ground (longitude, latitude) at an ellipsoidal height in metres."""
     along = np.linspace(0, 1, points_per_side)[:-1]
@@ -92,6 +111,16 @@ def footprint(rpc: RPC, height_px: int, width_px: int, height_m: float, points_p
     col = np.concatenate([along, one, 1 - along, zero]) * width_px
     lon, lat = locate(rpc, row, col, height_m)
     return Polygon(zip(lon.tolist(), lat.tolist(), strict=True))
+
+
+def _normalised(
+    rpc: RPC, lon: np.ndarray, lat: np.ndarray, height_m: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        (np.asarray(lon, np.float64) - rpc.long_off) / rpc.long_scale,
+        (np.asarray(lat, np.float64) - rpc.lat_off) / rpc.lat_scale,
+        (np.asarray(height_m, np.float64) - rpc.height_off) / rpc.height_scale,
+    )
 
 
 def _terms(lon: np.ndarray, lat: np.ndarray, h: np.ndarray) -> np.ndarray:

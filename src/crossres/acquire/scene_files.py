@@ -1,65 +1,83 @@
 """A scene as the next stages find it: reflectance.tif, mask.tif and item.json of one folder."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from rasterio.io import DatasetWriter
+from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.hrefs import is_remote
 from crossres.acquire.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
 from crossres.acquire.regions import from_geojson, grid_region, polygons
 from crossres.files import write_json
-from crossres.rasters import NODATA, OFFSET, SCALE, Mask, write_cog, write_mask
+from crossres.rasters import NODATA, OFFSET, SCALE, Mask, new_cog
 
 KEPT = ("platform", "constellation", "instruments", "eo:cloud_cover", "s2:processing_baseline", "crossres:role")
 KEPT_PREFIXES = ("view:", "crossres:sensor")
 
 
-@dataclass(frozen=True)
-class Acquired:
-    """What was read of one item."""
+@dataclass
+class SceneWriter:
+    """A scene that is written window by window, in any order."""
 
-    numbers: np.ndarray
-    """(band, row, column) uint16 as `rasters.to_dn` makes them."""
-    mask: np.ndarray
-    """(row, column) uint8 of `Mask` codes."""
     grid: GeoBox
-    notes: dict[str, str] = field(default_factory=dict)
-    """How it was made: becomes tags of the raster and `crossres:` properties of the item."""
+    notes: dict[str, str]
+    """How it was made: becomes tags of the raster and `crossres:` properties of the item; may still be added to."""
+    numbers: DatasetWriter
+    mask: DatasetWriter
+    has_data: bool = False
+
+    def write(self, window: Window, numbers: np.ndarray, mask: np.ndarray) -> None:
+        """Write (band, row, column) uint16 as `rasters.to_dn` makes them, and (row, column) uint8 of `Mask` codes."""
+        # Nothing may stand under a mask of no data, and nothing may be missing outside of it.
+        empty = (numbers == NODATA).any(axis=0) | (mask == Mask.NODATA)
+        self.numbers.write(np.where(empty, np.uint16(NODATA), numbers), window=window)
+        self.mask.write(np.where(empty, np.uint8(Mask.NODATA), mask), 1, window=window)
+        self.has_data |= not empty.all()
 
 
-def write_acquired(folder: Path, source: Item, source_path: Path, bands: tuple[str, ...], acquired: Acquired) -> None:
-    """Write a scene's three files into `folder`; its item names the item it came from."""
-    # Nothing may stand under a mask of no data, and nothing may be missing outside of it.
-    empty = (acquired.numbers == NODATA).any(axis=0) | (acquired.mask == Mask.NODATA)
-    mask = np.where(empty, np.uint8(Mask.NODATA), acquired.mask)
-    acquired.numbers[:, empty] = NODATA
-    item = _item(source, source_path, folder, bands, acquired)
-    tags = {
-        "datetime": item["properties"]["datetime"],
-        "sensor": str(source["properties"].get("platform") or "unknown"),
-        "source": source["id"],
-        **acquired.notes,
-    }
-    write_cog(
-        folder / "reflectance.tif", acquired.numbers, acquired.grid,
-        bands=bands, nodata=NODATA, tags=tags, scale=SCALE, offset=OFFSET,
-    )  # fmt: skip
-    write_mask(folder / "mask.tif", mask, acquired.grid)
+@contextmanager
+def new_scene(
+    folder: Path, source: Item, source_path: Path, bands: tuple[str, ...], grid: GeoBox
+) -> Iterator[SceneWriter]:
+    """Yield a scene to write into `folder`: its three files are there when no error rose.
+
+    Its item names the item it came from. Memory holds what is written at once, not the scene.
+    """
+    with (
+        new_cog(
+            folder / "reflectance.tif", grid,
+            dtype="uint16", bands=bands, nodata=NODATA, scale=SCALE, offset=OFFSET,
+        ) as numbers,
+        new_cog(folder / "mask.tif", grid, dtype="uint8", bands=("mask",), nodata=None, overviews="mode") as mask,
+    ):  # fmt: skip
+        scene = SceneWriter(grid, {}, numbers, mask)
+        yield scene
+        item = _item(source, source_path, folder, bands, grid, scene.notes)
+        numbers.update_tags(
+            datetime=item["properties"]["datetime"],
+            sensor=str(source["properties"].get("platform") or "unknown"),
+            source=source["id"],
+            **scene.notes,
+        )
     write_json(folder / "item.json", item)
 
 
-def _item(source: Item, source_path: Path, folder: Path, bands: tuple[str, ...], acquired: Acquired) -> Item:
+def _item(
+    source: Item, source_path: Path, folder: Path, bands: tuple[str, ...], grid: GeoBox, notes: Mapping[str, str]
+) -> Item:
     properties: dict[str, Any] = {
         key: value for key, value in source["properties"].items() if key in KEPT or key.startswith(KEPT_PREFIXES)
     }
-    properties |= {f"crossres:{key}": value for key, value in acquired.notes.items()}
-    properties |= grid_properties(acquired.grid)
-    properties["gsd"] = abs(acquired.grid.affine.a)
+    properties |= {f"crossres:{key}": value for key, value in notes.items()}
+    properties |= grid_properties(grid)
+    properties["gsd"] = abs(grid.affine.a)
     cog = "image/tiff; application=geotiff; profile=cloud-optimized"
     assets: Mapping[str, Any] = {
         "reflectance": {
@@ -68,7 +86,7 @@ def _item(source: Item, source_path: Path, folder: Path, bands: tuple[str, ...],
         },
         "mask": {"href": "./mask.tif", "type": cog, "roles": ["data-mask"]},
     }  # fmt: skip
-    item = new_item(source["id"], _region(source, acquired.grid), item_time(source), properties, assets)
+    item = new_item(source["id"], _region(source, grid), item_time(source), properties, assets)
     origins = [link["href"] for link in source.get("links", []) if is_remote(str(link.get("href")))]
     item["links"] = [{"rel": "derived_from", "href": href} for href in [*origins, relative_href(source_path, folder)]]
     return item

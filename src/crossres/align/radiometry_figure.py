@@ -23,9 +23,13 @@ def radiometry_figure(
     before: tuple[np.ndarray, np.ndarray],
     after: tuple[np.ndarray, np.ndarray],
     mask: np.ndarray,
+    pifs: np.ndarray,
     report: dict[str, Any],
 ) -> Figure:
-    """Draw (LR, HR on the LR grid) reflectance `before` and `after`, the mask and the relations of the bands."""
+    """Draw (LR, HR on the LR grid) reflectance `before` and `after`, the mask and the relations of the bands.
+
+    `pifs` are the invariant pixels; all are on one grid, which may be a thinned one.
+    """
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=(1.25, 1))
     top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
@@ -43,9 +47,10 @@ def radiometry_figure(
     axes.imshow(np.ma.masked_equal(mask == Mask.CHANGED, False), cmap=ListedColormap([ORANGE]))
     clear = mask == Mask.CLEAR
     x, y = (before[1], before[0]) if report["direction"] == "hr-to-lr" else before
+    x = found.adjusted(x)
     names = ("HR at LR scale", "LR") if report["direction"] == "hr-to-lr" else ("LR", "HR at LR scale")
     for k, (axes, band) in enumerate(zip(np.atleast_1d(bottom.subplots(1, len(bands))), bands, strict=True)):
-        _draw_relation(axes, found, k, x[k], y[k], clear)
+        _draw_relation(axes, found, k, x[k], y[k], (clear & ~pifs, clear & pifs))
         axes.set_title(f"{band}: gain {report['bands'][band]['gain']:.3f}", fontsize=9, loc="left")
         axes.set_xlabel(f"{names[0]} reflectance", fontsize=8)
     bottom.axes[0].set_ylabel(f"{names[1]} reflectance", fontsize=8)
@@ -53,10 +58,14 @@ def radiometry_figure(
     return figure
 
 
-def _draw_relation(axes: Axes, found: Radiometry, k: int, x: np.ndarray, y: np.ndarray, clear: np.ndarray) -> None:
+def _draw_relation(
+    axes: Axes, found: Radiometry, k: int, x: np.ndarray, y: np.ndarray, kinds: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Draw one band's pixels, those that are not invariant first, and the line that relates `x` to `y`."""
+    clear = kinds[0] | kinds[1]
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    for chosen, color, label in ((clear & ~found.pifs, QUIET, "clear"), (clear & found.pifs, BLUE, "invariant")):
+    for chosen, color, label in zip(kinds, (QUIET, BLUE), ("clear", "invariant"), strict=True):
         thin = slice(None, None, max(1, int(chosen.sum()) // DOTS))
         axes.scatter(x[chosen][thin], y[chosen][thin], s=2, alpha=0.3, color=color, linewidths=0, label=label)
     if clear.any():

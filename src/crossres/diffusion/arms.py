@@ -1,7 +1,8 @@
 """The ways to make an HR image: sampling from an LR start or from noise, and what these are compared with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor
 from crossres.diffusion.consistency import enforce
 from crossres.diffusion.network import Network
 from crossres.diffusion.noise import noise_window
-from crossres.diffusion.paths import source_state
-from crossres.diffusion.samplers import EVALUATIONS, sample
+from crossres.diffusion.paths.path import Chain, Field, Path
+from crossres.diffusion.samplers import EVALUATIONS
 from crossres.diffusion.tiling import Tile, blend, overlap_for, plan
 from crossres.diffusion.upsample import View, nearest, upsample
 from crossres.errors import UserError
@@ -35,9 +36,11 @@ class Arm:
 
     settings: ArmSettings
     tiling: TilingSettings
-    network: Network | None
-    sigma: float
-    """Source noise of the start, in HR standard deviations."""
+    network: Network | None = None
+    path: Path | None = None
+    """What the network was trained on."""
+    chain: Chain | None = None
+    """How samples are drawn; None where none are."""
 
     @property
     def multiple(self) -> int:
@@ -47,9 +50,9 @@ class Arm:
     @property
     def reach_px(self) -> int:
         """How far in the HR image a pixel of the result looks, over all solver steps, in HR pixels."""
-        if self.network is None or self.settings.start == "regression":
+        if self.network is None or self.chain is None:
             return 0 if self.network is None else self.network.multiple
-        return self.settings.steps * EVALUATIONS[self.settings.solver] * self.network.reach_px
+        return self.chain.steps * EVALUATIONS[self.chain.solver] * self.network.reach_px
 
     @property
     def reach_lr_px(self) -> int:
@@ -74,14 +77,16 @@ class Arm:
             raise UserError(
                 f"sample.arms: start {self.settings.start!r} needs a model; give one or use bicubic or nearest"
             )
-        elif self.settings.start == "regression":
+        elif self.path is None or self.chain is None:
             images = iter([regression(self.network, lr, view)])
         else:
-            images = self._samples(self.network, lr, view, top, left)
+            images = self._samples(self.network, self.path, self.chain, lr, view, top, left)
         mode = self.tiling.consistency if self.settings.start not in {"bicubic", "nearest"} else "none"
         return _summarise(enforce(group, lr, view, mode, self.tiling.lr_mtf) for group in images)
 
-    def _samples(self, network: Network, lr: Tensor, view: View, top: int, left: int) -> Iterator[Tensor]:
+    def _samples(
+        self, network: Network, path: Path, chain: Chain, lr: Tensor, view: View, top: int, left: int
+    ) -> Iterator[Tensor]:
         """Yield (sample, band, row, column) groups of samples; few tiles leave room for several samples at once."""
         height, width = (-(-side // self.multiple) * self.multiple for side in (view.height, view.width))
         padded = view.part(0, 0, height, width)
@@ -90,14 +95,17 @@ class Arm:
         overlap = self.tiling.overlap_px if self.tiling.overlap_px is not None else overlap_for(network.reach_px)
         tiles = plan(height, width, self.tiling.tile_px, overlap, network.reach_px, self.multiple)
         together = max(1, self.tiling.batch // len(tiles))
-        velocity = _tiled_velocity(network, y, levels, padded, tiles, max(1, self.tiling.batch // together), self.sigma)
+        field = _tiled_field(network, y, levels, padded, tiles, max(1, self.tiling.batch // together))
         for first in range(0, self.settings.samples, together):
             numbers = range(first, min(first + together, self.settings.samples))
-            noise = np.stack([
-                noise_window(self.tiling.seed, k, lr.shape[1], top, left, height, width) for k in numbers
-            ])  # fmt: skip
-            start = source_state(y, torch.from_numpy(noise).to(y.device), self.sigma)
-            image = sample(self.settings.solver, velocity, start, self.settings.steps)
+
+            def noise(draw: int, numbers: range = numbers) -> Tensor:
+                windows = [
+                    noise_window(self.tiling.seed, k, lr.shape[1], top, left, height, width, draw) for k in numbers
+                ]
+                return torch.from_numpy(np.stack(windows)).to(y.device)
+
+            image = path.run(field, y, noise, chain)
             yield image[..., : view.height, : view.width]
 
 
@@ -108,12 +116,43 @@ def regression(network: Network, lr: Tensor, view: View) -> Tensor:
     return network.prior.regression(network.prior(lr), upsample(lr, view, "bicubic"), view)
 
 
-def _tiled_velocity(
-    network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], batch: int, sigma: float
-) -> Callable[[Tensor, float], Tensor]:
-    """Return v(x, t) over the whole view, computed tile by tile; sigma, y and the prior's features are fixed."""
+def chain_of(name: str, arm: ArmSettings, path: Path, sigma: float, distilled: bool) -> Chain:
+    """Return how samples are drawn along the path that a model was trained on, from a start with noise `sigma`.
 
-    def velocity(x: Tensor, t: float) -> Tensor:
+    Raises `UserError` when the arm's start or solver does not belong to that path, or when just one of the arm and the
+    model is for one step (`distilled`).
+    """
+    if distilled != (arm.start == "one-step"):
+        is_one = "is distilled to one step" if distilled else "is not distilled"
+        raise UserError(
+            f"sample.arms.{name}: model {arm.model!r} {is_one} and start {arm.start} does not fit it; "
+            f"{'use start one-step' if distilled else 'distil it, with `crossres distill`'}"
+        )
+    start: Literal["lr", "noise"] = "noise" if arm.start == "noise" else "lr"
+    solver = arm.solver or path.solvers[0]
+    if start not in path.starts:
+        raise UserError(
+            f"sample.arms.{name}: model {arm.model!r} was trained on the path {path.name}, which has no {start} start; "
+            f"use start {' or '.join(path.starts)}, or another model"
+        )
+    if solver not in path.solvers:
+        raise UserError(
+            f"sample.arms.{name}: solver {solver} does not fit model {arm.model!r}, trained on the path {path.name}; "
+            f"use {' or '.join(path.solvers)}"
+        )
+    if arm.eta is not None and solver != "ddim":
+        raise UserError(f"sample.arms.{name}: eta belongs to solver ddim, not {solver}; leave it out")
+    eta = path.usual_eta(start) if arm.eta is None else arm.eta
+    steps = 1 if arm.start == "one-step" else arm.steps
+    return Chain(start, steps, solver, 1.0 if start == "noise" else arm.sigma or sigma, eta)
+
+
+def _tiled_field(
+    network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], batch: int
+) -> Field:
+    """Return the network's output over the whole view, computed tile by tile; y and the prior's features are fixed."""
+
+    def field(x: Tensor, t: float, sigma: float) -> Tensor:
         samples = len(x)
 
         def of_tiles(pixels: Tensor, group: list[Tile]) -> Tensor:
@@ -132,7 +171,7 @@ def _tiled_velocity(
 
         return blend(x, tiles, batch, of_tiles)
 
-    return velocity
+    return field
 
 
 def _summarise(groups: Iterator[Tensor]) -> Estimate:

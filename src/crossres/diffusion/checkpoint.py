@@ -37,6 +37,9 @@ class Card(Section):
     residual_rms: float = Field(gt=0, description="RMS of HR - bicubic LR on the training split, in HR stds")
     model: ModelSettings
     train: TrainSettings
+    teacher_sha256: str | None = Field(
+        None, description="hash of the weights that a one-step model was distilled from; null for one that data taught"
+    )
     parameters: int = Field(description="number of weights")
     data_sha256: str = Field(description="hash of the index and summary of the patches trained on")
     weights_sha256: str = Field(description="hash of the weights' file")

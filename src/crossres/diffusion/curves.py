@@ -23,7 +23,7 @@ def write_history(path: Path, rows: Sequence[dict[str, float]]) -> None:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow({k: v if k == "step" else f"{v:.6g}" for k, v in row.items()})
+            writer.writerow({k: int(v) if k == "step" else f"{v:.6g}" for k, v in row.items()})
 
 
 def draw_curves(path: Path, rows: Sequence[dict[str, float]], bicubic: dict[str, float]) -> None:

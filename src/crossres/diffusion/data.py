@@ -1,7 +1,7 @@
 """Training examples: crops of patch pairs, in an order and with augmentations that the seed alone decides."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,14 +15,14 @@ import torch
 import zarr
 from torch import Tensor
 
+from crossres.diffusion.cache import open_cache
 from crossres.diffusion.gaps import fill_nearest
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import Shift, View, nearest, upsample
 from crossres.errors import UserError
 from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.settings.train import IN_MEMORY_BYTES
 
-IN_MEMORY_BYTES = 2**31
-"""A split up to this size is read once; a larger one patch by patch."""
 RESIDUAL_PATCHES = 2048
 
 
@@ -57,36 +57,35 @@ class Augmentation:
 
 
 class Split:
-    """The patches of one split of a dataset."""
+    """The patches of one split of a dataset.
+
+    `dataset` is the zarr or a training cache made from it: the same patches, read from a cache several times faster.
+    From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch.
+    """
 
     def __init__(self, dataset: Path, index: Path, split: str, factor: Fraction, standard: Standard) -> None:
         table = pd.read_parquet(index, columns=["patch", "split"])
         self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))
         self.factor, self.standard = factor, standard
-        group = zarr.open_group(dataset, mode="r")
-        self._arrays: dict[str, Any] = {}
-        for name in ("lr", "hr", "mask"):
-            array = group[name]
-            if not isinstance(array, zarr.Array):
-                raise UserError(f"{dataset}: {name} is not an array; build the dataset again")
-            self._arrays[name] = array
+        self._at = self.rows
+        cached = open_cache(dataset, index)
+        self._arrays: dict[str, Any] = cached or _zarr_arrays(dataset)
         self.lr_shape: tuple[int, int] = self._arrays["lr"].shape[-2:]
         sizes = (len(self.rows) * int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in self._arrays.values())
-        if len(self.rows) and sum(sizes) <= IN_MEMORY_BYTES:
+        if not cached and len(self.rows) and sum(sizes) <= IN_MEMORY_BYTES:
             self._arrays = {name: a.oindex[self.rows] for name, a in self._arrays.items()}
-            self._in_memory = True
-        else:
-            self._in_memory = False
+            self._at = np.arange(len(self.rows))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def read(self, name: str, patches: np.ndarray) -> np.ndarray:
-        """Return patches of `lr`, `hr` or `mask`, by position within the split."""
-        if self._in_memory:
-            return self._arrays[name][patches]
-        at, back = np.unique(self.rows[patches], return_inverse=True)
-        return self._arrays[name].oindex[at][back]
+    def read(self, name: str, patches: np.ndarray) -> list[np.ndarray]:
+        """Return patches of `lr`, `hr` or `mask`, by position within the split: views where that saves a copy."""
+        array, at = self._arrays[name], self._at[patches]
+        if isinstance(array, zarr.Array):
+            rows, back = np.unique(at, return_inverse=True)
+            return list(np.asarray(array.oindex[rows])[back])
+        return [array[row] for row in at]
 
     def batch(self, patches: np.ndarray) -> Batch:
         """Return whole patches."""
@@ -113,9 +112,9 @@ class Split:
         return self._batch(patches, Augmentation(turn, (tops, lefts), (rows, cols), shift))
 
     def _batch(self, patches: np.ndarray, how: Augmentation) -> Batch:
-        lr_dn, hr_dn, mask = (_turn(self.read(name, patches), how.turn) for name in ("lr", "hr", "mask"))
-        standard = self.standard.forward(_reflectance(lr_dn))
-        clear = ((mask == 0) & np.isfinite(standard).all(1))[:, None]
+        lr_dn, hr_dn, mask = ([_turn(v, how.turn) for v in self.read(k, patches)] for k in ("lr", "hr", "mask"))
+        standard = self.standard.forward(_reflectance(np.stack(lr_dn)))
+        clear = ((np.stack(mask) == 0) & np.isfinite(standard).all(1))[:, None]
         whole_lr = np.stack([fill_nearest(v) for v in standard])
         whole_view = View.whole(self.factor, *whole_lr.shape[-2:])
         # y is made from the whole patch, so that a crop's border is an interior like any other.
@@ -147,9 +146,9 @@ def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]
 
 
 def batches(
-    split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int, workers: int = 0
+    split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int, workers: int = 0, first: int = 0
 ) -> Iterator[Batch]:
-    """Yield one random batch per step; the same seed gives the same batches, bit for bit.
+    """Yield one random batch per step, from step `first` on; the same seed gives the same batches, bit for bit.
 
     With `workers`, that many threads make the next batches meanwhile, in the same order.
     """
@@ -157,7 +156,7 @@ def batches(
     def make(step: int, patches: np.ndarray) -> Batch:
         return split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]))
 
-    jobs = enumerate(order(len(split), batch, steps, seed))
+    jobs = islice(enumerate(order(len(split), batch, steps, seed)), first, None)
     if not workers:
         yield from (make(*job) for job in jobs)
         return
@@ -184,6 +183,15 @@ def residual_rms(split: Split) -> float:
     return (total / count) ** 0.5 if count else 0.0
 
 
+def _zarr_arrays(dataset: Path) -> dict[str, Any]:
+    group = zarr.open_group(dataset, mode="r")
+    arrays = {name: group[name] for name in ("lr", "hr", "mask")}
+    for name, array in arrays.items():
+        if not isinstance(array, zarr.Array):
+            raise UserError(f"{dataset}: {name} is not an array; build the dataset again")
+    return arrays
+
+
 def _reflectance(dn: np.ndarray) -> np.ndarray:
     return np.where(dn == NODATA, np.float32(np.nan), dn.astype(np.float32) * np.float32(SCALE) + np.float32(OFFSET))
 
@@ -197,7 +205,7 @@ def _turn(values: np.ndarray, turn: int) -> np.ndarray:
     return values.swapaxes(-1, -2) if turn & 4 else values
 
 
-def _cut(values: np.ndarray, tops: np.ndarray, lefts: np.ndarray, height: int, width: int) -> np.ndarray:
+def _cut(values: Iterable[np.ndarray], tops: np.ndarray, lefts: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([
         v[:, i : i + height, j : j + width]
         for v, i, j in zip(values, tops.tolist(), lefts.tolist(), strict=True)

@@ -8,7 +8,7 @@ covers it agree exactly.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -101,6 +101,7 @@ class Network(nn.Module):
     def __init__(self, settings: ModelSettings, bands: int) -> None:
         super().__init__()
         size = SIZES[settings.size]
+        size = replace(size, width=settings.width or size.width, embedding=settings.embedding or size.embedding)
         depth = len(size.encoder)
         widths = tuple(size.width * 2**i for i in range(depth + 1))
         self.multiple = 2 ** (depth + 1)
@@ -114,14 +115,15 @@ class Network(nn.Module):
         self.embed = nn.Sequential(
             nn.Linear(4 * FREQUENCIES, size.embedding), nn.SiLU(), nn.Linear(size.embedding, size.embedding)
         )
-        self.entry = nn.Conv2d(8 * bands, size.width, 3, padding=1)
+        self.sees_y = settings.prior != "none"
+        self.entry = nn.Conv2d((8 if self.sees_y else 4) * bands, size.width, 3, padding=1)
         self.encoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.encoder, widths, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(w, 2 * w, 2, stride=2) for w in widths[:-1])
         self.middle = Stage(size.middle, widths[-1], size.embedding)
         self.up = nn.ModuleList(nn.Conv2d(2 * w, 4 * w, 1) for w in widths[:-1])
         self.decoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.decoder, widths, strict=False))
         self.exit = zero(nn.Conv2d(size.width, 4 * bands, 3, padding=1))
-        self.prior = Prior(bands, size.prior_width, size.prior_blocks, widths) if settings.prior else None
+        self.prior = Prior(bands, size.prior_width, size.prior_blocks, widths) if settings.prior == "module" else None
 
     def forward(
         self,
@@ -151,7 +153,7 @@ class Network(nn.Module):
     def velocity(self, x: Tensor, y: Tensor, t: Tensor, sigma: Tensor, added: list[Tensor] | None) -> Tensor:
         """Return the velocity for sides that are multiples of `multiple`; `added` is on the grid of each level."""
         embedding = self.embed(embed_time_sigma(t, sigma).to(x.dtype))
-        h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1), 2))
+        h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1) if self.sees_y else x, 2))
         skips = []
         for i, (stage, down) in enumerate(zip(self.encoder, self.down, strict=True)):
             h = h if added is None else h + added[i]

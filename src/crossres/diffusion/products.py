@@ -25,11 +25,19 @@ class Writer:
 
     files: dict[str, rasterio.io.DatasetWriter]
 
-    def write(self, top: int, left: int, parts: dict[str, np.ndarray]) -> None:
-        """Write a window of each part, (band, row, column) float32 reflectance, NaN where there is none."""
-        for name, values in parts.items():
-            height, width = values.shape[1:]
-            self.files[name].write(_numbers(name, values), window=Window(left, top, width, height))
+    def write(self, top: int, left: int, window: np.ndarray) -> None:
+        """Write a window of all parts, as `numbers` gives it."""
+        height, width = window.shape[2:]
+        for name, values in zip(PARTS, window, strict=True):
+            self.files[name].write(values, window=Window(left, top, width, height))
+
+
+def numbers(parts: dict[str, np.ndarray]) -> np.ndarray:
+    """Return a window of a product as its files hold it, (part, band, row, column) uint16.
+
+    `parts` are (band, row, column) float32 reflectance, NaN where there is none.
+    """
+    return np.stack([_numbers(name, parts[name]) for name in PARTS])
 
 
 @contextmanager

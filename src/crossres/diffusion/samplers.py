@@ -1,14 +1,18 @@
-"""Solvers of dx/dt = v(x, t) from t = 0 (the source) to t = 1 (the HR image); pure functions on any velocity."""
+"""Solvers: pure functions from a start to an HR image, on any velocity or denoiser."""
 
-from collections.abc import Callable
-from typing import Literal
+import math
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
 Velocity = Callable[[Tensor, float], Tensor]
 """v(x, t): `x` (batch, band, row, column) and 0 <= t < 1, to the shape of `x`."""
+Denoiser = Callable[[Tensor, float], Tensor]
+"""E[x_0 | x_t] of a variance-preserving chain, from (x_t, t)."""
+Schedule = Callable[[float], tuple[float, float]]
+"""alpha(t) and sigma(t) of x_t = alpha x_0 + sigma eps."""
 
-EVALUATIONS = {"euler": 1, "midpoint": 2}
+EVALUATIONS = {"euler": 1, "midpoint": 2, "ddim": 1, "dpm++2m": 1, "ancestral": 1}
 """Network evaluations per step (NFE = steps x this)."""
 
 
@@ -32,6 +36,59 @@ def sample_midpoint(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
     return x
 
 
-def sample(solver: Literal["euler", "midpoint"], velocity: Velocity, x: Tensor, steps: int) -> Tensor:
-    """Run the named solver."""
-    return {"euler": sample_euler, "midpoint": sample_midpoint}[solver](velocity, x, steps)
+def sample_ddim(
+    denoise: Denoiser, schedule: Schedule, x: Tensor, times: Sequence[float], eta: float, noise: Callable[[int], Tensor]
+) -> Tensor:
+    """DDIM (Song et al. 2010.02502, equations 12 and 16), from time t to s over the descending `times`.
+
+    x_s = alpha_s x_0 + sqrt(sigma_s^2 - w^2) eps + w z with eps = (x_t - alpha_t x_0) / sigma_t and
+    w = eta sigma_s / sigma_t sqrt(1 - alpha_t^2 / alpha_s^2): an ODE at eta = 0, first order; DDPM's ancestral step at
+    eta = 1. `noise(k)` is the z of step k = 1, 2, ...
+    """
+    for k, (t, s) in enumerate(zip(times[:-1], times[1:]), 1):
+        (alpha_t, sigma_t), (alpha_s, sigma_s) = schedule(t), schedule(s)
+        clean = denoise(x, t)
+        w = eta * sigma_s / sigma_t * math.sqrt(max(0.0, 1 - (alpha_t / alpha_s) ** 2))
+        along = (x - alpha_t * clean) / sigma_t
+        x = alpha_s * clean + math.sqrt(max(0.0, sigma_s**2 - w**2)) * along
+        if w > 0:
+            x = x + w * noise(k)
+    return x
+
+
+def sample_dpm_solver_pp_2m(denoise: Denoiser, schedule: Schedule, x: Tensor, times: Sequence[float]) -> Tensor:
+    """DPM-Solver++(2M) (Lu et al. 2211.01095, algorithm 2), over the descending `times`; second order.
+
+    With l = log(alpha / sigma), h = l_s - l_t and r = h_before / h: x_s = sigma_s / sigma_t x_t - alpha_s (e^-h - 1) D,
+    D = (1 + 1 / 2r) x_0(t) - 1 / 2r x_0(before). The first step, and one that ends without noise, are first order.
+    """
+    before: Tensor | None = None
+    h_before = 0.0
+    for t, s in zip(times[:-1], times[1:]):
+        (alpha_t, sigma_t), (alpha_s, sigma_s) = schedule(t), schedule(s)
+        clean = denoise(x, t)
+        if sigma_s <= 0:
+            return alpha_s * clean
+        h = math.log(alpha_s / sigma_s) - math.log(alpha_t / sigma_t)
+        towards = clean
+        if before is not None:
+            share = h / (2 * h_before)
+            towards = (1 + share) * clean - share * before
+        x = sigma_s / sigma_t * x - alpha_s * math.expm1(-h) * towards
+        before, h_before = clean, h
+    return x
+
+
+def sample_residual_shift(
+    denoise: Callable[[Tensor, int], Tensor], x: Tensor, etas: Sequence[float], kappa: float,
+    noise: Callable[[int], Tensor],
+) -> Tensor:  # fmt: skip
+    """ResShift's reverse chain (Yue et al. 2307.12348, equation 7) over descending `etas`, ending at x_0.
+
+    x_s = eta_s / eta_t x_t + (1 - eta_s / eta_t) x_0 + kappa sqrt(eta_s / eta_t (eta_t - eta_s)) z. `denoise(x, k)` is
+    E[x_0 | x_t] at etas[k], `noise(k)` the z of step k = 1, 2, ...
+    """
+    for k, (eta_t, eta_s) in enumerate(zip(etas[:-1], etas[1:])):
+        share = eta_s / eta_t
+        x = share * x + (1 - share) * denoise(x, k) + kappa * math.sqrt(share * (eta_t - eta_s)) * noise(k + 1)
+    return denoise(x, len(etas) - 1)

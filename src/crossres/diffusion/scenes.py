@@ -10,8 +10,10 @@ import math
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +22,14 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from tqdm import tqdm
 
+from crossres.code_version import code_version
 from crossres.diffusion import checkpoint
-from crossres.diffusion.arms import Arm
+from crossres.diffusion.arms import Arm, chain_of
+from crossres.diffusion.block_store import BlockStore
 from crossres.diffusion.checkpoint import Card
 from crossres.diffusion.gaps import fill_nearest
-from crossres.diffusion.products import open_product, write_item
+from crossres.diffusion.paths import path_of
+from crossres.diffusion.products import numbers, open_product, write_item
 from crossres.diffusion.sources import Source, open_source
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View, nearest
@@ -78,9 +83,9 @@ def sample_scene(
             scene.bands, scale_factor(gsd, hr_gsd_m), Standard((0.0,) * len(scene.bands), (1.0,) * len(scene.bands))
         )
         source = open_source(lr, scene.bands, gsd)
-        ready = Arm(arm, tiling, None, 1.0)
+        ready = Arm(arm, tiling)
     else:
-        card, ready = _load(arm, tiling, model)
+        card, ready = _load(name, arm, tiling, model)
         if hr_gsd_m is not None and abs(hr_gsd_m - card.hr_gsd_m) > 1e-6 * hr_gsd_m:
             raise UserError(
                 f"{model}: was trained for {card.hr_gsd_m:g} m, grid.gsd_m asks for {hr_gsd_m:g} m; train again"
@@ -91,27 +96,33 @@ def sample_scene(
 
 
 def super_resolve(scene: Path, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings) -> None:
-    """Apply a trained model to any Sentinel-2 scene: a GeoTIFF, a folder of band files or a STAC item.
+    """Apply a trained model to any Sentinel-2 scene: a SAFE folder or zip, a STAC item, a GeoTIFF, a folder of bands.
 
     Writes the same files as `sample_scene`. What the scene does not say of itself and had to be assumed is logged and
     stands in the item (`crossres:assumed`). Raises `UserError` when the scene lacks a band or has other pixels than
     the model.
     """
-    card, ready = _load(arm, tiling, model)
+    card, ready = _load(arm.start, arm, tiling, model)
     source = open_source(scene, card.bands, card.lr_gsd_m)
     target = Target(card.bands, card.scale, card.standard)
     _render(ready, target, source, f"{source.name}_sr", arm.start, Path(scene), model, output)
 
 
-def _load(arm: ArmSettings, tiling: TilingSettings, model: Path) -> tuple[Card, Arm]:
+def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, rank: int = 0) -> tuple[Card, Arm]:
     if arm.start in {"bicubic", "nearest"}:
         card = checkpoint.load_card(model)
-        return card, Arm(arm, tiling, None, 1.0)
+        return card, Arm(arm, tiling)
     loaded = checkpoint.load(model)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    gpus = torch.cuda.device_count()
+    device = torch.device("cuda", rank % gpus) if gpus else torch.device("cpu")
     loaded.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    sigma = 1.0 if arm.start == "noise" else arm.sigma or loaded.card.sigma
-    return loaded.card, Arm(arm, tiling, loaded.network, sigma)
+    if arm.start == "regression":
+        return loaded.card, Arm(arm, tiling, loaded.network)
+    card = loaded.card
+    path = path_of(card.train)
+    return card, Arm(
+        arm, tiling, loaded.network, path, chain_of(name, arm, path, card.sigma, card.teacher_sha256 is not None)
+    )
 
 
 def _render(
@@ -129,22 +140,29 @@ def _render(
     grid = fine_grid(lr_grid, target.factor)
     tags = {k: v for k, v in source.tags.items() if k in {"datetime", "sensor"}}
     blocks = list(_blocks(arm, target.factor, lr_grid))
+    store = BlockStore.beside(
+        output, arm=[name, arm.settings.model_dump(), arm.tiling.model_dump(exclude={"processes"}), BLOCK_PX],
+        target=asdict(target), source=source.fingerprint(), code=code_version(__name__), torch=torch.__version__,
+        model=checkpoint.load_card(model).weights_sha256 if model else None,
+    )  # fmt: skip
+    _render_blocks(Job(name, arm.settings, arm.tiling, model, target, source, store), arm, blocks)
     with whole(output) as folder:
         folder.mkdir()
         with open_product(folder, grid, target.bands, tags) as writer:
-            for block in tqdm(blocks, name, disable=len(blocks) == 1 or not sys.stderr.isatty()):
+            for number, block in enumerate(blocks):
                 top, left = (int(n * target.factor) for n in (block.top, block.left))
-                writer.write(top, left, _render_block(arm, target, source, block))
+                writer.write(top, left, store.read(number))
         properties = {
             "crossres:arm": name,
             "crossres:settings": arm.settings.model_dump(mode="json"),
             "crossres:tiling": arm.tiling.model_dump(mode="json"),
-            "crossres:sigma": arm.sigma if arm.settings.start in {"lr", "noise"} else None,
+            "crossres:sigma": arm.chain.sigma if arm.chain else None,
             "crossres:assumed": assumed,
         }
         sources = {"LR scene": scene} | ({"model card": model / checkpoint.CARD} if model else {})
         links = {title: Path(os.path.relpath(path, output)).as_posix() for title, path in sources.items()}
         write_item(folder / "item.json", identifier, grid, target.bands, tags, properties, links)
+    store.remove()
 
 
 @dataclass(frozen=True)
@@ -159,6 +177,44 @@ class Block:
     read_left: int
     read_height: int
     read_width: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to render blocks of a scene."""
+
+    name: str
+    arm: ArmSettings
+    tiling: TilingSettings
+    model: Path | None
+    target: Target
+    source: Source
+    store: BlockStore
+
+
+def _render_blocks(job: Job, arm: Arm, blocks: list[Block]) -> None:
+    """Render the blocks that are not done yet, in as many processes as there are GPUs or the settings ask for."""
+    waiting = [number for number in range(len(blocks)) if not job.store.has(number)]
+    if len(waiting) < len(blocks):
+        log.info("%s: %d of %d blocks are done already", job.name, len(blocks) - len(waiting), len(blocks))
+    count = min(job.tiling.processes or max(1, torch.cuda.device_count()), len(waiting))
+    if count <= 1:
+        bar = tqdm(waiting, job.name, disable=len(blocks) == 1 or not sys.stderr.isatty())
+        for number in bar:
+            job.store.write(number, numbers(_render_block(arm, job.target, job.source, blocks[number])))
+        return
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        shares = [[(n, blocks[n]) for n in waiting[k::count]] for k in range(count)]
+        for done in [pool.submit(_render_share, job, k, share) for k, share in enumerate(shares)]:
+            done.result()
+
+
+def _render_share(job: Job, rank: int, blocks: list[tuple[int, Block]]) -> None:
+    """Render some blocks in a process of their own, on a GPU of its own."""
+    torch.set_num_threads(job.tiling.threads)
+    arm = _load(job.name, job.arm, job.tiling, job.model, rank)[1] if job.model else Arm(job.arm, job.tiling)
+    for number, block in blocks:
+        job.store.write(number, numbers(_render_block(arm, job.target, job.source, block)))
 
 
 def _blocks(arm: Arm, factor: Fraction, grid: GeoBox) -> Iterator[Block]:

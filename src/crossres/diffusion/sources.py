@@ -1,9 +1,10 @@
-"""Where an LR image comes from: a scene of ours, any GeoTIFF of reflectance or of Sentinel-2 numbers, a folder, a
-STAC item.
+"""Where an LR image comes from: a scene of ours, any GeoTIFF of reflectance or of Sentinel-2 numbers, a folder of
+bands, a SAFE folder or zip, a STAC item.
 
 What had to be assumed is said (`Source.assumed`), and ends up in the log and in the product's item.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
+from crossres.diffusion.safe import SafeProduct, open_safe
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.rasters import OFFSET, SCALE, open_raster
+from crossres.sensors import sentinel2
 
 SENTINEL2 = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08"}
 """Names of the 10 m bands of Sentinel-2 by common name."""
@@ -51,6 +54,12 @@ class Source:
     assumed: tuple[str, ...] = ()
     """What the file did not say and was assumed, one line each."""
 
+    def fingerprint(self) -> list[object]:
+        """Return what tells this source from another and from itself before it was changed."""
+        paths = [Path(band.path) for band in self.bands]
+        stats = [path.stat() for path in paths if path.exists()]
+        return [self.bands, self.grid.shape, *self.grid.affine, *((s.st_size, s.st_mtime_ns) for s in stats)]
+
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Return (band, row, column) float32 reflectance of a window inside the grid; NaN without data."""
         window = Window(left, top, width, height)
@@ -68,12 +77,15 @@ class Source:
 
 
 def open_source(path: Path, bands: Sequence[str], gsd_m: float) -> Source:
-    """Find `bands` in a GeoTIFF, a folder of band files or a STAC item (JSON) and check its pixel size.
+    """Find `bands` in a GeoTIFF, a folder of band files, a SAFE folder or zip, or a STAC item; check its pixel size.
 
     Raises `UserError` when a band is missing, the bands lie on different grids or the pixels are not `gsd_m` metres.
     """
     path = Path(path)
-    if path.is_dir():
+    safe = open_safe(path, tuple(bands))
+    if safe is not None:
+        source = _from_safe(path, safe)
+    elif path.is_dir():
         source = _from_files(path, {b: _find(path, b) for b in bands}, {})
     elif path.suffix.lower() in {".json", ".geojson"}:
         source = _from_item(path, bands)
@@ -98,6 +110,14 @@ def check_gsd(path: Path, grid: GeoBox, gsd_m: float) -> None:
             f"{path}: has pixels of {sizes[0]:g} x {sizes[1]:g} m, the model was trained for {gsd_m:g} m; "
             "resample the scene or train a model for it"
         )
+
+
+def _from_safe(path: Path, safe: SafeProduct) -> Source:
+    found = _from_files(path, safe.files, safe.scaling)
+    assumed = list(found.assumed)
+    if safe.level == "L1C":
+        assumed.append("an L1C product: reflectance above the atmosphere, taken as if it were at the ground")
+    return Source(path.name.partition(".")[0], found.bands, found.grid, safe.tags, tuple(assumed))
 
 
 def _from_raster(path: Path, bands: Sequence[str]) -> Source:
@@ -126,6 +146,7 @@ def _from_item(path: Path, bands: Sequence[str]) -> Source:
     if not isinstance(assets, dict):
         raise UserError(f"{path}: no STAC item (it has no assets); give an item, a folder or a GeoTIFF")
     files = {}
+    implied = _of_baseline(item.get("properties", {}))
     declared = {}
     for band in bands:
         key = next((k for k in _aliases(band) if k in assets), None) or next(
@@ -141,11 +162,22 @@ def _from_item(path: Path, bands: Sequence[str]) -> Source:
         scale = raster.get("scale", raster.get("raster:scale"))
         if scale is not None:
             declared[band] = (float(scale), float(raster.get("offset", raster.get("raster:offset", 0.0))))
+        declared |= {band: implied} if implied else {}
     source = _from_files(path, files, declared)
     properties = item.get("properties", {})
     tags = {"datetime": properties.get("datetime"), "sensor": properties.get("platform")}
     tags = source.tags | {k: str(v) for k, v in tags.items() if v}
     return Source(str(item.get("id", path.stem)), source.bands, source.grid, tags, source.assumed)
+
+
+def _of_baseline(properties: dict[str, Any]) -> tuple[float, float] | None:
+    """Return scale and offset that an item's processing baseline implies; catalogues often forget the offset."""
+    if properties.get("earthsearch:boa_offset_applied") is True:
+        return SCALE, 0.0
+    baseline = str(properties.get("s2:processing_baseline") or "")
+    if not re.fullmatch(r"\d\d?\.\d\d?", baseline):
+        return None
+    return sentinel2.SCALE, sentinel2.SCALE * sentinel2.offset_dn(baseline)
 
 
 def _from_files(path: Path, files: dict[str, str], declared: dict[str, tuple[float, float]]) -> Source:
@@ -154,7 +186,7 @@ def _from_files(path: Path, files: dict[str, str], declared: dict[str, tuple[flo
     grid: GeoBox | None = None
     tags: dict[str, str] = {}
     for band, href in files.items():
-        with open_raster(href if "://" in href else Path(href)) as src:
+        with open_raster(href if "://" in href or href.startswith("/vsi") else Path(href)) as src:
             here = GeoBox(src.shape, src.transform, src.crs.to_wkt())
             if grid is not None and here != grid:
                 raise UserError(

@@ -11,16 +11,13 @@ from torch import Tensor
 
 from crossres.diffusion.data import Split
 from crossres.diffusion.network import Network
-from crossres.diffusion.paths import source_state
-from crossres.diffusion.samplers import sample_euler
+from crossres.diffusion.paths.path import Chain, Path
 from crossres.diffusion.upsample import View
 
 STEPS = 4
 PATCHES = 16
 PROJECTIONS = 128
 BINS = 16
-SIGMAS = (0.15, 0.22, 0.32, 0.47, 0.68)
-"""Source noises that are tried for the LR start; 1 would be the noise start."""
 NEAR_BEST = 1.1
 
 
@@ -71,37 +68,44 @@ def _patches(image: Tensor) -> Tensor:
 class Validation:
     """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
 
-    def __init__(self, split: Split, seed: int, device: torch.device) -> None:
+    def __init__(self, split: Split, path: Path, seed: int, device: torch.device, steps: int = STEPS) -> None:
         chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
         self.batch = split.batch(np.sort(chosen))
         self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])
         self.noise = torch.randn(self.batch.hr.shape, generator=torch.Generator().manual_seed(seed))
-        self.seed, self.device = seed, device
+        self.path, self.seed, self.device, self.steps = path, seed, device, steps
 
     def bicubic(self) -> dict[str, float]:
         """Measure the bicubic image, the least that training must beat."""
         return measure(self.batch.y, self.batch.hr, self.batch.weight, self.seed)
 
     def best_sigma(self, network: Network, least: float) -> float:
-        """Return the smallest source noise, not below `least`, whose samples have nearly the best patch statistics.
+        """Return the smallest noise of an LR start, not below `least`, whose samples have nearly the best statistics.
 
         Little noise keeps close to the LR image and its blur, much noise forgets it. The RMS of HR - y, a natural
         guess, leaves samples too smooth where most of that difference is no detail (another season, other shadows).
         """
-        found = {s: self.network(network, s)["swd"] for s in SIGMAS if s >= least}
+        if not self.path.sigmas:
+            return 1.0
+        found = {s: self.network(network, s)["swd"] for s in self.path.sigmas if s >= least}
         if not found:
             return least
         return min(s for s, swd in found.items() if swd <= NEAR_BEST * min(found.values()))
 
     @torch.inference_mode()
     def network(self, network: Network, sigma_start: float) -> dict[str, float]:
-        """Measure one sample per patch, drawn from an LR start with that source noise in a few Euler steps."""
+        """Measure one sample per patch, drawn from an LR start with that noise in a few steps of the usual solver."""
         lr, y, noise = (v.to(self.device) for v in (self.batch.lr, self.batch.y, self.noise))
-        sigma = torch.full((len(y),), sigma_start, device=self.device)
         levels = network.prior.levels(network.prior(lr)) if network.prior else None
 
-        def velocity(x: Tensor, t: float) -> Tensor:
-            return network(x, y, torch.full_like(sigma, t), sigma, levels, self.view)
+        def field(x: Tensor, t: float, sigma: float) -> Tensor:
+            time, told = (torch.full((len(x),), value, device=self.device) for value in (t, sigma))
+            return network(x, y, time, told, levels, self.view)
 
-        image = sample_euler(velocity, source_state(y, noise, sigma), STEPS).cpu()
+        def draw(k: int) -> Tensor:
+            generator = torch.Generator().manual_seed(self.seed + k)
+            return noise if k == 0 else torch.randn(noise.shape, generator=generator).to(self.device)
+
+        chain = Chain("lr", self.steps, self.path.solvers[0], sigma_start, self.path.usual_eta("lr"))
+        image = self.path.run(field, y, draw, chain).cpu()
         return measure(image, self.batch.hr, self.batch.weight, self.seed)

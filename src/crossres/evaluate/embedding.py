@@ -4,6 +4,7 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 PHOTO_QUALITY = 88
@@ -15,6 +16,11 @@ def photo(path: Path, longest_px: int | None = None) -> str:
     if longest_px and max(image.size) > longest_px:
         image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     return _encode(image, "webp", quality=PHOTO_QUALITY, method=4)
+
+
+def photo_of(image: np.ndarray) -> str:
+    """Return (row, column, 3) uint8 as a WebP data URI."""
+    return _encode(Image.fromarray(image), "webp", quality=PHOTO_QUALITY, method=4)
 
 
 def drawing(path: Path) -> str:

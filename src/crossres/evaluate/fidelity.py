@@ -1,20 +1,106 @@
-"""How true an SR image is, pixel by pixel: RMSE, PSNR, SSIM, ERGAS, SAM. Only clear pixels count.
+"""How true an SR image is, pixel by pixel: RMSE, PSNR, ERGAS, SAM, NDVI and NDWI error. Only clear pixels count.
 
-torchmetrics has all of them but knows no mask; here they are over clear pixels, and equal torchmetrics where all is
-clear. Images are (band, row, column) reflectance, `clear` is (row, column) bool.
+torchmetrics has PSNR, ERGAS and SAM but knows no mask; here they are over clear pixels, and equal torchmetrics where
+all is clear. Images are (band, row, column) reflectance, `clear` is (row, column) bool.
 """
 
-import numpy as np
-from scipy.ndimage import correlate1d, minimum_filter
+from dataclasses import dataclass
 
-SSIM_SIGMA_PX = 1.5
-SSIM_RADIUS_PX = 5
-SSIM_K = (0.01, 0.03)
+import numpy as np
+
+from crossres.evaluate.strips import each, strips
+
+INDICES = {"ndvi": ("nir", "red"), "ndwi": ("green", "nir")}
+"""Normalised differences (a - b) / (a + b) by their bands. Source: Rouse et al. 1974; McFeeters 1996."""
+LEAST_SUM = 0.02
+"""Reflectance of HR's two bands together below which an index is noise and does not count."""
+
+
+@dataclass(frozen=True)
+class PixelErrors:
+    """Sums over clear pixels, a row for each land-cover stratum; what they mean is read by the methods."""
+
+    count: np.ndarray
+    """(stratum,) pixels."""
+    squares: np.ndarray
+    """(stratum, band) squared differences."""
+    degrees: np.ndarray
+    """(stratum,) spectral angles."""
+    index: dict[str, np.ndarray]
+    """Name of an index -> (stratum, 2): its absolute differences, and the pixels where it counts."""
+
+    def of(self, stratum: int) -> "PixelErrors":
+        """Return one stratum alone."""
+        one = slice(stratum, stratum + 1)
+        return PixelErrors(
+            self.count[one], self.squares[one], self.degrees[one], {k: v[one] for k, v in self.index.items()}
+        )
+
+    def rmse(self) -> np.ndarray:
+        """Return the root mean square error of each band, (band,), in reflectance."""
+        return np.sqrt(_ratio(self.squares.sum(axis=0), self.count.sum()))
+
+    def sam_deg(self) -> float:
+        """Return the mean spectral angle in degrees. Source: Kruse et al. 1993."""
+        return float(_ratio(self.degrees.sum(), self.count.sum()))
+
+    def index_errors(self) -> dict[str, float]:
+        """Return the mean absolute difference of each index."""
+        return {name: float(_ratio(*sums.sum(axis=0))) for name, sums in self.index.items()}
+
+
+def pixel_errors(
+    sr: np.ndarray, hr: np.ndarray, strata: np.ndarray, count: int, bands: tuple[str, ...] = (), threads: int = 1
+) -> PixelErrors:
+    """Compare two images pixel by pixel; `strata` is (row, column) uint8, `count` and above where nothing counts.
+
+    Indices are compared when their `bands` are there, where HR's two bands together pass `LEAST_SUM`; SR's index is
+    kept within [-1, 1].
+    """
+    pairs = {
+        name: (bands.index(a), bands.index(b)) for name, (a, b) in INDICES.items() if a in bands and b in bands
+    }  # fmt: skip
+
+    def sums(rows: slice) -> PixelErrors:
+        chosen = strata[rows] < count
+        label = strata[rows][chosen]
+        a, b = sr[:, rows][:, chosen], hr[:, rows][:, chosen]
+        found = {}
+        for name, (i, j) in pairs.items():
+            counts = b[i] + b[j] > LEAST_SUM
+            error = np.abs(index(a[i][counts], a[j][counts]) - index(b[i][counts], b[j][counts]))
+            where = label[counts]
+            found[name] = np.stack([_by(where, count, error), _by(where, count)], axis=1)
+        squares = [_by(label, count, np.square(x - y, dtype=np.float64)) for x, y in zip(a, b)]
+        return PixelErrors(
+            _by(label, count), np.stack(squares, axis=1), _by(label, count, np.degrees(angles(a, b))), found
+        )
+
+    parts = each(sums, strips(strata.shape[0]), threads)
+    return PixelErrors(
+        np.sum([p.count for p in parts], axis=0),
+        np.sum([p.squares for p in parts], axis=0),
+        np.sum([p.degrees for p in parts], axis=0),
+        {name: np.sum([p.index[name] for p in parts], axis=0) for name in pairs},
+    )
+
+
+def _by(label: np.ndarray, count: int, weight: np.ndarray | None = None) -> np.ndarray:
+    return np.bincount(label, weight, minlength=count).astype(np.float64)
+
+
+def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return total / count if count else np.full_like(total, np.nan, dtype=np.float64)
+
+
+def index(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the normalised difference (a - b) / (a + b), within [-1, 1]."""
+    return np.clip((a - b) / np.maximum(a + b, 1e-6), -1, 1)
 
 
 def rmse(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray) -> np.ndarray:
     """Return the root mean square error of each band, (band,), in reflectance."""
-    return np.array([np.sqrt(np.mean(np.square(s[clear] - h[clear], dtype=np.float64))) for s, h in zip(sr, hr)])
+    return pixel_errors(sr, hr, (~clear).astype(np.uint8), 1).rmse()
 
 
 def psnr(error: np.ndarray | float, peak: float) -> np.ndarray:
@@ -28,51 +114,27 @@ def together(error: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(error))))
 
 
-def ssim(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float) -> np.ndarray:
-    """Return the structural similarity of each band, (band,), over the pixels whose whole window is clear.
+def ergas(error: np.ndarray, means: np.ndarray, factor: float) -> float:
+    """Return ERGAS in percent, from the root mean square error and HR's mean of each band.
 
-    Gaussian window of 11 x 11 pixels; NaN when no window is clear. Source: Wang et al. 2004, eq. 13.
+    Source: Wald 2002, with h/l = 1 / factor.
     """
-    inside = windows_clear(clear, 2 * SSIM_RADIUS_PX + 1)
-    if not inside.any():
-        return np.full(len(sr), np.nan)
-    return np.array([_ssim_map(_filled(s, clear), _filled(h, clear), peak)[inside].mean() for s, h in zip(sr, hr)])
-
-
-def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:
-    """Return where the centred window of `size` x `size` pixels is clear throughout and inside the image."""
-    return minimum_filter(clear.astype(np.uint8), size, mode="constant", cval=0).astype(bool)
-
-
-def _ssim_map(x: np.ndarray, y: np.ndarray, peak: float) -> np.ndarray:
-    c1, c2 = ((k * peak) ** 2 for k in SSIM_K)
-    mean_x, mean_y = _gaussian(x), _gaussian(y)
-    variances = _gaussian(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _gaussian(x * y) - mean_x * mean_y
-    return ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
-
-
-def _gaussian(image: np.ndarray) -> np.ndarray:
-    offsets = np.arange(-SSIM_RADIUS_PX, SSIM_RADIUS_PX + 1)
-    kernel = np.exp(-0.5 * (offsets / SSIM_SIGMA_PX) ** 2)
-    kernel /= kernel.sum()
-    return correlate1d(correlate1d(image, kernel, axis=0), kernel, axis=1)
-
-
-def _filled(band: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Return the band about its clear mean's order of magnitude, with masked pixels set to that mean."""
-    return np.where(clear, band, band[clear].mean())
-
-
-def ergas(error: np.ndarray, hr: np.ndarray, clear: np.ndarray, factor: float) -> float:
-    """Return ERGAS, the relative global error in percent of band means. Source: Wald 2002, with h/l = 1 / factor."""
-    means = np.array([h[clear].mean(dtype=np.float64) for h in hr])
     return float(100 / factor * np.sqrt(np.mean((error / means) ** 2)))
+
+
+def band_means(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return the mean of each band over clear pixels, (band,)."""
+    return np.array([band[clear].mean(dtype=np.float64) for band in image])
 
 
 def sam_deg(x: np.ndarray, y: np.ndarray, clear: np.ndarray) -> float:
     """Return the mean spectral angle between two images, in degrees. Source: Kruse et al. 1993."""
-    a, b = x[:, clear].astype(np.float64), y[:, clear].astype(np.float64)
+    return pixel_errors(x, y, (~clear).astype(np.uint8), 1).sam_deg()
+
+
+def angles(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the spectral angle of each pixel in radians; both are (band, pixel)."""
+    a, b = x.astype(np.float64), y.astype(np.float64)
     norms = np.sqrt((a * a).sum(0) * (b * b).sum(0))
     cosine = (a * b).sum(0) / np.maximum(norms, np.finfo(np.float64).tiny)
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+    return np.arccos(np.clip(cosine, -1, 1))

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from crossres.evaluate.metrics import BY_KEY
+from crossres.evaluate.nfe_chart import draw_nfe
 from crossres.evaluate.spectrum_chart import draw_spectra
 from crossres.evaluate.theme import (
     INK,
@@ -21,15 +22,15 @@ from crossres.evaluate.theme import (
     title,
 )  # fmt: skip
 from crossres.files import read_json, whole
-from crossres.settings.evaluate import EvaluateSettings
 
+IMAGES = ("mean", "sample")
 CHARTED = ("psnr_db", "cpsnr_db", "spectrum_error", "swd", "hallucination", "lr_l1")
 
 
-def figures(settings: EvaluateSettings, summary: Path, scenes: list[Path], output: Path) -> None:
-    """Draw metrics.png, spectra.png, calibration.png and tradeoff.png into the folder `output`.
+def figures(arms: dict[str, Any], summary: Path, scenes: list[Path], output: Path) -> None:
+    """Draw metrics.png, spectra.png, calibration.png, tradeoff.png and, where steps vary, nfe.png into a folder.
 
-    `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote.
+    `arms` holds the settings of each arm, `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote.
     """
     content = read_json(summary)
     with whole(output) as part:
@@ -38,6 +39,8 @@ def figures(settings: EvaluateSettings, summary: Path, scenes: list[Path], outpu
         _spectra([read_json(s / "spectra.json") for s in sorted(scenes)], content["arm_order"], part / "spectra.png")
         _calibration(content, part / "calibration.png")
         _tradeoff(content, part / "tradeoff.png")
+        if over_steps := draw_nfe(content, arms):
+            save(over_steps, part / "nfe.png")
 
 
 def _metrics(content: dict[str, Any], path: Path) -> None:
@@ -77,7 +80,9 @@ def _spectra(scenes: list[dict[str, Any]], arms: list[str], path: Path) -> None:
     alike = [s for s in scenes if s["frequency_per_m"] == first["frequency_per_m"]]
     merged = {**first, "hr": _geometric([s["hr"] for s in alike])}
     merged["arms"] = {
-        arm: {image: _geometric([s["arms"][arm][image] for s in alike]) for image in ("mean", "sample")} for arm in arms
+        arm: {image: _geometric([s["arms"][arm][image] for s in alike if arm in s["arms"]]) for image in IMAGES}
+        for arm in arms
+        if any(arm in s["arms"] for s in alike)
     }
     alike_lr = [s for s in alike if s["lr_frequency_per_m"] == first["lr_frequency_per_m"]]
     merged["lr"] = _geometric([s["lr"] for s in alike_lr])

@@ -25,9 +25,14 @@ METRICS = (
     Metric("psnr_db", "PSNR", "dB", "higher", 2, "pixel by pixel against HR"),
     Metric("cpsnr_db", "cPSNR", "dB", "higher", 2, "the same after the best whole-pixel shift, bias removed"),
     Metric("ssim", "SSIM", "", "higher", 3, "local structure against HR"),
+    Metric("ms_ssim", "MS-SSIM", "", "higher", 3, "the same at five scales together"),
+    Metric("cssim", "cSSIM", "", "higher", 3, "SSIM after the shift that cPSNR found, bias removed"),
+    Metric("uqi", "UQI", "", "higher", 3, "local correlation, brightness and contrast against HR"),
     Metric("rmse", "RMSE", "reflectance", "lower", 4, "root mean square error"),
     Metric("ergas", "ERGAS", "%", "lower", 2, "error relative to each band's mean"),
     Metric("sam_deg", "SAM", "°", "lower", 2, "angle between spectra"),
+    Metric("ndvi_error", "NDVI error", "", "lower", 3, "mean absolute difference of the vegetation index"),
+    Metric("ndwi_error", "NDWI error", "", "lower", 3, "mean absolute difference of the water index"),
     Metric("spectrum_error", "Spectrum error", "decades", "lower", 3, "power at the detail LR cannot show, against HR"),
     Metric("spectrum_bias", "Spectrum bias", "decades", None, 3, "below 0 too smooth, above 0 too rough"),
     Metric("spectrum_error_all", "Spectrum error, all", "decades", "lower", 3, "the same at all frequencies"),
@@ -39,6 +44,17 @@ METRICS = (
     Metric("lr_angle_deg", "LR spectral angle", "°", "lower", 2, "angle from LR's spectra, on LR's grid"),
     Metric("lr_shift_px", "LR shift", "LR px", "lower", 2, "displacement from LR"),
 )
+
+IN_STRATA = ("psnr_db", "rmse", "sam_deg", "ndvi_error", "ndwi_error", "improvement", "omission", "hallucination")
+"""What can be said of the pixels of one land-cover stratum."""
+
+NOT_AVAILABLE = {
+    "LPIPS": "needs a network's weights, trained on photographs; none come with this package, and nothing is "
+    "fetched while it runs",
+    "FID": "needs the Inception network's weights and thousands of images; a Fréchet distance on other features would "
+    "not be FID",
+}
+"""Metrics that readers ask for and that this run has not measured, with the reason."""
 
 BY_KEY = {metric.key: metric for metric in METRICS}
 

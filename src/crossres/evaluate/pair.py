@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.evaluate.resampling import nearest
-from crossres.rasters import Mask, open_raster, read_mask, read_scene
+from crossres.evaluate.strips import strips
+from crossres.rasters import Mask, Scene, grid_of, open_raster, read_mask, read_scene
 
 ARM_FILES = ("mean", "std", "sample")
 
@@ -38,20 +40,28 @@ class AlignedPair:
         """LR pixel size over HR pixel size."""
         return self.hr.shape[2] / self.lr.shape[2]
 
+    def changed(self) -> np.ndarray:
+        """Return where land cover changed between the dates and both images have data, (row, column) on the HR grid."""
+        shape = self.clear.shape
+        return nearest(self.mask == Mask.CHANGED, (shape[0], shape[1])) & np.isfinite(self.hr).all(axis=0)
+
     def mask_shares(self) -> dict[str, float]:
         """Return the share of LR pixels with each mask code, by name."""
         return {code.name.lower(): float(np.mean(self.mask == code)) for code in Mask}
 
 
-def read_pair(aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], border_px: int) -> AlignedPair:
-    """Read an aligned pair; every arm is judged on the same pixels.
+def read_pair(
+    aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], border_px: int, mask_path: Path | None = None
+) -> AlignedPair:
+    """Read an aligned pair; every arm is judged on the same pixels. Its own mask counts unless another is named.
 
     Raises `UserError` when a file is missing, an arm is on another grid, or nothing is clear.
     """
-    lr, hr = (read_scene(aligned / f"{name}.tif").select(bands) for name in ("lr", "hr"))
-    mask = read_mask(aligned / "mask.tif")
+    lr, hr = (read_image(aligned / f"{name}.tif", bands) for name in ("lr", "hr"))
+    mask_path = mask_path or aligned / "mask.tif"
+    mask = read_mask(mask_path)
     if mask.shape != lr.values.shape[1:]:
-        raise UserError(f"{aligned / 'mask.tif'}: is not on the grid of lr.tif; delete the folder and run again")
+        raise UserError(f"{mask_path}: is not on the grid of lr.tif; delete the folder and run again")
     clear_lr = (mask == Mask.CLEAR) & np.isfinite(lr.values).all(axis=0)
     shape = hr.values.shape[1:]
     clear = nearest(clear_lr, shape) & np.isfinite(hr.values).all(axis=0)
@@ -66,6 +76,20 @@ def read_pair(aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], bord
     dates = {"lr": lr.tags.get("datetime"), "hr": hr.tags.get("datetime")}
     lr_gsd, hr_gsd = (float(abs(g.resolution.x)) for g in (lr.grid, hr.grid))
     return AlignedPair(lr.values, hr.values, bands, hr.grid, mask, clear_lr, clear, lr_gsd, hr_gsd, dates)
+
+
+def read_image(path: Path, bands: tuple[str, ...] | None = None) -> Scene:
+    """Read some bands of a scene, or all, strip by strip: a large scene then stands in memory once."""
+    with open_raster(path) as src:
+        height, width = src.shape
+    windows = [Window(0, rows.start, width, rows.stop - rows.start) for rows in strips(height)]
+    first = read_scene(path, windows[0])
+    chosen = bands or first.bands
+    values = np.empty((len(chosen), height, width), np.float32)
+    for window in windows:
+        part = first if window is windows[0] else read_scene(path, window)
+        values[:, window.row_off : window.row_off + window.height] = part.select(chosen).values
+    return Scene(values, grid_of(path), chosen, first.tags)
 
 
 def _valid(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which parts of a scene are shown: chosen by HR's content alone, before any model's result is seen."""
+"""Which parts of a scene are shown: some by HR's content alone, and the best, median and worst for one result."""
 
 from dataclasses import dataclass
 
@@ -25,16 +25,8 @@ def choose_places(hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: in
     among the richer half. Images are (band, row, column) reflectance.
     """
     side = min(side, *clear.shape)
-    step = max(1, side // 2)
-    windows = [
-        Place(row, col, side)
-        for row in range(0, clear.shape[0] - side + 1, step)
-        for col in range(0, clear.shape[1] - side + 1, step)
-    ]
-    shares = np.array([w.of(clear).mean() for w in windows])
-    windows = [w for w, share in zip(windows, shares) if share >= min(0.98, shares.max())]
-    detail = np.array([np.log(np.nanstd(w.of(hr) - w.of(lr_up)) + 1e-6) for w in windows])
-    colour = np.array([np.nanmean(w.of(hr), axis=(1, 2)) for w in windows])
+    windows = _clear_windows(clear, side, max(1, side // 2))
+    colour, detail = _colour_and_detail(hr, lr_up, windows)
     rich = np.flatnonzero(detail >= np.median(detail))
     features = np.column_stack([colour, detail])[rich]
     features = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-6)
@@ -48,6 +40,61 @@ def choose_places(hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: in
             break
         taken.append(int(np.argmax(distance)))
     return [windows[rich[t]] for t in taken]
+
+
+def _colour_and_detail(hr: np.ndarray, lr_up: np.ndarray, windows: list[Place]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each window's mean colour, (window, band), and the log of its standard deviation of HR - LR, (window,)."""
+    finite = np.isfinite(hr).all(axis=0) & np.isfinite(lr_up).all(axis=0)
+    count = np.maximum(_sums(finite, windows), 1)
+    colour, total, squares = [], np.zeros(len(windows)), np.zeros(len(windows))
+    for truth, up in zip(hr, lr_up):
+        colour.append(_sums(np.where(finite, truth, 0), windows) / count)
+        difference = np.where(finite, truth - up, 0)
+        total += _sums(difference, windows)
+        squares += _sums(difference * difference, windows)
+    size = count * len(hr)
+    spread = np.sqrt(np.maximum(squares / size - (total / size) ** 2, 0))
+    return np.stack(colour, axis=1), np.log(spread + 1e-6)
+
+
+def _sums(image: np.ndarray, windows: list[Place]) -> np.ndarray:
+    """Return the sum of a (row, column) image over each window, from its running sums along both axes."""
+    table = np.zeros((image.shape[0] + 1, image.shape[1] + 1))
+    np.cumsum(image, axis=0, dtype=np.float64, out=table[1:, 1:])
+    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+    top, left, side = np.array([(w.row, w.col, w.side) for w in windows]).T
+    return table[top + side, left + side] - table[top, left + side] - table[top + side, left] + table[top, left]
+
+
+def rank_places(
+    hr: np.ndarray, lr_up: np.ndarray, sr: np.ndarray, clear: np.ndarray, side: int
+) -> dict[str, tuple[Place, float]]:
+    """Return the best, the median and the worst window for an SR image, each with its gain over bicubic in dB.
+
+    The gain is that of PSNR within the window. Windows are clear and do not overlap; with fewer than three some are the
+    same.
+    """
+    side = min(side, *clear.shape)
+    windows = _clear_windows(clear, side, side)
+    gains = []
+    for w in windows:
+        inside, truth = w.of(clear), w.of(hr)
+        errors = [np.mean(np.square((w.of(image) - truth)[:, inside], dtype=np.float64)) for image in (lr_up, sr)]
+        gains.append(float(10 * np.log10(max(errors[0], 1e-12) / max(errors[1], 1e-12))))
+    order = sorted(range(len(windows)), key=lambda i: -gains[i])
+    chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+    return {name: (windows[i], gains[i]) for name, i in chosen.items()}
+
+
+def _clear_windows(clear: np.ndarray, side: int, step: int) -> list[Place]:
+    """Return windows at a regular step that are clear but for 2 %, or as clear as any is."""
+    windows = [
+        Place(row, col, side)
+        for row in range(0, clear.shape[0] - side + 1, step)
+        for col in range(0, clear.shape[1] - side + 1, step)
+    ]
+    shares = np.array([w.of(clear).mean() for w in windows])
+    return [w for w, share in zip(windows, shares) if share >= min(0.98, shares.max())]
 
 
 def _overlap(a: Place, b: Place) -> bool:

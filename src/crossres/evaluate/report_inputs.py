@@ -28,8 +28,8 @@ class ReportInputs:
     """The arm that is the product."""
 
     @classmethod
-    def of_run(cls, run: Path, primary: str) -> "ReportInputs":
-        """Return the inputs that lie at their usual places in a run's result folder."""
+    def of_run(cls, run: Path, primary: str, model: str = "main") -> "ReportInputs":
+        """Return the inputs that lie at their usual places in a run's result folder; `model` is the product's."""
         pairs = sorted(path.stem for path in (run / "items/pairs").glob("*.json"))
         splits = read_json(run / "pairs/summary.json")["splits"]
         return cls(
@@ -37,7 +37,7 @@ class ReportInputs:
             aligned=tuple(run / "aligned" / pair for pair in pairs),
             dataset_summary=run / "pairs/summary.json",
             contact_sheet=run / "pairs/contact_sheet.png",
-            model=run / "model",
+            model=run / "model" / model,
             scenes=tuple(run / "evaluation/scenes" / pair for pair in sorted(splits["test"])),
             figures=run / "evaluation/figures",
             summary=run / "evaluation/summary.json",

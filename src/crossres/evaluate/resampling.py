@@ -31,10 +31,18 @@ def bicubic(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return result
 
 
-def nearest(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return (..., row, column) on a finer grid of `shape`, each pixel that of the coarse pixel its centre is in."""
-    rows, cols = (((np.arange(n) + 0.5) * old / n).astype(int) for n, old in zip(shape, image.shape[-2:]))
-    return image[..., rows[:, None], cols]
+def nearest(
+    image: np.ndarray, shape: tuple[int, int], rows: slice = slice(None), cols: slice = slice(None)
+) -> np.ndarray:
+    """Return (..., row, column) on a finer grid of `shape`, or some rows and columns of it.
+
+    Each pixel is that of the coarse pixel its centre is in.
+    """
+    fine = [
+        ((np.arange(n) + 0.5) * old / n).astype(int)[part]
+        for n, old, part in zip(shape, image.shape[-2:], (rows, cols))
+    ]
+    return image[..., fine[0][:, None], fine[1]]
 
 
 def _gaussian_matrix(coarse: int, fine: int, mtf: float) -> sparse.csr_matrix:

@@ -8,25 +8,17 @@ from typing import Any
 import numpy as np
 
 from crossres.errors import UserError
+from crossres.evaluate import fidelity
 from crossres.evaluate.calibration import calibration
+from crossres.evaluate.consistency import consistency
 from crossres.evaluate.judge import Judge
-from crossres.evaluate.pair import AlignedPair, read_pair
-from crossres.evaluate.places import choose_places
-from crossres.evaluate.scene_images import (
-    Pictured,
-    layer_labels,
-    layers,
-    save_crops,
-    save_hallucination,
-    save_layers,
-    save_overview,
-)  # fmt: skip
+from crossres.evaluate.pair import AlignedPair, read_image, read_pair
+from crossres.evaluate.resampling import to_lr
+from crossres.evaluate.scene_images import Pictured, save_pictures
 from crossres.evaluate.spectrum import RadialSpectrum
 from crossres.evaluate.spectrum_chart import draw_spectra
-from crossres.evaluate.stretch import stretch_from
 from crossres.evaluate.theme import chart, save
-from crossres.files import whole, write_json
-from crossres.rasters import read_scene
+from crossres.files import read_json, whole, write_json
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
 
@@ -35,34 +27,46 @@ IMAGES = ("mean", "sample")
 
 
 def evaluate_scene(
-    settings: EvaluateSettings, grid: GridSettings, pair: str, aligned: Path, arms: dict[str, Path], output: Path
-) -> None:
+    settings: EvaluateSettings, grid: GridSettings, pair: str, aligned: Path, arms: dict[str, Path], output: Path,
+    mask: Path | None = None, threads: int = 1,
+) -> None:  # fmt: skip
     """Judge every arm's mean and sample against HR and LR, and write metrics, spectra, calibration and pictures.
 
-    `aligned` holds lr.tif, hr.tif and mask.tif; each arm's folder holds mean.tif, std.tif and sample.tif. The first arm
-    with a spread is the one that is pictured, else the first. `output` is a folder: metrics.json, spectra.json,
-    calibration.json, crops.png, overview.png, hallucination.png, spectrum.png, view/<layer>.png and
-    crops/<n>/<layer>.png; layers are lr, bicubic, mean, sample, hr, std. Raises `UserError` when inputs are missing
-    or do not fit together, or when no pixel is clear.
+    `aligned` holds lr.tif, hr.tif and mask.tif, in whose place `mask` counts where it is named; each arm's folder holds
+    mean.tif, std.tif and sample.tif, or declined.json with the reason why it holds none. The first arm with a spread is
+    the one that is pictured, else the first; of an external arm the viewer shows one layer. `output` is a folder:
+    metrics.json, spectra.json, calibration.json, crops.png, overview.png, hallucination.png, spectrum.png,
+    view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Results do not depend on
+    `threads`. Raises `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
     """
-    truth = read_pair(aligned, grid.bands, arms, settings.border_px)
-    judge = Judge(settings, truth)
+    declined = {arm: read_json(path)["reason"] for arm in arms if (path := arms[arm] / "declined.json").exists()}
+    arms = {arm: folder for arm, folder in arms.items() if arm not in declined}
+    truth = read_pair(aligned, grid.bands, arms, settings.border_px, mask)
+    judge = Judge(settings, truth, threads)
     metrics: dict[str, Any] = {}
+    strata: dict[str, Any] = {}
     spectra: dict[str, Any] = {}
     spread: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     pictured: Pictured | None = None
+    external: dict[str, np.ndarray] = {}
     for arm, folder in arms.items():
-        images = {name: read_scene(folder / f"{name}.tif").select(grid.bands).values for name in IMAGES}
-        std = read_scene(folder / "std.tif").values
-        metrics[arm], spectra[arm] = {}, {}
-        for name, image in images.items():
-            if name == "mean" or not np.array_equal(image, images["mean"], equal_nan=True):
-                judged = judge(image)
-            metrics[arm][name], spectra[arm][name] = judged.metrics, judged.spectrum.power
-        reliability = calibration(images["mean"], std, truth.hr, truth.clear)
+        mean, std = read_image(folder / "mean.tif", grid.bands).values, read_image(folder / "std.tif").values
+        judged = judge(mean)
+        metrics[arm], spectra[arm] = {"mean": judged.metrics}, {"mean": judged.spectrum.power}
+        strata[arm] = {"mean": judged.strata}
+        changed[arm] = _rmse_where_changed(truth, mean, threads)
+        reliability = calibration(mean, std, truth.hr, truth.clear, threads)
         spread[arm] = asdict(reliability) if reliability else None
-        if pictured is None or (reliability and not pictured.std.any()):
-            pictured = Pictured(arm, judge.lr_up, images["mean"], images["sample"], std, judged.hallucination)
+        sample = read_image(folder / "sample.tif", grid.bands).values
+        if not np.array_equal(sample, mean, equal_nan=True):
+            judged = judge(sample)
+        metrics[arm]["sample"], spectra[arm]["sample"] = judged.metrics, judged.spectrum.power
+        strata[arm]["sample"] = judged.strata
+        if arm in settings.external:
+            external[arm] = mean
+        elif pictured is None or (reliability and not pictured.std.any()):
+            pictured = Pictured(arm, judge.lr_up, mean, sample, std, judged.hallucination)
         log.info("%s: judged %s", pair, arm)
     if pictured is None:
         raise UserError("sample.arms: there is none to evaluate; name at least one")
@@ -71,11 +75,18 @@ def evaluate_scene(
         content = _spectra(truth, judge.hr_spectrum, judge.lr_spectrum(), spectra)
         write_json(part / "spectra.json", content)
         write_json(part / "calibration.json", spread)
-        where = _pictures(settings, truth, pictured, part)
         figure, (ax,) = chart(6.4, 4.2)
         draw_spectra(ax, content, list(arms), "sample")
         save(figure, part / "spectrum.png")
-        write_json(part / "metrics.json", _summary(pair, truth, pictured.arm, metrics, where))
+        summary = dict(
+            pair=pair, bands=truth.bands, dates=truth.dates, lr_gsd_m=truth.lr_gsd_m, hr_gsd_m=truth.hr_gsd_m,
+            factor=truth.factor, shape_px=truth.clear.shape, clear_share=float(truth.clear.mean()),
+            mask_shares=truth.mask_shares(), arm_order=list(metrics), pictured=pictured.arm, declined=declined,
+            strata=dict(rule=judge.strata.rule, shares=judge.strata.shares(), arms=strata),
+            references=_references(settings, truth), rmse_where_changed=changed,
+            pictures=save_pictures(settings, truth, pictured, external, part), arms=metrics,
+        )  # fmt: skip
+        write_json(part / "metrics.json", summary)
 
 
 def _spectra(pair: AlignedPair, hr: RadialSpectrum, lr: RadialSpectrum, arms: dict[str, Any]) -> dict[str, Any]:
@@ -85,26 +96,23 @@ def _spectra(pair: AlignedPair, hr: RadialSpectrum, lr: RadialSpectrum, arms: di
     )  # fmt: skip
 
 
-def _pictures(settings: EvaluateSettings, pair: AlignedPair, pictured: Pictured, folder: Path) -> dict[str, Any]:
-    """Write the pictures; return the windows they show."""
-    stretch = stretch_from(pair.hr, pictured.std, pair.clear, pair.bands)
-    images, labels = layers(pair, pictured, stretch), layer_labels(pair)
-    places = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.crop_px, settings.crops)
-    view = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.view_px, 1)[0]
-    save_crops(folder / "crops.png", images, labels, places, pair, stretch)
-    save_overview(folder / "overview.png", images, labels, pair)
-    save_hallucination(folder / "hallucination.png", pair, pictured, stretch)
+def _references(settings: EvaluateSettings, pair: AlignedPair) -> dict[str, float]:
+    """Return how far the references themselves disagree: HR brought to the LR grid against LR.
+
+    Land cover that changed between the dates and was not masked, haze and registration are in it. A model that follows
+    LR cannot come closer to HR than this, at LR's own scale.
+    """
+    hr_on_lr = to_lr(pair.hr, (pair.mask.shape[0], pair.mask.shape[1]), settings.lr_mtf)
+    clear = pair.clear_lr & np.isfinite(hr_on_lr).all(axis=0)
+    found = consistency(hr_on_lr, pair.lr, clear)
+    rmse = fidelity.together(fidelity.rmse(hr_on_lr, pair.lr, clear))
     return dict(
-        labels=labels, std_high=stretch.std_high, view=save_layers(folder / "view", images, view),
-        crops=[save_layers(folder / "crops" / str(i), images, place) for i, place in enumerate(places)],
+        lr_l1=found.reflectance_l1.mean(), rmse=rmse, lr_angle_deg=found.spectral_angle_deg,
+        lr_shift_px=found.shift_lr_px,
     )  # fmt: skip
 
 
-def _summary(
-    pair: str, truth: AlignedPair, pictured: str, metrics: dict[str, Any], where: dict[str, Any]
-) -> dict[str, Any]:
-    return dict(
-        pair=pair, bands=truth.bands, dates=truth.dates, lr_gsd_m=truth.lr_gsd_m, hr_gsd_m=truth.hr_gsd_m,
-        factor=truth.factor, shape_px=truth.clear.shape, clear_share=float(truth.clear.mean()),
-        mask_shares=truth.mask_shares(), arm_order=list(metrics), pictured=pictured, pictures=where, arms=metrics,
-    )  # fmt: skip
+def _rmse_where_changed(pair: AlignedPair, image: np.ndarray, threads: int) -> float:
+    """Return the RMSE over the pixels that are left out since their land cover changed; NaN without any."""
+    there = pair.changed() & np.isfinite(image).all(axis=0)
+    return fidelity.together(fidelity.pixel_errors(image, pair.hr, (~there).astype(np.uint8), 1, (), threads).rmse())

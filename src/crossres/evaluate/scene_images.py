@@ -14,14 +14,13 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from crossres.evaluate.pair import AlignedPair
-from crossres.evaluate.places import Place
+from crossres.evaluate.places import Place, choose_places, rank_places
 from crossres.evaluate.resampling import nearest
-from crossres.evaluate.stretch import STD_MAP, Stretch
-from crossres.evaluate.theme import INK, MUTED, save
+from crossres.evaluate.stretch import STD_MAP, Stretch, stretch_from
+from crossres.evaluate.theme import INK, MUTED, arm_label, save
+from crossres.settings.evaluate import EvaluateSettings
 
 OVERVIEW_PX = 800
-LAYERS = ("lr", "bicubic", "mean", "sample", "hr", "std")
-"""What is compared, in the order in which it is shown."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,46 @@ class Pictured:
     """(row, column), of the sample."""
 
 
-def layers(pair: AlignedPair, pictured: Pictured, stretch: Stretch) -> dict[str, np.ndarray]:
-    """Return the images to compare, (row, column, 3) uint8, all on the HR grid and at the same stretch."""
+def save_pictures(
+    settings: EvaluateSettings, pair: AlignedPair, pictured: Pictured, external: dict[str, np.ndarray], folder: Path
+) -> dict[str, Any]:
+    """Write all pictures of a scene; return the windows they show and what the layers are called.
+
+    `external` holds the images of external arms, (band, row, column) reflectance, each a layer of its own.
+    """
+    stretch = stretch_from(pair.hr, pictured.std, pair.clear, pair.bands)
+    labels = layer_labels(pair) | {arm: arm_label(arm) for arm in external}
+    crops = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.crop_px, settings.crops)
+    view = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.view_px, 1)[0]
+    ranked = rank_places(pair.hr, pictured.lr_up, pictured.mean, pair.clear, settings.crop_px)
+
+    def images(place: Place) -> dict[str, np.ndarray]:
+        return layers(pair, pictured, stretch, place) | {a: stretch.colour(place.of(i)) for a, i in external.items()}
+
+    save_crops(folder / "crops.png", [images(p) for p in crops], labels, pair.hr_gsd_m, stretch)
+    save_overview(folder / "overview.png", labels, pair, pictured, stretch)
+    save_hallucination(folder / "hallucination.png", pair, pictured, stretch)
+    return dict(
+        labels=labels, std_high=stretch.std_high, view=save_layers(folder / "view", images(view), view),
+        crops=[save_layers(folder / "crops" / str(i), images(place), place) for i, place in enumerate(crops)],
+        places={
+            name: save_layers(folder / "places" / name, images(place), place) | {"gain_db": gain}
+            for name, (place, gain) in ranked.items()
+        },
+    )  # fmt: skip
+
+
+def layers(pair: AlignedPair, pictured: Pictured, stretch: Stretch, place: Place) -> dict[str, np.ndarray]:
+    """Return a window of the images to compare, (row, column, 3) uint8, all on the HR grid and at the same stretch."""
     shape = pair.hr.shape[1], pair.hr.shape[2]
+    rows, cols = (slice(start, start + place.side) for start in (place.row, place.col))
     return {
-        "lr": stretch.colour(nearest(pair.lr, shape)),
-        "bicubic": stretch.colour(pictured.lr_up),
-        "mean": stretch.colour(pictured.mean),
-        "sample": stretch.colour(pictured.sample),
-        "hr": stretch.colour(pair.hr),
-        "std": stretch.spread(pictured.std),
+        "lr": stretch.colour(nearest(pair.lr, shape, rows, cols)),
+        "bicubic": stretch.colour(place.of(pictured.lr_up)),
+        "mean": stretch.colour(place.of(pictured.mean)),
+        "sample": stretch.colour(place.of(pictured.sample)),
+        "hr": stretch.colour(place.of(pair.hr)),
+        "std": stretch.spread(place.of(pictured.std)),
     }
 
 
@@ -63,38 +92,46 @@ def layer_labels(pair: AlignedPair) -> dict[str, str]:
 
 
 def save_crops(
-    path: Path, images: Mapping[str, np.ndarray], labels: Mapping[str, str], places: list[Place], pair: AlignedPair,
-    stretch: Stretch,
-) -> None:  # fmt: skip
+    path: Path, crops: list[dict[str, np.ndarray]], labels: Mapping[str, str], gsd_m: float, stretch: Stretch
+) -> None:
     """Draw a row per place and a column per layer."""
     side, gap, head, bar = 1.7, 0.05, 0.3, 0.75
-    width = len(images) * (side + gap) + bar
-    height = len(places) * (side + gap) + head
+    columns = len(crops[0])
+    width = columns * (side + gap) + bar
+    height = len(crops) * (side + gap) + head
     figure = Figure(figsize=(width, height))
-    for i, place in enumerate(places):
+    for i, images in enumerate(crops):
         bottom = 1 - (head + i * (side + gap) + side) / height
         for j, (name, image) in enumerate(images.items()):
             ax = figure.add_axes((j * (side + gap) / width, bottom, side / width, side / height))
-            _show(ax, np.moveaxis(place.of(np.moveaxis(image, 2, 0)), 0, 2))
+            _show(ax, image)
             if i == 0:
                 ax.set_title(labels[name], fontsize=8.5, color=INK, pad=5)
             if j == 0:
-                _scale_bar(ax, place.side, pair.hr_gsd_m)
-    left = (len(images) * (side + gap) + 0.05) / width
+                _scale_bar(ax, image.shape[1], gsd_m)
+    left = (columns * (side + gap) + 0.05) / width
     _std_bar(figure, figure.add_axes((left, 1 - (head + side) / height, 0.09 / width, side / height)), stretch)
     save(figure, path)
 
 
-def save_overview(path: Path, images: Mapping[str, np.ndarray], labels: Mapping[str, str], pair: AlignedPair) -> None:
+def save_overview(
+    path: Path, labels: Mapping[str, str], pair: AlignedPair, pictured: Pictured, stretch: Stretch
+) -> None:
     """Draw the whole scene: LR, SR and HR side by side."""
     rows, cols = pair.clear.shape
     step = max(1, -(-max(rows, cols) // OVERVIEW_PX))
+    every = slice(None, None, step)
+    images = {
+        "lr": stretch.colour(nearest(pair.lr, (rows, cols), every, every)),
+        "mean": stretch.colour(pictured.mean[:, ::step, ::step]),
+        "hr": stretch.colour(pair.hr[:, ::step, ::step]),
+    }
     figure = Figure(figsize=(10, 10 / 3 * rows / cols + 0.4), layout="constrained")
     axes = figure.subplots(1, 3)
-    for ax, name in zip(axes, ("lr", "mean", "hr")):
-        _show(ax, images[name][::step, ::step])
+    for ax, (name, image) in zip(axes, images.items()):
+        _show(ax, image)
         ax.set_title(labels[name], fontsize=9, color=INK, pad=5)
-    _scale_bar(axes[0], len(images["lr"][0, ::step]), pair.hr_gsd_m * step)
+    _scale_bar(axes[0], len(images["lr"][0]), pair.hr_gsd_m * step)
     save(figure, path)
 
 
@@ -102,7 +139,7 @@ def save_hallucination(path: Path, pair: AlignedPair, pictured: Pictured, stretc
     """Draw over a pale HR where SR's detail is in neither LR nor HR: shares averaged over two LR pixels."""
     rows, cols = pair.clear.shape
     step = max(1, -(-max(rows, cols) // OVERVIEW_PX))
-    grey = stretch.colour(pair.hr).mean(axis=2)[::step, ::step]
+    grey = stretch.colour(pair.hr[:, ::step, ::step]).mean(axis=2)
     figure = Figure(figsize=(6.6, 5.7 * rows / cols + 0.4), layout="constrained")
     ax = figure.subplots()
     _show(ax, np.repeat((175 + 80 * grey / 255).astype(np.uint8)[..., None], 3, axis=2))
@@ -120,11 +157,10 @@ def save_hallucination(path: Path, pair: AlignedPair, pictured: Pictured, stretc
 
 
 def save_layers(folder: Path, images: Mapping[str, np.ndarray], place: Place) -> dict[str, Any]:
-    """Write each layer's window at native pixels as `<layer>.png`; return where it is."""
+    """Write each layer of a place at native pixels as `<layer>.png`; return where it is."""
     folder.mkdir(parents=True)
     for name, image in images.items():
-        window = np.ascontiguousarray(np.moveaxis(place.of(np.moveaxis(image, 2, 0)), 0, 2))
-        Image.fromarray(window).save(folder / f"{name}.png", optimize=True)
+        Image.fromarray(image).save(folder / f"{name}.png", optimize=True)
     return {"row": place.row, "col": place.col, "side": place.side}
 
 

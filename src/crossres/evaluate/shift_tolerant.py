@@ -1,4 +1,4 @@
-"""cPSNR: PSNR after the best whole-pixel shift and without each band's bias.
+"""cPSNR and cSSIM: PSNR and SSIM after the best whole-pixel shift and without each band's bias.
 
 Source: Märtens et al. 2019 (PROBA-V). Registration of two sensors leaves up to a pixel; a metric that punishes it
 rewards blur.
@@ -11,8 +11,11 @@ import numpy as np
 from scipy import fft
 
 from crossres.evaluate.fidelity import psnr
+from crossres.evaluate.strips import each, strips
+from crossres.evaluate.structure import ssim
 
-BLOCK_PX = 256
+BLOCK_PX = 500
+"""Side of a block of HR; with the default reach its transform has 512 pixels."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,16 @@ class ShiftedMatch:
     cpsnr_db: np.ndarray
     """(band,)"""
     cpsnr_together_db: float
+    cssim: np.ndarray
+    """(band,)"""
     shift_px: tuple[int, int]
     """Rows, columns: HR at (row, col) is like SR at (row + shift)."""
 
 
-def best_match(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, max_shift_px: int) -> ShiftedMatch:
-    """Return cPSNR over whole-pixel shifts of up to `max_shift_px` on each axis, one shift for all bands.
+def best_match(
+    sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, max_shift_px: int, threads: int = 1
+) -> ShiftedMatch:
+    """Return cPSNR and cSSIM over whole-pixel shifts of up to `max_shift_px` on each axis, one shift for all bands.
 
     A pixel counts when it is clear in HR and clear in the shifted SR. Images are (band, row, column) reflectance. HR is
     cropped by `max_shift_px` on each side, so that every shift is judged on the same frame.
@@ -35,41 +42,66 @@ def best_match(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, m
     m = max_shift_px
     inner = np.zeros_like(clear)
     inner[m : clear.shape[0] - m, m : clear.shape[1] - m] = True
-    errors = np.stack([_shifted_mse(s, h, clear, clear & inner, m) for s, h in zip(sr, hr)])
-    total = errors.mean(axis=0)
+    inner &= clear
+    total = _shifted_mse(sr, hr, clear, inner, m, threads)
     if np.isnan(total).all():
-        return ShiftedMatch(np.full(len(sr), np.nan), np.nan, (0, 0))
+        nothing = np.full(len(sr), np.nan)
+        return ShiftedMatch(nothing, np.nan, nothing, (0, 0))
     row, col = np.unravel_index(np.nanargmin(total), total.shape)
     shift = int(row) - m, int(col) - m
-    exact = np.array([_mse_at(s, h, clear, clear & inner, shift) for s, h in zip(sr, hr)])
-    return ShiftedMatch(psnr(np.sqrt(exact), peak), float(psnr(np.sqrt(exact.mean()), peak)), shift)
+    fixed = tuple(slice(m, max(n - m, m)) for n in clear.shape)
+    moved = tuple(slice(m + d, max(n - m, m) + d) for n, d in zip(clear.shape, shift))
+    weight = clear[fixed] & clear[moved]
+    x, y = sr[:, *moved], hr[:, *fixed]
+    mean, variance = _difference(x, y, weight, threads)
+    unbiased = x + mean.astype(np.float32)[:, None, None]
+    alike = ssim(unbiased, y, weight, peak, threads)
+    return ShiftedMatch(psnr(np.sqrt(variance), peak), float(psnr(np.sqrt(variance.mean()), peak)), alike, shift)
 
 
-def _shifted_mse(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, inner: np.ndarray, m: int) -> np.ndarray:
-    """Return the bias-free mean square error at every shift, (2 m + 1, 2 m + 1).
+def _shifted_mse(
+    sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, inner: np.ndarray, m: int, threads: int
+) -> np.ndarray:
+    """Return the bias-free mean square error at every shift, mean over bands, (2 m + 1, 2 m + 1).
 
     With weight w = inner(x) clear(x + d): sum w (h - s)^2 = sum w h^2 + sum w s^2 - 2 sum w h s, each a correlation.
-    They are summed over blocks in the frequency domain, so that only one inverse transform is needed per term.
+    They are summed over bands and blocks in the frequency domain, so that only one inverse transform is needed a term;
+    the bias needs each band's own sum of w (h - s).
     """
-    offset = hr[inner].mean() if inner.any() else 0.0
-    h = np.where(inner, hr - offset, 0).astype(np.float32)
-    s = np.where(clear, sr - offset, 0).astype(np.float32)
+    bands = len(hr)
+    offsets = [h[inner].mean() if inner.any() else np.float32(0) for h in hr]
     side = fft.next_fast_len(BLOCK_PX + 2 * m, real=True)
-    sums = np.zeros((4, side, side // 2 + 1), np.complex128)
-    for fixed, moving in _blocks(clear.shape, m):
-        weight = _transform(inner[fixed], side)
-        h1, h2 = _transform(h[fixed], side), _transform(h[fixed] ** 2, side)
-        valid = _transform(_padded(clear, moving), side)
-        s_block = _padded(s, moving)
-        s1, s2 = _transform(s_block, side), _transform(s_block**2, side)
-        sums[0] += weight.conj() * valid
-        sums[1] += h1.conj() * valid - weight.conj() * s1
-        sums[2] += h2.conj() * valid + weight.conj() * s2
-        sums[3] += h1.conj() * s1
-    lags = [fft.irfft2(term, (side, side))[: 2 * m + 1, : 2 * m + 1] for term in sums]
-    count, difference, squares, product = lags
+
+    def sums(block: tuple[tuple[slice, slice], tuple[slice, slice]]) -> np.ndarray:
+        fixed, moving = block
+        counts, valid = inner[fixed], _padded(clear, moving)
+        found = np.zeros((2 + bands, side, side // 2 + 1), np.complex64)
+        if not counts.any():
+            return found
+        weight, seen = _transform(counts, side).conj(), _transform(valid, side)
+        found[0] = weight * seen
+        h_squares, s_squares = np.zeros(counts.shape, np.float32), np.zeros(valid.shape, np.float32)
+        for b in range(bands):
+            h = np.where(counts, hr[b][fixed] - offsets[b], 0)
+            s = np.where(valid, _padded(sr[b], moving) - offsets[b], 0)
+            h_squares += h * h
+            s_squares += s * s
+            h1, s1 = _transform(h, side).conj(), _transform(s, side)
+            found[1] -= 2 * h1 * s1
+            found[2 + b] = h1 * seen - weight * s1
+        found[1] += _transform(h_squares, side).conj() * seen + weight * _transform(s_squares, side)
+        return found
+
+    blocks = list(_blocks(clear.shape, m))
+    terms = np.zeros((2 + bands, side, side // 2 + 1), np.complex128)
+    for start in range(0, len(blocks), 4):  # a few at a time: their transforms are large
+        for part in each(sums, blocks[start : start + 4], threads):
+            terms += part
+    lags = [fft.irfft2(term, (side, side))[: 2 * m + 1, : 2 * m + 1] for term in terms]
+    count, squares, *differences = lags
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0.5, (squares - 2 * product) / count - (difference / count) ** 2, np.nan)
+        bias = sum((d / count) ** 2 for d in differences)
+        return np.where(count > 0.5, (squares / count - bias) / bands, np.nan)
 
 
 def _blocks(shape: tuple[int, ...], m: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
@@ -93,7 +125,14 @@ def _transform(image: np.ndarray, side: int) -> np.ndarray:
     return fft.rfft2(image.astype(np.float32), (side, side))
 
 
-def _mse_at(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, inner: np.ndarray, shift: tuple[int, int]) -> float:
-    back = -shift[0], -shift[1]
-    weight = inner & np.roll(clear, back, (0, 1))
-    return float(np.var((hr - np.roll(sr, back, (0, 1)))[weight], dtype=np.float64))
+def _difference(sr: np.ndarray, hr: np.ndarray, weight: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the variance of HR - SR of each band over pixels that count, both (band,)."""
+
+    def sums(rows: slice) -> np.ndarray:
+        inside = weight[rows]
+        found = [(h[rows][inside] - s[rows][inside]).astype(np.float64) for h, s in zip(hr, sr)]
+        return np.array([(d.sum(), np.square(d).sum()) for d in found])
+
+    total, squares = np.sum(each(sums, strips(len(weight)), threads), axis=0).T
+    mean = total / weight.sum()
+    return mean, np.maximum(squares / weight.sum() - mean**2, 0)

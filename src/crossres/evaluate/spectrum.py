@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from crossres.evaluate.strips import each
+
 BLOCK_SIDES_PX = (128, 64, 32, 16)
 MIN_BLOCKS = 4
 
@@ -42,7 +44,9 @@ def clear_blocks(clear: np.ndarray) -> tuple[int, list[tuple[int, int]]]:
     return best
 
 
-def radial_spectrum(image: np.ndarray, side: int, corners: list[tuple[int, int]], gsd_m: float) -> RadialSpectrum:
+def radial_spectrum(
+    image: np.ndarray, side: int, corners: list[tuple[int, int]], gsd_m: float, threads: int = 1
+) -> RadialSpectrum:
     """Return the radial power spectrum of an image (band, row, column), averaged over blocks.
 
     Each block has its mean removed and is tapered with a Hann window. No block gives NaN.
@@ -54,11 +58,17 @@ def radial_spectrum(image: np.ndarray, side: int, corners: list[tuple[int, int]]
     twice = np.ones(side // 2 + 1)
     twice[1:-1] = 2  # rfft keeps one of each conjugate pair
     weight = np.broadcast_to(twice, (side, side // 2 + 1)).ravel()
-    power = np.zeros((len(image), side * (side // 2 + 1)))
-    for row, col in corners:
-        block = image[:, row : row + side, col : col + side]
-        block = (block - block.mean(axis=(1, 2), keepdims=True)) * window
-        power += np.square(np.abs(fft.rfft2(block))).reshape(len(image), -1)
+
+    def power_of(row: int) -> np.ndarray:
+        """Return the summed power of the blocks that begin at a row, (band, frequency)."""
+        columns = [c for r, c in corners if r == row]
+        blocks = np.stack([image[:, row : row + side, c : c + side] for c in columns])
+        blocks = (blocks - blocks.mean(axis=(2, 3), keepdims=True)) * window
+        found = fft.rfft2(blocks)
+        return (found.real**2 + found.imag**2).sum(axis=0, dtype=np.float64).reshape(len(image), -1)
+
+    parts = each(power_of, sorted({row for row, _ in corners}), threads)
+    power = np.sum(parts, axis=0) if parts else np.zeros((len(image), side * (side // 2 + 1)))
     power *= gsd_m**2 / (np.square(window).sum() * len(corners)) if corners else np.nan
     rings = np.arange(1, side // 2 + 1)
     size = np.bincount(ring, weight)[rings]

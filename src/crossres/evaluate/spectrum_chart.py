@@ -20,7 +20,7 @@ from crossres.evaluate.theme import (
 def draw_spectra(ax: Axes, spectra: Mapping[str, Any], arms: list[str], image: str, legend: bool = True) -> None:
     """Draw power (mean of bands) over spatial frequency; `spectra` is the content of a scene's spectra.json."""
     colours = arm_colours(arms)
-    for arm in arms:
+    for arm in (a for a in arms if a in spectra["arms"]):
         entry = spectra["arms"][arm][image]
         style = (0, (4, 1.5)) if list(colours).index(arm) >= len(ARM_COLOURS) // 2 else "solid"
         ax.plot(spectra["frequency_per_m"], _mean(entry), color=colours[arm], lw=1.5, ls=style, label=arm_label(arm))

@@ -109,6 +109,14 @@ def _true(summary: dict[str, Any], primary: str, bicubic: str | None) -> Finding
     words += (
         f" Brought back to LR's grid it differs from LR by {shown('lr_l1', back)} and {shown('lr_angle_deg', angle)}."
     )
+    scenes = summary.get("scenes", {}).values()
+    if scenes:
+        changed = sum(s["mask_shares"]["changed"] for s in scenes) / len(scenes)
+        apart = sum(s["references"]["rmse"] or 0.0 for s in scenes) / len(scenes)
+        words += (
+            f" {100 * changed:.1f} % of the area changed between the dates and is left out; elsewhere HR itself still"
+            f" differs from LR by {shown('rmse', apart)} at LR's own scale: other dates and sensors, not the model."
+        )
     made_up = value(summary, primary, "sample", "hallucination")
     if made_up is not None:
         words += f" Of the detail in one sample, {100 * made_up:.0f} % is in neither LR nor HR."

@@ -6,7 +6,7 @@ Source: Rabin et al. 2011; over patches of images as in Karras et al. 2018, with
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from crossres.evaluate.fidelity import windows_clear
+from crossres.evaluate.structure import windows_clear
 
 PATCH_PX = 7
 PROJECTIONS = 256

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossres.evaluate.strips import each, strips
+
 GAMMA = 0.05
 TEMPERATURE = 0.25
 PERCENTILE = 75
@@ -22,33 +24,65 @@ class Triplet:
     hallucination: float
     hallucination_map: np.ndarray
     """(row, column) float32, NaN where the pixel is masked or nothing happens."""
+    by_stratum: np.ndarray
+    """(stratum, 3) improvement, omission and hallucination within each stratum; NaN where nothing happens."""
+
+
+class TripletReference:
+    """What is the same for every SR image of a scene: LR's distance to HR and the threshold that follows from it."""
+
+    def __init__(self, hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, threads: int = 1) -> None:
+        """Take HR and the upsampled LR, both (band, row, column) reflectance."""
+        self._hr, self._lr_up, self._clear, self._threads = hr, lr_up, clear, threads
+        parts = each(lambda rows: _distance(lr_up, hr, clear, rows), strips(len(clear)), threads)
+        self._threshold = np.percentile(np.concatenate(parts), PERCENTILE) if clear.any() else 0.0
+
+    def __call__(self, sr: np.ndarray, strata: np.ndarray | None = None, count: int = 1) -> Triplet:
+        """Judge SR (band, row, column); `strata` is (row, column) uint8 below `count` where the pixel is clear.
+
+        Only pixels count where one of the three distances passes the 75th percentile of LR's distance to HR. SR is
+        taken as it is: the package's own histogram matching and registration, meant for images of unknown origin, are
+        left out.
+        """
+        image = np.full(self._clear.shape, np.nan, np.float32)
+
+        def sums(rows: slice) -> np.ndarray:
+            clear = self._clear[rows]
+            reference, to_hr, to_lr = (
+                _distance(x, y, self._clear, rows)
+                for x, y in ((self._lr_up, self._hr), (sr, self._hr), (sr, self._lr_up))
+            )
+            active = np.maximum(np.maximum(reference, to_hr), to_lr) > self._threshold
+            weights = _weights(to_hr[active], to_lr[active], np.maximum(reference[active], 1e-8))
+            where = np.flatnonzero(clear)[active]
+            image[rows].reshape(-1)[where] = weights[2]
+            label = strata[rows].ravel()[where] if strata is not None else np.zeros(len(where), np.uint8)
+            counts = [np.bincount(label, w, minlength=count) for w in (None, *weights)]
+            return np.stack(counts, axis=1).astype(np.float64)
+
+        total = np.sum(each(sums, strips(len(self._clear)), self._threads), axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            improvement, omission, hallucination = total[:, 1:].sum(axis=0) / total[:, 0].sum()
+            by_stratum = total[:, 1:] / total[:, :1]
+        return Triplet(float(improvement), float(omission), float(hallucination), image, by_stratum)
 
 
 def triplet(sr: np.ndarray, hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray) -> Triplet:
-    """Judge SR against HR and the upsampled LR; all (band, row, column) reflectance.
+    """Judge one SR image against HR and the upsampled LR; all (band, row, column) reflectance."""
+    return TripletReference(hr, lr_up, clear)(sr)
 
-    Only pixels count where one of the three distances passes the 75th percentile of LR's distance to HR. SR is taken as
-    it is: the package's own histogram matching and registration, meant for images of unknown origin, are left out.
-    """
-    sr_, hr_, lr_ = sr[:, clear], hr[:, clear], lr_up[:, clear]
-    reference, to_hr, to_lr = _distance(lr_, hr_), _distance(sr_, hr_), _distance(sr_, lr_)
-    threshold = np.percentile(reference, PERCENTILE) if reference.size else 0.0
-    active = np.maximum(np.maximum(reference, to_hr), to_lr) > threshold
-    image = np.full(clear.shape, np.nan, np.float32)
-    if not active.any():
-        return Triplet(np.nan, np.nan, np.nan, image)
-    reference = np.maximum(reference[active], 1e-8)
-    d_im, d_om = to_hr[active] / reference, to_lr[active] / reference
+
+def _weights(to_hr: np.ndarray, to_lr: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the soft-minimum of improvement's, omission's and hallucination's scores, (3, pixel)."""
+    d_im, d_om = to_hr / reference, to_lr / reference
     tension = np.exp(-GAMMA * (d_im + d_om - 1))
     scores = np.stack([d_im + d_om * (1 - tension), d_om + d_im * (1 - tension), np.exp(-GAMMA * d_im * d_om)])
     weights = np.exp(-(scores - scores.min(axis=0)) / TEMPERATURE)
-    weights /= weights.sum(axis=0)
-    rows, cols = np.nonzero(clear)
-    image[rows[active], cols[active]] = weights[2]
-    improvement, omission, hallucination = (float(w.mean(dtype=np.float64)) for w in weights)
-    return Triplet(improvement, omission, hallucination, image)
+    return weights / weights.sum(axis=0)
 
 
-def _distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the normalised difference |x - y| / |x + y|, mean over bands, (pixel,)."""
-    return np.mean(np.abs(x - y) / (np.abs(x + y) + 1e-8), axis=0)
+def _distance(x: np.ndarray, y: np.ndarray, clear: np.ndarray, rows: slice) -> np.ndarray:
+    """Return |x - y| / |x + y| of the clear pixels of some rows, mean over bands, (pixel,)."""
+    inside = clear[rows]
+    a, b = x[:, rows][:, inside], y[:, rows][:, inside]
+    return np.mean(np.abs(a - b) / (np.abs(a + b) + 1e-8), axis=0)

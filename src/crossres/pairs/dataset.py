@@ -1,100 +1,77 @@
-"""The `dataset` stage: all pairs' patches, split by place, as one zarr with its index, summary and contact sheet."""
+"""The `dataset` stage: all pairs' patches, split by place, as one zarr with its tables, summary and contact sheet."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
-from shapely.geometry import shape
-from shapely.ops import unary_union
+import pyarrow as pa
 
 from crossres.errors import UserError
-from crossres.files import read_json, whole, write_json
+from crossres.files import whole, write_json
+from crossres.pairs.candidates import PairFiles, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
-from crossres.pairs.splits import SPLITS, assert_disjoint, assign, places, too_near
+from crossres.pairs.partition import TOO_NEAR, Parted, part
+from crossres.pairs.patch_file import read_patches
+from crossres.pairs.splits import SPLITS
 from crossres.pairs.statistics import Moments
-from crossres.pairs.store import write_zarr
+from crossres.pairs.store import DIMS, digest, write_zarr
+from crossres.pairs.table import TableWriter
 from crossres.rasters import Mask
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.grid import GridSettings
 
 log = logging.getLogger(__name__)
 
-TOO_NEAR = "too near to a place of another split"
 SHEET_PATCHES = 24
 
 
 def assemble(
     settings: DatasetSettings,
     grid: GridSettings,
-    pairs: list[dict[str, Any]],
-    patches: list[Path],
-    indexes: list[Path],
-    registrations: list[Path],
-    zarr: Path,
-    index: Path,
-    summary: Path,
-    contact_sheet: Path,
+    pairs: Path,
+    patches: Path,
+    aligned: Path,
+    regions: Path | None,
+    output: Path,
 ) -> None:
     """Assemble the patch dataset from the pairs' patches.
 
-    The lists run in parallel, one entry a pair: its JSON content, the two outputs of `extract`, `registration.json`.
-    Row i of the GeoParquet `index` is patch i of the zarr. Raises `UserError` when no pair is left to train or test on.
+    `pairs` is the folder of the pairs' JSON, `patches` that of `<pair>.npz` and `<pair>.parquet` (from `extract`),
+    `aligned` that of `<pair>/registration.json`; `regions` is a vector file for `dataset.split: region`. Writes
+    `dataset.zarr`, `index.parquet` (row i is patch i of the zarr), `left_out.parquet` (every other candidate, with its
+    reason), `summary.json` and `contact_sheet.png` into the folder `output`. Reads one pair at a time. Raises
+    `UserError` when nothing is left to train or test on.
     """
-    order = sorted(range(len(pairs)), key=lambda k: pairs[k]["id"])
-    states = {pairs[k]["id"]: read_json(registrations[k]) for k in order}
-    files = {pairs[k]["id"]: patches[k] for k in order}
-    tables = {pairs[k]["id"]: gpd.read_parquet(indexes[k]) for k in order}
-    declined = _declined(states, tables)
-    usable = [pairs[k] for k in order if pairs[k]["id"] not in {d["pair"] for d in declined}]
+    usable, declined, first, left_out = read_pairs(pairs, patches, aligned)
     if not usable:
         raise _too_few("no pair has patches", declined)
-
-    names = [p["id"] for p in usable]
-    lonlat = gpd.GeoSeries([unary_union([shape(p["geometry"]), *tables[p["id"]].geometry]) for p in usable], crs=4326)
-    metric = lonlat.estimate_utm_crs()
-    footprints = lonlat.to_crs(metric)
-    look = [_look(files[name]) for name in names]
-    splits = assign(settings, names, places(footprints), look)
-    if missing := {"train", "test"} - set(splits.values()):
-        raise _too_few(f"{len(names)} pairs with patches leave none for {' and '.join(sorted(missing))}", declined)
-
-    table = pd.concat([_kept(tables[name]) for name in names], ignore_index=True)
-    table["split"] = table["pair"].map(splits)
-    on_ground = table.geometry.to_crs(metric)
-    near = too_near(on_ground, table["split"], footprints, [splits[name] for name in names], settings.gap_m)
-    assert_disjoint(on_ground[~near], table["split"][~near])
-    left_out = Counter(reason for one in tables.values() for reason in one["reason"] if reason)
-    left_out[TOO_NEAR] += int(near.sum())
-    chosen = gpd.GeoDataFrame(table[~near].reset_index(drop=True), crs=tables[names[0]].crs)
-    counts = {s: int((chosen["split"] == s).sum()) for s in SPLITS}
+    parted = part(settings, usable, regions)
+    counts = {s: sum(int((p.split == s).sum()) for p in parted.values()) for s in SPLITS}
+    left_out += Counter(reason for p in parted.values() for reason in p.reason if reason)
     for split in ("train", "test"):
         if not counts[split]:
-            raise _too_few(f"all {split} patches are {TOO_NEAR}; lower dataset.gap_m", declined)
-    chosen.insert(0, "patch", np.arange(len(chosen)))
+            near = f" ({left_out[TOO_NEAR]} are {TOO_NEAR}: dataset.gap_m)" if left_out[TOO_NEAR] else ""
+            raise _too_few(f"{len(usable)} pairs with patches leave none for {split}{near}", declined)
 
-    moments, sheet = _write(zarr, chosen, files, grid, settings.seed)
-    with whole(index) as part:
-        chosen.to_parquet(part, index=False)
-    with whole(contact_sheet) as part:
-        rows = chosen.loc[list(sheet)]
-        titles = [f"{r.split}  {r.pair[:34]}" for r in rows.itertuples()]
-        figure = draw_contact_sheet([sheet[k] for k in rows.index], titles, grid.bands)
-        figure.savefig(part, dpi=130, metadata={"Software": None}, facecolor="white")
-    first = states[names[0]]
+    _write_left_out(output / "left_out.parquet", pairs, patches, parted)
+    moments, sheet = _write(output, usable, parted, sum(counts.values()), grid, settings.seed)
+    with whole(output / "contact_sheet.png") as file:
+        figure = draw_contact_sheet([p for _, p in sheet], [title for title, _ in sheet], grid.bands)
+        figure.savefig(file, dpi=130, metadata={"Software": None}, facecolor="white")
+    size = sum(array.nbytes for array in next(read_patches(usable[0].patches)).values())
     write_json(
-        summary,
+        output / "summary.json",
         {
             "bands": grid.bands,
             "factor": first["factor"],
             "lr_gsd_m": first["lr_gsd_m"],
             "hr_gsd_m": first["hr_gsd_m"],
-            "splits": {s: [n for n in names if splits[n] == s] for s in SPLITS},
+            "splits": {s: [p.name for p in usable if (parted[p.name].split == s).any()] for s in SPLITS},
             "patches": counts,
+            "bytes": {s: counts[s] * size for s in SPLITS},
             "statistics": {f"{k}_{m}": getattr(moments[k], m)() for k in ("lr", "hr") for m in ("mean", "std")},
             "declined": declined,
             "left_out": {reason: count for reason, count in sorted(left_out.items()) if count},
@@ -103,63 +80,73 @@ def assemble(
     log.info("%s patches", ", ".join(f"{counts[s]} {s}" for s in SPLITS))
 
 
-def _declined(states: dict[str, Any], tables: dict[str, gpd.GeoDataFrame]) -> list[dict[str, str]]:
-    """Return the pairs without patches, with the reason: that of registration, or the commonest of their candidates."""
-    result = []
-    for name, state in states.items():
-        if not state["accepted"]:
-            result.append({"pair": name, "reason": state["reason"]})
-        elif not tables[name]["kept"].any():
-            common = Counter(tables[name]["reason"]).most_common(1)
-            reason = f"no patch is kept: {common[0][0]}" if common else "smaller than a patch"
-            result.append({"pair": name, "reason": reason})
-    return result
-
-
 def _too_few(what: str, declined: list[dict[str, str]]) -> UserError:
-    why = "; ".join(f"{d['pair']}: {d['reason']}" for d in declined) or "none was declined"
-    return UserError(f"dataset: {what}; add scenes or relax the limits (declined: {why})")
+    shown = "; ".join(f"{d['pair']}: {d['reason']}" for d in declined[:20]) or "none was declined"
+    more = f"; and {len(declined) - 20} more" if len(declined) > 20 else ""
+    return UserError(f"dataset: {what}; add scenes or relax the limits (declined: {shown}{more})")
 
 
-def _kept(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the kept rows, with their place in the pair's patch file."""
-    kept = table[table["kept"]].drop(columns=["kept", "reason"])
-    return kept.assign(at=np.arange(len(kept)))
-
-
-def _look(path: Path) -> float:
-    """Return the mean HR brightness of a pair's patches, in DN."""
-    with np.load(path) as arrays:
-        return float(arrays["hr"].mean(dtype=np.float64))
+def _write_left_out(path: Path, pairs: Path, patches: Path, parted: dict[str, Parted]) -> None:
+    """Write the candidates that are not in the dataset, of all pairs."""
+    with whole(path) as file, TableWriter(file) as writer:
+        for name in sorted(p.stem for p in pairs.glob("*.json")):
+            table = PairFiles(name, None, patches / f"{name}.npz", patches / f"{name}.parquet").candidates()
+            reason = table["reason"].to_numpy(zero_copy_only=False).astype(object)
+            if name in parted:
+                reason[reason == ""] = parted[name].reason
+            at = table.column_names.index("reason")
+            table = table.set_column(at, "reason", pa.array(reason, pa.string())).drop_columns(["kept"])
+            writer.add(table.filter(pa.array(reason != "")))
 
 
 def _write(
-    path: Path, chosen: gpd.GeoDataFrame, files: dict[str, Path], grid: GridSettings, seed: int
-) -> tuple[dict[str, Moments], dict[int, dict[str, np.ndarray]]]:
-    """Write the zarr; return the moments of the train split and the patches of the contact sheet, by number."""
+    output: Path, usable: Sequence[PairFiles], parted: dict[str, Parted], count: int, grid: GridSettings, seed: int
+) -> tuple[dict[str, Moments], list[tuple[str, dict[str, np.ndarray]]]]:
+    """Write zarr and index; return the train split's moments and titled patches for the contact sheet."""
     moments = {name: Moments(len(grid.bands)) for name in ("lr", "hr")}
-    shown = set(np.random.default_rng([seed, 3]).permutation(len(chosen))[:SHEET_PATCHES].tolist())
-    sheet: dict[int, dict[str, np.ndarray]] = {}
+    shown = set(np.random.default_rng([seed, 3]).permutation(count)[:SHEET_PATCHES].tolist())
+    sheet: list[tuple[str, dict[str, np.ndarray]]] = []
 
-    def each() -> Iterator[dict[str, np.ndarray]]:
-        for name, rows in chosen.groupby("pair", sort=False):
-            with np.load(files[str(name)]) as stored:
-                arrays = {key: stored[key] for key in ("lr", "hr", "mask")}
-            for row in rows.itertuples():
-                patch = {key: value[row.at] for key, value in arrays.items()}
-                if row.split == "train":
+    def each(index: TableWriter) -> Iterator[dict[str, np.ndarray]]:
+        number = 0
+        for pair in usable:
+            splits = parted[pair.name].split
+            if not (splits != "").any():
+                continue
+            start, digests = number, []
+            for split, patch in zip(splits, read_patches(pair.patches), strict=True):
+                if not split:
+                    continue
+                if split == "train":
                     clear = patch["mask"] == Mask.CLEAR
                     moments["lr"].add(patch["lr"], clear)
                     moments["hr"].add(patch["hr"], _on_fine_grid(clear, patch["hr"].shape[1]))
-                if row.patch in shown:
-                    sheet[int(row.patch)] = patch
+                if number in shown:
+                    sheet.append((f"{split}  {pair.name[:34]}", patch))
+                digests.append(digest(patch))
+                number += 1
                 yield patch
+            index.add(_rows(pair.candidates(), splits, start, digests))
 
-    with np.load(files[str(chosen["pair"].iloc[0])]) as stored:
-        example = {key: stored[key][0] for key in ("lr", "hr", "mask")}
-    with whole(path) as part:
-        write_zarr(part, each(), len(chosen), example, grid.bands)
-    return moments, dict(sorted(sheet.items()))
+    example = next(read_patches(usable[0].patches))
+    with whole(output / "index.parquet") as file, TableWriter(file) as index, whole(output / "dataset.zarr") as folder:
+        write_zarr(folder, each(index), count, {name: example[name] for name in DIMS}, grid.bands)
+    return moments, sheet
+
+
+def _rows(table: pa.Table, splits: np.ndarray, start: int, digests: list[str]) -> pa.Table:
+    """Return the index's rows of a pair: number in the zarr, candidate, position in the patch file, split, digest."""
+    table = table.filter(table["kept"]).drop_columns(["kept", "reason"])
+    chosen = splits != ""
+    table = table.filter(pa.array(chosen))
+    columns: dict[str, Any] = {
+        "at": pa.array(np.flatnonzero(chosen)),
+        "split": pa.array(splits[chosen], pa.string()),
+        "digest": pa.array(digests, pa.string()),
+    }
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table.add_column(0, "patch", pa.array(np.arange(start, start + len(digests))))
 
 
 def _on_fine_grid(mask: np.ndarray, side: int) -> np.ndarray:

@@ -1,12 +1,15 @@
-"""Splits by place: which pairs train, validate and test, and which patches lie too near to another split."""
+"""Splits by place: which ground trains, validates and tests, and which patches lie too near to another split's."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-import geopandas as gpd
 import numpy as np
-from shapely.ops import unary_union
+import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from shapely import STRtree
 
+from crossres.pairs.ground import widened
 from crossres.settings.dataset import DatasetSettings
 
 SPLITS = ("train", "val", "test")
@@ -16,26 +19,29 @@ SAME_PLACE = 0.5
 """Pairs whose footprints share more than this of the smaller one are one place."""
 
 
-def places(footprints: gpd.GeoSeries) -> list[list[int]]:
-    """Group footprints (in metres) into places: those that overlap by over half of the smaller one, transitively."""
-    label = list(range(len(footprints)))
-    shapes = list(footprints)
-    for i, a in enumerate(shapes):
-        for j, b in enumerate(shapes[:i]):
-            if a.intersection(b).area > SAME_PLACE * min(a.area, b.area):
-                old, new = label[i], label[j]
-                label = [new if k == old else k for k in label]
-    return [[i for i, k in enumerate(label) if k == name] for name in dict.fromkeys(label)]
+def places(footprints: np.ndarray) -> list[list[int]]:
+    """Group (n,) footprints into places: those that overlap by over half of the smaller one, transitively."""
+    i, j = STRtree(footprints).query(footprints, predicate="intersects")
+    i, j = i[i < j], j[i < j]
+    areas = shapely.area(footprints)
+    same = shapely.area(shapely.intersection(footprints[i], footprints[j])) > SAME_PLACE * np.minimum(
+        areas[i], areas[j]
+    )
+    edges = coo_array((np.ones(same.sum()), (i[same], j[same])), shape=(len(footprints),) * 2)
+    _, label = connected_components(edges, directed=False)
+    order = np.argsort(label, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
+    return sorted(group.tolist() for group in groups)
 
 
 def assign(
-    settings: DatasetSettings, names: Sequence[str], groups: Sequence[Sequence[int]], look: Sequence[float]
+    settings: DatasetSettings, names: Sequence[str], groups: Sequence[Sequence[int]], look: np.ndarray
 ) -> dict[str, str]:
-    """Return the split of each pair.
+    """Return the split of each pair or block, all of a group in one.
 
-    Names that a glob of `settings.assign` matches go where it says, the others by share and seed: places are put in
-    order of `look` (a number by pair, for example its brightness) and cut into as many runs as a split needs places;
-    one of each run is drawn. So a split is like the whole, not like one end of it. Test is drawn before val.
+    Names that a glob of `settings.assign` matches go where it says, the others by share and seed: groups are put into
+    as many strata of like `look` ((n, k) numbers by name: brightness, texture, NDVI) as a split needs, and one of each
+    is drawn. So a split is like the whole, not like one end of it. Test is drawn before val.
     """
     result: dict[str, str] = {}
     for name in names:
@@ -50,38 +56,68 @@ def assign(
     for split, share in (("test", settings.test_share), ("val", settings.val_share)):
         have = sum(any(result.get(names[i]) == split for i in g) for g in groups)
         wanted = max(1, round(share * len(groups))) - have if share > 0 else 0
-        keep = 0 if "train" in result.values() else 1
-        free.sort(key=lambda g: (np.mean([look[i] for i in g]), [names[i] for i in g]))
-        runs = np.array_split(np.arange(len(free)), max(0, min(wanted, len(free) - keep)) or 1)
-        drawn = [int(rng.choice(run)) for run in runs if len(run)] if min(wanted, len(free) - keep) > 0 else []
+        count = min(wanted, len(free) - (0 if "train" in result.values() else 1))
+        if count <= 0:
+            continue
+        free.sort(key=lambda g: [names[i] for i in g])
+        drawn = {int(rng.choice(stratum)) for stratum in strata(np.array([look[g].mean(axis=0) for g in free]), count)}
         for k in drawn:
             result |= {names[i]: split for i in free[k]}
         free = [g for k, g in enumerate(free) if k not in drawn]
     return result | {names[i]: "train" for g in free for i in g}
 
 
-def too_near(
-    patches: gpd.GeoSeries, split: Sequence[str], footprints: gpd.GeoSeries, pair_split: Sequence[str], gap_m: float
-) -> np.ndarray:
-    """Say which patches lie within `gap_m` of a pair of a split that goes before theirs; geometries in metres.
+def strata(look: np.ndarray, count: int) -> list[np.ndarray]:
+    """Cut n places into `count` strata of like look, of nearly equal size; `look` is (n, k), NaN where unknown.
 
-    Train gives way to val and test, val to test: what is measured on a held-out place was never near training.
+    A k-d tree over ranks: again and again the places are cut in two along the number in which they differ most. Ranks
+    make brightness, texture and NDVI comparable.
     """
-    result = np.zeros(len(patches), bool)
-    of_patch, of_pair = np.array(split, object), np.array(pair_split, object)
-    for k, name in enumerate(SPLITS[:-1]):
-        before = footprints[np.isin(of_pair, SPLITS[k + 1 :])]
-        if len(before):
-            zone = unary_union(list(before)).buffer(gap_m)
-            result |= (of_patch == name) & patches.intersects(zone).to_numpy()
-    return result
+    known = np.where(np.isfinite(look), look, np.nanmean(np.where(np.isfinite(look), look, 0), axis=0))
+    ranks = np.argsort(np.argsort(known, axis=0, kind="stable"), axis=0, kind="stable").astype(np.float64)
+    ranks[:, np.ptp(known, axis=0) == 0] = 0
+
+    def cut(members: np.ndarray, parts: int) -> list[np.ndarray]:
+        if parts == 1:
+            return [members]
+        axis = int(np.argmax(ranks[members].std(axis=0)))
+        ordered = members[np.argsort(ranks[members, axis], kind="stable")]
+        low = parts // 2
+        at = round(len(members) * low / parts)
+        return cut(ordered[:at], low) + cut(ordered[at:], parts - low)
+
+    return cut(np.arange(len(look)), count)
 
 
-def assert_disjoint(patches: gpd.GeoSeries, split: Sequence[str]) -> None:
-    """Raise `AssertionError` when patches of two splits share ground."""
-    of_patch = np.array(split, object)
-    zones = {name: unary_union(list(patches[of_patch == name])) for name in SPLITS}
-    for i, a in enumerate(SPLITS):
-        for b in SPLITS[:i]:
-            shared = zones[a].intersection(zones[b]).area
-            assert shared == 0, f"{a} and {b} share {shared:.0f} square metres"
+class HeldOut:
+    """Ground that patches of other splits must keep away from.
+
+    Train gives way to val and test, val to test: what is measured on held-out ground was never near training.
+    """
+
+    def __init__(self, ground: np.ndarray, split: np.ndarray, gap_m: float) -> None:
+        """Take (n,) polygons in degrees, the split of each, and the gap in metres."""
+        self._trees = {
+            name: STRtree(widened(ground[np.isin(split, SPLITS[k + 1 :])], gap_m)) for k, name in enumerate(SPLITS)
+        }
+
+    def reaches(self, patches: np.ndarray, split: np.ndarray) -> np.ndarray:
+        """Say which (n,) patches lie within the gap of ground of a split that goes before theirs, given as (n,)."""
+        result = np.zeros(len(patches), bool)
+        for name, tree in self._trees.items():
+            own = np.flatnonzero(split == name)
+            hit, _ = tree.query(patches[own], predicate="intersects")
+            result[own[np.unique(hit)]] = True
+        return result
+
+
+def assert_disjoint(ground: np.ndarray, split: np.ndarray) -> None:
+    """Raise `AssertionError` when polygons of two splits share ground."""
+    tree = STRtree(ground)
+    i, j = tree.query(ground, predicate="intersects")
+    other = split[i] != split[j]
+    i, j = i[other], j[other]
+    shared = shapely.area(shapely.intersection(ground[i], ground[j])) > 0
+    if shared.any():
+        a, b = i[shared][0], j[shared][0]
+        raise AssertionError(f"{split[a]} and {split[b]} share ground around {ground[a].centroid.wkt} (degrees)")

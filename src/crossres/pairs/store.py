@@ -1,6 +1,7 @@
 """The patch dataset on disk: one sharded zarr v3 directory, written in order, with the same bytes each time."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ DIMS = {
     "hr": ("patch", "band", "y_hr", "x_hr"),
     "mask": ("patch", "y", "x"),
 }
+
+
+def digest(patch: Mapping[str, np.ndarray]) -> str:
+    """Return 16 hexadecimal digits that stand for the content of a patch: the start of SHA-256 over its arrays."""
+    content = hashlib.sha256()
+    for name in DIMS:
+        content.update(np.ascontiguousarray(patch[name]).data)
+    return content.hexdigest()[:16]
 
 
 def write_zarr(

@@ -75,6 +75,8 @@ class Calibration:
     offset: dict[str, float]
     year_used: int
     """Year of the coefficients; the latest published one for later images."""
+    warning: str | None = None
+    """Said of an image that is younger than its coefficients."""
 
 
 def calibration(sensor: str, year: int, bands: Sequence[str] = BANDS) -> Calibration:
@@ -89,8 +91,12 @@ def calibration(sensor: str, year: int, bands: Sequence[str] = BANDS) -> Calibra
     if year < min(published):
         raise UserError(f"Gaofen-2 {sensor}: no calibration for {year}; the first is of {min(published)}")
     used = min(year, max(published))
+    warning = None
     if used != year:
-        log.warning("Gaofen-2 %s: no calibration published for %d; that of %d is used", sensor, year, used)
+        warning = (
+            f"no calibration published for {year}; that of {used} is used, so reflectance may be off by some percent"
+        )
+        log.warning("Gaofen-2 %s: %s", sensor, warning)
     gain = dict(zip(BANDS, published[used], strict=True))
     offset = dict(zip(BANDS, OFFSET[sensor].get(used, (0.0,) * len(BANDS)), strict=True))
     for band in bands:
@@ -98,4 +104,4 @@ def calibration(sensor: str, year: int, bands: Sequence[str] = BANDS) -> Calibra
             raise UserError(
                 f"Gaofen-2 {sensor}: the {band} gain of {used} was never published; use images of another year"
             )
-    return Calibration({b: gain[b] for b in bands}, {b: offset[b] for b in bands}, used)
+    return Calibration({b: gain[b] for b in bands}, {b: offset[b] for b in bands}, used, warning)

@@ -12,24 +12,47 @@ class AcquireSettings(Section):
 
     dem: str | None = Field(
         None,
-        description="elevation model for orthorectification (a raster); {run} stands for the run's result folder; "
-        "null uses the constant height below",
+        description="elevation model for orthorectification: a raster ({run} stands for the run's result folder), or "
+        "cop-dem-glo-30 for Copernicus GLO-30 from the API below; null uses the constant height below",
+    )
+    dem_api: str = Field(
+        "https://earth-search.aws.element84.com/v1", description="STAC API that has the tiles of cop-dem-glo-30"
     )
     dem_heights: Literal["ellipsoidal", "orthometric"] = Field(
-        "ellipsoidal", description="what the heights of the DEM refer to"
+        "ellipsoidal",
+        description="what the heights of a DEM of your own refer to; those of cop-dem-glo-30 are orthometric",
     )
-    geoid_undulation_m: float = Field(
-        0.0, ge=-110, le=90, description="added to orthometric heights to make them ellipsoidal, in metres"
+    geoid_undulation_m: float | None = Field(
+        None,
+        ge=-110,
+        le=90,
+        description="height of the geoid above the ellipsoid, in metres: makes orthometric heights ellipsoidal; "
+        "-19 in Henan",
+    )
+    geoid: str | None = Field(
+        None,
+        description="the same as a raster in degrees, such as PROJ's egm96_15.gtx (in Debian's proj-data, in no Python "
+        "wheel); "
+        "goes before the number",
     )
     height_m: float | None = Field(
         None,
         description="constant ellipsoidal height without a DEM, in metres; null takes the RPC's own offset",
     )
-    haze: Literal["none", "dark-object"] = Field(
-        "dark-object", description="correction of top-of-atmosphere reflectance for path radiance"
+    refine_rpc: bool = Field(
+        True,
+        description="refine the RPCs of a Gaofen-2 scene by tie points with the LR scene of its pair, before it is "
+        "orthorectified",
     )
-    pansharpen: Literal["none", "brovey", "gsa", "mtf-glp"] = Field(
-        "mtf-glp", description="how the MSS bands are brought to the PAN pixel size"
+    haze: Literal["none", "dark-object", "rayleigh"] = Field(
+        "dark-object",
+        description="first correction of top-of-atmosphere reflectance: dark-object subtracts what a scene's darkest "
+        "pixels show; rayleigh is a surface estimate through molecules alone, without aerosol",
+    )
+    pansharpen: Literal["none", "brovey", "gsa", "mtf-glp", "mtf-glp-hpm"] = Field(
+        "mtf-glp-hpm",
+        description="how the MSS bands are brought to the PAN pixel size; the default is the best by Wald's protocol "
+        "(`benchmarks/pansharpening.py`)",
     )
     mask_classes: tuple[int, ...] = Field(
         (0, 1, 3, 8, 9, 10, 11),

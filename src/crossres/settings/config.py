@@ -1,7 +1,7 @@
 """The whole configuration: its sections together, read from YAML and checked."""
 
 import difflib
-import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from crossres.settings.acquire import AcquireSettings
 from crossres.settings.base import Section
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.dataset import DatasetSettings
+from crossres.settings.distill import DistillSettings
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
-from crossres.settings.model import ModelSettings
+from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
 from crossres.settings.sample import SampleSettings
@@ -23,13 +24,13 @@ from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
 from crossres.settings.train import TrainSettings
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
 
 class Config(Section):
     """One experiment."""
 
-    run: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the run: results stand in results/<run>"
-    )
+    run: str = Field(pattern=f"^{NAME}$", description="name of the run: results stand in results/<run>")
     simulate: SimulateSettings | None = Field(None, description="null when scenes are not simulated")
     search: SearchSettings
     grid: GridSettings = GridSettings()
@@ -40,17 +41,52 @@ class Config(Section):
     dataset: DatasetSettings = DatasetSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    models: dict[str, ModelVariant] = Field(
+        {"main": ModelVariant()}, min_length=1, description="what is trained, by name; arms name the one they draw from"
+    )
+    distill: DistillSettings = DistillSettings()
     sample: SampleSettings = SampleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
-    def _primary_arm_exists(self) -> "Config":
+    def _models_are_whole(self) -> "Config":
+        for name in self.models:
+            if not re.fullmatch(NAME, name):
+                raise ValueError(f"models: {name!r} is no name for a folder; use letters, digits and ._-")
+            self.variant(name)
+        for arm, settings in self.sample.arms.items():
+            if settings.model not in self.models:
+                raise ValueError(
+                    f"sample.arms.{arm}.model: {settings.model!r} is not one of models: {', '.join(self.models)}"
+                )
+        return self
+
+    def variant(self, name: str) -> tuple[ModelSettings, TrainSettings]:
+        """Return the `model` and `train` of one of `models`: the sections with its own keys put in."""
+        own = self.models[name]
+        return (
+            _merged(f"models.{name}.model", self.model, own.model),
+            _merged(f"models.{name}.train", self.train, own.train),
+        )
+
+    @model_validator(mode="after")
+    def _arms_are_named_well(self) -> "Config":
         if self.sample.primary not in self.sample.arms:
             raise ValueError(
                 f"sample.primary: {self.sample.primary!r} is not one of sample.arms: {', '.join(self.sample.arms)}"
             )
+        both = sorted(set(self.sample.arms) & set(self.evaluate.external))
+        if both:
+            raise ValueError(f"evaluate.external: {both[0]!r} is also one of sample.arms; give it another name")
         return self
+
+
+def _merged(key: str, section: Any, own: dict[str, Any]) -> Any:
+    try:
+        return type(section).model_validate(section.model_dump() | own)
+    except ValidationError as error:
+        raise ValueError(f"{key}.{_explain(error, type(section), section.model_dump() | own)}") from None
 
 
 def parse(content: Any, name: str = "config", section: type[Section] = Config) -> Any:
@@ -60,7 +96,7 @@ def parse(content: Any, name: str = "config", section: type[Section] = Config) -
     try:
         return section.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{name}: {_explain(error, section)}") from None
+        raise UserError(f"{name}: {_explain(error, section, content)}") from None
 
 
 def load(path: Path) -> Config:
@@ -74,11 +110,11 @@ def load(path: Path) -> Config:
     return parse(content, str(path))
 
 
-def _explain(error: ValidationError, section: type[Section]) -> str:
+def _explain(error: ValidationError, section: type[Section], content: Any) -> str:
     """Say in one line what is wrong with the first offending key."""
     details = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     first = details[0]
-    where = [str(part) for part in first["loc"] if part not in {"stac-api", "catalog", "folder", "gaofen2"}]
+    where = _written(first["loc"], content)
     key = ".".join(where)
     more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -92,6 +128,21 @@ def _explain(error: ValidationError, section: type[Section]) -> str:
     shown = "" if first["type"] == "missing" else f", not {first['input']!r}"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{key}: {message}{shown}{more}"
+
+
+def _written(location: tuple[int | str, ...], content: Any) -> list[str]:
+    """Return a location as the file has it: without the kind of a source, and without the index of an only one."""
+    found = []
+    node = content
+    for part in location:
+        if isinstance(node, dict) and (isinstance(part, int) or (part not in node and part == node.get("kind"))):
+            continue
+        found.append(str(part))
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return found
 
 
 def _known_keys(model: Any, path: tuple[int | str, ...]) -> list[str]:
@@ -116,14 +167,6 @@ def models_of(annotation: Any) -> list[type[Section]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     return [m for argument in getattr(annotation, "__args__", ()) for m in models_of(argument)]
-
-
-def expand(path: str, run_folder: Path) -> str:
-    """Fill in `{run}` and environment variables; `UserError` when a variable is not set."""
-    filled = os.path.expandvars(path.replace("{run}", run_folder.as_posix()))
-    if "$" in filled:
-        raise UserError(f"{path}: the environment variable in this path is not set; set it and run again")
-    return filled
 
 
 def schema() -> dict[str, Any]:

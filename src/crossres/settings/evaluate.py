@@ -1,5 +1,7 @@
 """`evaluate`: how results are judged."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from crossres.settings.base import Section
@@ -14,6 +16,11 @@ class EvaluateSettings(Section):
     crop_px: int = Field(96, ge=16, le=1024, description="side of the crops shown in figures, in HR pixels")
     crops: int = Field(5, ge=1, le=24, description="crops shown per scene, chosen by HR's content alone")
     view_px: int = Field(384, ge=64, le=2048, description="side of the report's image viewer, in HR pixels")
+    external: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")], str] = Field(
+        {},
+        description="other models' results, by name: a folder with a GeoTIFF for each held-out pair, named <pair>.tif "
+        "or <LR scene>.tif; it stands beside the arms",
+    )
     lr_mtf: float = Field(
         0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency (SR is brought to LR with it)"
     )

@@ -1,8 +1,8 @@
 """`model`: the network."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from crossres.settings.base import Section
 
@@ -11,4 +11,31 @@ class ModelSettings(Section):
     """The network."""
 
     size: Literal["demo", "base", "large"] = Field("demo", description="about 0.4, 20 or 80 million parameters")
-    prior: bool = Field(True, description="whether the prior feature extraction module is there")
+    prior: Literal["module", "concat", "none"] = Field(
+        "module",
+        description="how the LR image enters the network: module adds the prior feature extraction module's features at"
+        " every level to the image at the input, concat is the image at the input alone, none leaves only the start",
+    )
+    width: int | None = Field(
+        None,
+        ge=4,
+        le=1024,
+        description="channels of the finest level; null takes the size's own (an ablation of the prior makes up for its"
+        " parameters with it)",
+    )
+    embedding: int | None = Field(
+        None, ge=8, le=4096, description="channels of the embedding of t and sigma; null takes the size's own"
+    )
+
+    @field_validator("prior", mode="before")
+    @classmethod
+    def _from_switch(cls, value: Any) -> Any:
+        """Read the switch that cards of version 0.1 have."""
+        return {True: "module", False: "concat"}[value] if isinstance(value, bool) else value
+
+
+class ModelVariant(Section):
+    """What one of several models has of its own."""
+
+    model: dict[str, Any] = Field({}, description="keys of `model` that differ for this one")
+    train: dict[str, Any] = Field({}, description="keys of `train` that differ for this one")

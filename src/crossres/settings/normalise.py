@@ -16,6 +16,18 @@ class NormaliseSettings(Section):
     direction: Literal["hr-to-lr", "lr-to-hr"] = Field(
         "hr-to-lr", description="whose radiometry both images have afterwards"
     )
+    spectral_adjustment: bool = Field(
+        True,
+        description="whether the bands of one sensor are first brought to those of the other, by their spectral "
+        "responses, where these are known (Gaofen-2 and Sentinel-2A or 2B, all of blue, green, red and nir)",
+    )
+    gain_field_order: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="order of a smooth field of gains over the scene, a polynomial, for haze or light that varies "
+        "across it; 0 is none. No wave of it is shorter than 15 LR pixels",
+    )
     lr_mtf: float = Field(0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency")
     pif_probability: float = Field(
         0.9, gt=0, lt=1, description="a pixel is invariant when its no-change probability is above this"

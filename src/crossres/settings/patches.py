@@ -22,3 +22,20 @@ class PatchSettings(Section):
         le=1,
         description="smallest correlation of HR, brought to LR, with LR over a patch (mean of bands)",
     )
+    max_shift_px: float = Field(
+        1.0,
+        gt=0,
+        le=4,
+        description="largest shift left between LR and HR over a patch, in LR pixels, where it has enough to tell",
+    )
+    min_texture: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="smallest standard deviation of HR within LR pixels, in reflectance (mean of bands); 0 keeps all",
+    )
+    max_date_gap_days: float | None = Field(
+        None,
+        ge=0,
+        description="patches of pairs further apart in time are left out, in days; null keeps them",
+    )

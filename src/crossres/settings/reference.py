@@ -20,6 +20,8 @@ STAGES = {
     "dataset": "dataset",
     "model": "train",
     "train": "train",
+    "models": "train, for the models whose keys differ",
+    "distill": "distill_model, for arms with start one-step",
     "sample": "sample",
     "evaluate": "evaluate, summarise, figures",
     "report": "report",
@@ -33,7 +35,10 @@ def reference() -> str:
     for name, field in Config.model_fields.items():
         parts.append(f"### `{name}`\n\nReruns: {STAGES[name]}, and what stands downstream.\n")
         models = models_of(field.annotation)
-        rows = _rows(models[0], name) if models else [_row(name, field)]
+        if "dict" in str(field.annotation):
+            rows = [_row(name, field, default=", ".join(field.default)), *_rows(models[0], f"{name}.<name>")]
+        else:
+            rows = _rows(models[0], name) if models else [_row(name, field)]
         parts.append("| key | default | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
@@ -51,6 +56,7 @@ def _rows(model: type[Section], prefix: str) -> list[str]:
         elif len(inner) == 1:
             rows += _rows(inner[0], key)
         else:
+            rows.append(_row(key, field))
             for kind in inner:
                 [tag] = kind.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
                 rows.append(f"| `{key}.kind` | `{tag}` | {_sentence(kind.__doc__ or '')} |")

@@ -10,18 +10,28 @@ from crossres.settings.base import Section
 class ArmSettings(Section):
     """One way to make an HR image from an LR image."""
 
-    start: Literal["lr", "noise", "regression", "bicubic", "nearest"] = Field(
+    model: str = Field("main", description="which of `models` it is drawn from")
+    start: Literal["lr", "noise", "one-step", "regression", "bicubic", "nearest"] = Field(
         "lr",
-        description="where sampling starts; regression is the prior module's head, bicubic and nearest use no model",
+        description="where sampling starts; one-step is the distilled model, regression the prior module's head,"
+        " bicubic and nearest use no model",
     )
     steps: int = Field(4, ge=1, le=1000, description="solver steps")
-    solver: Literal["euler", "midpoint"] = Field("euler", description="ODE solver (midpoint evaluates twice a step)")
+    solver: Literal["euler", "midpoint", "ddim", "dpm++2m", "ancestral"] | None = Field(
+        None,
+        description="euler or midpoint (evaluates twice a step) on the straight path, ddim or dpm++2m on vp, ancestral"
+        " on resshift; null takes the first of them",
+    )
+    eta: float | None = Field(
+        None, ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"
+    )
     samples: int = Field(4, ge=1, le=256, description="samples drawn; mean and std are over them")
     sigma: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="source noise of an LR start; null takes the one that validation chose",
+        description="noise of an LR start: of the source on the straight path, of the state at t0 = 2/pi asin(sigma) on"
+        " vp; null takes what validation chose",
     )
 
 
@@ -52,6 +62,9 @@ class TilingSettings(Section):
     )
     lr_mtf: float = Field(
         0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency, for consistency"
+    )
+    processes: int | None = Field(
+        None, ge=1, le=256, description="processes that share a scene's blocks; null is one per GPU, one without"
     )
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since rounding depends on it")
     seed: int = Field(0, ge=0, description="seed of the noise field")

@@ -1,8 +1,10 @@
 """`search`: where scenes come from, and which of them make a pair."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from crossres.settings.base import Section
 
@@ -27,6 +29,19 @@ class StacApiSource(Section):
     url: str = Field(description="root of the API")
     collections: tuple[str, ...] = Field(min_length=1, description="collections to search")
     query: dict[str, dict[str, float | str]] = Field({}, description="STAC query extension, by property")
+    max_items: int = Field(1000, ge=1, le=100000, description="most items taken from one search")
+
+
+class SentinelHubSource(Section):
+    """Sentinel-2 L2A of Sentinel Hub; its OAuth client comes from SH_CLIENT_ID and SH_CLIENT_SECRET."""
+
+    kind: Literal["sentinelhub"]
+    endpoint: Literal["cdse", "commercial", "profile"] = Field(
+        "cdse",
+        description="whose service: Copernicus Data Space, Sentinel Hub itself, or the URLs of sentinelhub's own "
+        "profile (SH_PROFILE)",
+    )
+    collection: Literal["sentinel-2-l2a"] = Field("sentinel-2-l2a", description="collection to search")
     max_items: int = Field(1000, ge=1, le=100000, description="most items taken from one search")
 
 
@@ -55,7 +70,44 @@ class Gaofen2Source(Section):
     )
 
 
-Source = Annotated[StacApiSource | CatalogSource | FolderSource | Gaofen2Source, Field(discriminator="kind")]
+CATALOGUED = (CatalogSource, FolderSource, Gaofen2Source)
+"""Sources that are searched through a static catalogue."""
+
+Source = Annotated[
+    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source, Field(discriminator="kind")
+]
+
+
+class _OneOrMore:
+    """Lets a key that holds a list also hold its only entry, in the file and in the JSON schema."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def listed(value: Any) -> Any:
+            return value if isinstance(value, list | tuple) else (value,)
+
+        return core_schema.no_info_before_validator_function(listed, handler(source))
+
+    @staticmethod
+    def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        many = handler(schema)
+        return {"anyOf": [many["items"], many]}
+
+
+Sources = Annotated[tuple[Source, ...], Field(min_length=1), _OneOrMore]
+
+
+class PairingWeights(Section):
+    """How much each criterion counts when LR scenes compete for an HR scene; 0 leaves it out.
+
+    score = overlap share ^ overlap * clear share ^ cloud * exp(-date_gap * gap / largest gap)
+    * exp(-sun * angle / largest angle), the largest being the limits of this section.
+    """
+
+    date_gap: float = Field(1.0, ge=0, le=100, description="weight of the difference in acquisition time")
+    cloud: float = Field(1.0, ge=0, le=100, description="weight of the clear share of the overlap")
+    overlap: float = Field(1.0, ge=0, le=100, description="weight of the share of the HR scene that is seen")
+    sun: float = Field(1.0, ge=0, le=100, description="weight of the angle between the two directions of the Sun")
 
 
 class SearchSettings(Section):
@@ -64,18 +116,46 @@ class SearchSettings(Section):
     area: str | tuple[float, float, float, float] | None = Field(
         None,
         description="area of interest: a vector file, or west, south, east, north in degrees; null takes all that "
-        "a catalogue or folder has (a STAC API needs an area)",
+        "a catalogue or folder has (a STAC API and Sentinel Hub need an area)",
     )
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
-    lr: Source
-    hr: Source
+    lr: Sources = Field(description="where LR scenes come from: one source, or a list of sources")
+    hr: Sources = Field(description="where HR scenes come from: one source, or a list of sources")
     max_date_gap_days: float = Field(
         30.0, ge=0, description="largest difference in acquisition time within a pair, in days"
+    )
+    max_sun_difference_deg: float = Field(
+        60.0,
+        gt=0,
+        le=180,
+        description="largest angle between the directions of the Sun within a pair, in degrees; only where both "
+        "items give the Sun's azimuth and elevation",
     )
     max_cloud_percent: float = Field(
         40.0, ge=0, le=100, description="largest eo:cloud_cover of an LR scene that is considered, in percent"
     )
+    max_overlap_cloud_percent: float = Field(
+        30.0,
+        ge=0,
+        le=100,
+        description="largest share of a pair's overlap under cloud or its shadow, in percent of its valid pixels, by "
+        "the LR scene's classification (SCL); where it has none, max_cloud_percent alone decides",
+    )
+    cloud_classes: tuple[int, ...] = Field((3, 8, 9, 10), description="SCL classes that count as cloud or its shadow")
+    cloud_reads: int = Field(
+        6,
+        ge=0,
+        le=1000,
+        description="most LR scenes per HR scene whose classification is read over the overlap, best first by the "
+        "other criteria; 0 reads none and takes eo:cloud_cover",
+    )
     min_overlap_km2: float = Field(0.5, gt=0, description="smallest common footprint of a pair, in square kilometres")
     margin_m: float = Field(
         200.0, ge=0, le=5000, description="how far around the HR footprint the LR scene is read, in metres"
+    )
+    weights: PairingWeights = PairingWeights()
+    lock: str | None = Field(
+        None,
+        description="lock file of an earlier run (`crossres lock`): its scenes and pairs are taken as they stand, no "
+        "server is asked, and what is fetched is checked against it; environment variables are expanded; null searches",
     )

@@ -6,15 +6,30 @@ from pydantic import Field
 
 from crossres.settings.base import Section
 
+IN_MEMORY_BYTES = 2**31
+"""A training split up to this size is read into memory; a larger one through the training cache."""
+
 
 class TrainSettings(Section):
     """Training."""
 
+    path: Literal["straight", "vp", "resshift"] = Field(
+        "straight",
+        description="straight: a line from the noised LR image or from noise to HR; vp: the variance-preserving chain"
+        " of DDPM; resshift: the residual shift of ResShift",
+    )
     steps: int = Field(1000, ge=1, description="optimiser steps")
-    batch: int = Field(12, ge=1, description="crops per step")
+    batch: int = Field(12, ge=1, description="crops per step, over all processes")
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="crops that go through the network at once, in each process; gradients add up to the batch's; null"
+        " takes all, and when memory runs out half as many, and half again",
+    )
     crop_px: int = Field(64, ge=16, description="side of a training crop, in HR pixels")
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak learning rate of AdamW")
-    warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up; cosine decay follows")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate after the warm-up")
+    warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up")
     ema: float = Field(0.995, ge=0, lt=1, description="largest decay of the averaged weights")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     noise_start_share: float = Field(
@@ -30,8 +45,16 @@ class TrainSettings(Section):
         le=4,
         description="random shift of HR against LR in training, in HR pixels (what registration leaves)",
     )
+    max_gain: float = Field(
+        0.0, ge=0, lt=0.5, description="largest random gain of a crop's bands, LR and HR alike: 0.05 is within 5 %"
+    )
     validate_every: int = Field(250, ge=1, description="steps between validations")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the network")
-    compile: bool = Field(False, description="whether the network is compiled first; pays off in long runs on a GPU")
+    save_every: int = Field(500, ge=1, description="steps between saves of what a run that is stopped goes on from")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="arithmetic of the network; auto is bfloat16 on a GPU that has it, else float32"
+    )
+    compile: Literal["auto"] | bool = Field(
+        "auto", description="whether the network is compiled first, minutes that pay off in long runs; auto: on a GPU"
+    )
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since results depend on it")
     seed: int = Field(0, ge=0, description="seed of weights, data order and noise")

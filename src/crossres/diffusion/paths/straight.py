@@ -1,4 +1,4 @@
-"""The process: a straight path from a noised LR image, or from pure noise, to the HR image.
+"""A straight path from a noised LR image, or from pure noise, to the HR image.
 
 y is the LR image on the HR grid and x_1 the HR image, both standardised; s is the source noise (sigma). The source
 state is
@@ -11,9 +11,14 @@ source is pure noise: the ordinary start from noise is a special case of the sam
 """
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
+from crossres.diffusion.samplers import sample_euler, sample_midpoint
 
 
 def source_state(y: Tensor, noise: Tensor, sigma: Tensor | float) -> Tensor:
@@ -41,3 +46,40 @@ def draw_sigma(count: int, sigma_min: float, noise_start_share: float, generator
     sigma = torch.exp(torch.rand(count, generator=generator, device=device) * math.log(sigma_min))
     from_noise = torch.rand(count, generator=generator, device=device) < noise_start_share
     return torch.where(from_noise, torch.ones_like(sigma), sigma)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """The straight path as training and sampling use it."""
+
+    sigma_min: float
+    """Least source noise in training."""
+    noise_start_share: float
+    """Share of training examples that start from pure noise."""
+
+    name = "straight"
+    loss: Literal["l1", "l2"] = "l1"
+    starts = ("lr", "noise")
+    solvers = ("euler", "midpoint")
+    sigmas = (0.15, 0.22, 0.32, 0.47, 0.68)
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:
+        """Draw t, sigma (`draw_sigma`) and noise."""
+        t = torch.rand(shape[0], generator=generator, device=generator.device)
+        sigma = draw_sigma(shape[0], self.sigma_min, self.noise_start_share, generator)
+        return Draws(t, sigma, torch.randn(shape, generator=generator, device=generator.device))
+
+    def example(self, y: Tensor, hr: Tensor, draws: Draws) -> Example:
+        """Return x_t and the velocity x_1 - x_s."""
+        source = source_state(y, draws.noise, draws.sigma)
+        return Example(state(source, hr, draws.t), draws.t, draws.sigma, velocity_target(source, hr))
+
+    def usual_eta(self, start: str) -> float:
+        """Return 0: an ODE takes no fresh noise."""
+        return 0.0
+
+    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+        """Solve dx/dt = v from x_s at t = 0 to t = 1."""
+        solve = {"euler": sample_euler, "midpoint": sample_midpoint}[chain.solver]
+        start = source_state(y, noise(0), chain.sigma)
+        return solve(lambda x, t: field(x, t, chain.sigma), start, chain.steps)

@@ -1,0 +1,96 @@
+"""Credentials of servers, added at the last moment: they are short-lived, and secrets."""
+
+import configparser
+import os
+import threading
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import planetary_computer
+import requests
+from requests.auth import AuthBase
+from requests_aws4auth import AWS4Auth
+
+from crossres.errors import UserError
+
+S3_VARIABLES = (
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_S3_ENDPOINT where it is not Amazon's, "
+    "AWS_REQUEST_PAYER=requester where the reader pays, or AWS_NO_SIGN_REQUEST=YES for an open bucket"
+)
+_ONE_TOKEN = threading.Lock()
+"""Files of one container share a token: the first thread gets it, the others wait."""
+_YES, _NO = {"YES", "TRUE", "ON", "1"}, {"NO", "FALSE", "OFF", "0"}
+
+
+def is_signed_by_us(href: str) -> bool:
+    """Return whether `address` adds a signature that goes stale and can be renewed (Planetary Computer's)."""
+    return _is_planetary_computer(href)
+
+
+def address(href: str, stale: str | None = None) -> tuple[str, dict[str, str], AuthBase | None]:
+    """Return what to ask for a remote href: URL, headers and what signs each request.
+
+    Planetary Computer's hrefs get a token, which lives 45 minutes; the URL of a refused one is `stale`, and then not
+    returned again. `s3://` follows the variables that GDAL knows (AWS_ACCESS_KEY_ID, AWS_S3_ENDPOINT, ...).
+    Raises `UserError` when there are no credentials.
+    """
+    if href.startswith("s3://"):
+        return _s3(href)
+    if not _is_planetary_computer(href):
+        return href, {}, None
+    try:
+        with _ONE_TOKEN:
+            if planetary_computer.sign_url(href) == stale:  # else another thread has renewed it
+                planetary_computer.sas.TOKEN_CACHE.clear()
+            return planetary_computer.sign_url(href), {}, None
+    except requests.RequestException as error:
+        status = getattr(error.response, "status_code", None)
+        raise UserError(
+            f"Planetary Computer gives no token to read with ({status or type(error).__name__}); try again later"
+        ) from None
+
+
+def _is_planetary_computer(href: str) -> bool:
+    parts = urlsplit(href)
+    return parts.netloc.endswith(".blob.core.windows.net") and "sig=" not in parts.query
+
+
+def _s3(href: str) -> tuple[str, dict[str, str], AuthBase | None]:
+    parts = urlsplit(href)
+    bucket, key = parts.netloc, quote(parts.path.lstrip("/"))
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    scheme = "http" if os.environ.get("AWS_HTTPS", "").upper() in _NO else "https"
+    endpoint = (
+        os.environ.get("AWS_S3_ENDPOINT")
+        or os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or f"s3.{region}.amazonaws.com"
+    )
+    if "://" in endpoint:
+        scheme, _, endpoint = endpoint.partition("://")
+    endpoint = endpoint.rstrip("/")
+    if os.environ.get("AWS_VIRTUAL_HOSTING", "").upper() in _NO or "." in bucket:
+        url = f"{scheme}://{endpoint}/{bucket}/{key}"
+    else:
+        url = f"{scheme}://{bucket}.{endpoint}/{key}"
+    payer = os.environ.get("AWS_REQUEST_PAYER")
+    headers = {"x-amz-request-payer": payer} if payer else {}
+    if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in _YES:
+        return url, headers, None
+    key_id, secret, token = _s3_keys()
+    if not (key_id and secret):
+        raise UserError(f"{href}: needs credentials for S3; set {S3_VARIABLES}")
+    return url, headers, AWS4Auth(key_id, secret, region, "s3", session_token=token)
+
+
+def _s3_keys() -> tuple[str | None, str | None, str | None]:
+    """Return key id, secret and session token, of the environment or else of the profile in ~/.aws/credentials."""
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    found = [os.environ.get(name.upper()) for name in names]
+    if not found[0]:
+        file = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
+        profiles = configparser.ConfigParser(interpolation=None)
+        profiles.read(file, encoding="utf-8")
+        profile = os.environ.get("AWS_PROFILE", "default")
+        found = [profiles.get(profile, name, fallback=None) for name in names]
+    return found[0], found[1], found[2]

@@ -1,0 +1,116 @@
+"""From a model that samples in some steps to one that samples in one.
+
+The student learns where the teacher's ODE ends (Luhman and Luhman 2101.02388; for super-resolution SinSR, Wang et al.
+2311.14760): for a source x_s the teacher's solver gives x_1, and the student's velocity at t = 0 is trained to be
+x_1 - x_s, so that one Euler step arrives there. OFTSR (2412.09465) distils the same noise-augmented start along the
+whole trajectory, which buys a dial between fidelity and texture that sigma already is here.
+
+The student starts as a copy of the teacher, and answers one step from every source noise, pure noise included.
+"""
+
+import logging
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from crossres.code_version import code_version
+from crossres.diffusion import checkpoint
+from crossres.diffusion.curves import draw_curves, write_history
+from crossres.diffusion.data import Batch
+from crossres.diffusion.events import open_events
+from crossres.diffusion.fit import fit
+from crossres.diffusion.material import read_material
+from crossres.diffusion.network import Network
+from crossres.diffusion.paths import path_of
+from crossres.diffusion.paths.path import Draws, Example
+from crossres.diffusion.paths.straight import source_state
+from crossres.diffusion.processes import processes
+from crossres.diffusion.samplers import sample_euler, sample_midpoint
+from crossres.diffusion.training_state import run_key, state_file
+from crossres.diffusion.upsample import View
+from crossres.diffusion.validation import Validation
+from crossres.errors import UserError
+from crossres.files import whole
+from crossres.settings.distill import DistillSettings
+
+log = logging.getLogger(__name__)
+
+
+def distill(
+    settings: DistillSettings,
+    teacher: Path,
+    dataset: Path,
+    index: Path,
+    summary: Path,
+    output: Path,
+    log_folder: Path | None = None,
+) -> None:
+    """Distil a model folder into a one-step one, on the patches it was trained on; whole or not at all.
+
+    Writes the same files as `train`; the card names its teacher. What `settings` does not say is the teacher's own.
+    Raises `UserError` when the teacher was not trained on the straight path, is itself distilled, or saw other data.
+    """
+    loaded = checkpoint.load(teacher)
+    card = loaded.card
+    if card.train.path != "straight" or card.teacher_sha256:
+        what = "is distilled already" if card.teacher_sha256 else f"was trained on the path {card.train.path}"
+        raise UserError(f"{teacher}: {what}; only a model of the straight path can be distilled")
+    train = card.train.model_copy(update=settings.model_dump(exclude={"teacher_steps", "solver"}))
+    torch.set_num_threads(train.threads)
+    with processes() as group:
+        material = read_material(dataset, index, summary)
+        if material.sha256 != card.data_sha256:
+            raise UserError(f"{dataset}: not the patches that {teacher} learnt from; distil on those, or train again")
+        path = path_of(train)
+        held_out = material.held_out
+        validation = Validation(held_out, path, train.seed, group.device, steps=1) if len(held_out) else None
+        code = code_version(__name__)
+        key = run_key(
+            distill=settings.model_dump(), train=train.model_dump(), teacher=card.weights_sha256, data=material.sha256,
+            code=code, torch=torch.__version__, device=group.device.type,
+        )  # fmt: skip
+        state = (state_file(Path(output)), key)
+        student = Network(card.model, len(card.bands))
+        student.load_state_dict(loaded.network.state_dict())
+        example = Lesson(settings, loaded.network.to(group.device), card.scale)
+        with open_events(log_folder if group.first else None) as events:
+            network, rows = fit(
+                train, student, material.data, path, example, validation, card.sigma, group, state, events
+            )
+        if group.first:
+            bicubic = validation.bicubic() if validation else {}
+            last = {k: v for k, v in rows[-1].items() if k in bicubic}
+            with whole(output) as folder:
+                folder.mkdir()
+                checkpoint.save(
+                    folder, network, **material.card(), sigma=card.sigma, model=card.model, train=train, code=code,
+                    teacher_sha256=card.weights_sha256, metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
+                )  # fmt: skip
+                write_history(folder / "history.csv", rows)
+                draw_curves(folder / "curves.png", rows, bicubic)
+            state[0].unlink(missing_ok=True)
+        group.wait()
+
+
+class Lesson:
+    """What the teacher shows: the way from a source straight to where its ODE ends."""
+
+    def __init__(self, settings: DistillSettings, teacher: Network, factor: Fraction) -> None:
+        self.settings, self.teacher, self.factor = settings, teacher, factor
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch, draws: Draws) -> Example:
+        """Return the source, t = 0 and the velocity that arrives in one step."""
+        teacher = self.teacher
+        start = source_state(batch.y, draws.noise, draws.sigma)
+        view = View.whole(self.factor, *batch.lr.shape[-2:])
+        levels = teacher.prior.levels(teacher.prior(batch.lr)) if teacher.prior else None
+
+        def velocity(x: torch.Tensor, t: float) -> torch.Tensor:
+            time = torch.full_like(draws.sigma, t)
+            return teacher(x, batch.y, time, draws.sigma, levels, view, batch.shift)
+
+        solve = {"euler": sample_euler, "midpoint": sample_midpoint}[self.settings.solver]
+        end = solve(velocity, start, self.settings.teacher_steps)
+        return Example(start, torch.zeros_like(draws.t), draws.sigma, end - start)

@@ -1,0 +1,145 @@
+"""One optimiser step: a batch through the network in as many parts as memory asks for."""
+
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from crossres.diffusion.data import Batch
+from crossres.diffusion.network import Network
+from crossres.diffusion.paths.path import Draws, Example, Path
+from crossres.diffusion.processes import Processes
+from crossres.diffusion.standardise import Standard
+from crossres.diffusion.upsample import View
+from crossres.errors import UserError
+from crossres.settings.train import TrainSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class LearningStep:
+    """Computes a step's gradients; the micro-batch shrinks when memory runs out and stays so."""
+
+    settings: TrainSettings
+    network: Network
+    path: Path
+    example: Callable[[Batch, Draws], Example]
+    """What the network learns from some crops."""
+    factor: Fraction
+    standard: Standard
+    generator: torch.Generator
+    """Draws for the whole batch, alike in every process, so that results do not depend on how it is divided."""
+    processes: Processes
+    autocast: bool
+    """Whether the network computes in bfloat16."""
+    micro: int
+    """Crops that go through the network at once in each process."""
+
+    def gradients(self, batch: Batch) -> float:
+        """Set the gradients of the mean loss over the clear pixels of the batch, and return that loss.
+
+        Raises `UserError` when memory does not even hold a single crop.
+        """
+        draws = self.path.draw(batch.hr.shape, self.generator)
+        batch = self._with_gains(batch)
+        own = self.processes.part(len(batch.hr))
+        batch, draws = part_of(batch, own), draws.part(own)
+        device = self.processes.device
+        pixels = self.processes.sum(batch.weight.to(device).sum())
+        count = (pixels * batch.hr.shape[1]).clamp(min=1)
+        while True:
+            self.network.zero_grad(set_to_none=True)
+            loss = self._try(batch, draws, count)
+            if not self.processes.any(loss is None):
+                break
+            if self.micro == 1:
+                raise UserError("train: memory does not hold a single crop; lower train.crop_px or model.size")
+            self.micro = -(-min(self.micro, len(batch.hr)) // 2)
+            log.warning("out of memory: going on with %d crops at once, the batch and its result stay", self.micro)
+        assert loss is not None
+        parameters = [p.grad for p in self.network.parameters() if p.grad is not None]
+        self.processes.sum_all([*parameters, loss])
+        return float(loss)
+
+    def _try(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor | None:
+        """Add up the gradients of the batch's parts; None when memory ran out."""
+        total: Tensor | None = None
+        try:
+            for which in _parts(len(batch.hr), self.micro):
+                some = _to(part_of(batch, which), self.processes.device)
+                with torch.autocast(count.device.type, torch.bfloat16, enabled=self.autocast):
+                    loss = self._loss(some, draws.part(which), count)
+                loss.backward()
+                total = loss.detach() if total is None else total + loss.detach()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            total = None
+        if total is None:  # outside `except`, whose traceback would keep the memory
+            gc.collect()
+            if count.device.type == "cuda":
+                torch.cuda.empty_cache()
+        return total
+
+    def _loss(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor:
+        """Return the path's loss plus the prior head's own |regression - x_1|_1, over `count` numbers."""
+        network = self.network
+        example = self.example(batch, draws)
+        x = example.x.contiguous(memory_format=torch.channels_last)
+        view = View.whole(self.factor, *batch.lr.shape[-2:])
+        if network.prior is None:
+            answer = network(x, batch.y, example.t, example.sigma)
+            return self._distance(answer, example.target, batch.weight, count)
+        features = network.prior(batch.lr)
+        levels = network.prior.levels(features)
+        answer = network(x, batch.y, example.t, example.sigma, levels, view, batch.shift)
+        loss = self._distance(answer, example.target, batch.weight, count)
+        regression = network.prior.regression(features, batch.y, view, batch.shift)
+        own = ((regression - batch.hr).abs() * batch.weight).sum() / count
+        return loss + self.settings.regression_weight * own
+
+    def _distance(self, a: Tensor, b: Tensor, weight: Tensor, count: Tensor) -> Tensor:
+        error = (a - b).abs() if self.path.loss == "l1" else (a - b).square()
+        return (error * weight).sum() / count
+
+    def _with_gains(self, batch: Batch) -> Batch:
+        """Multiply the reflectance of each crop's bands by a random gain near 1, LR and HR alike."""
+        most = self.settings.max_gain
+        if not most:
+            return batch
+        shape = (len(batch.hr), batch.hr.shape[1], 1, 1)
+        spread = torch.rand(shape, generator=self.generator, device=self.generator.device).to(batch.hr.device)
+        gain = 1 + most * (2 * spread - 1)
+        # g (z std + mean) is standardised again: g z + (g - 1) mean / std.
+        ratio = torch.tensor(self.standard.mean) / torch.tensor(self.standard.std)
+        shift = (gain - 1) * ratio.to(gain)[:, None, None]
+        lr, y, hr = (gain * values + shift for values in (batch.lr, batch.y, batch.hr))
+        return replace(batch, lr=lr, y=y, hr=hr)
+
+
+def part_of(batch: Batch, which: slice) -> Batch:
+    """Return some examples of a batch."""
+    shift = None if batch.shift is None else (batch.shift[0][which], batch.shift[1][which])
+    return Batch(batch.lr[which], batch.y[which], batch.hr[which], batch.weight[which], shift)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that the GPU's or the machine's memory ran out."""
+    words = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        sign in words for sign in ("can't allocate memory", "out of memory", "cannot allocate memory", "bad_alloc")
+    )
+
+
+def _parts(count: int, size: int) -> Iterator[slice]:
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    lr, y, hr, weight = (v.to(device, non_blocking=True) for v in (batch.lr, batch.y, batch.hr, batch.weight))
+    return Batch(lr, y, hr, weight, batch.shift)

@@ -1,0 +1,88 @@
+"""What a path is: all that training and sampling ask of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Field = Callable[[Tensor, float, float], Tensor]
+"""The network over an image: (x, t, sigma) to its output; `x` is (sample, band, row, column)."""
+Noise = Callable[[int], Tensor]
+"""The k-th image of standard normal noise of each sample: 0 is the start's, 1, 2, ... the steps'."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one training step, one of each per example."""
+
+    t: Tensor
+    """(batch,) uniform over [0, 1)."""
+    sigma: Tensor
+    """(batch,) source noise that the network is told."""
+    noise: Tensor
+    """(batch, band, row, column) standard normal."""
+
+    def part(self, which: slice) -> "Draws":
+        """Return those of some of the examples."""
+        return Draws(self.t[which], self.sigma[which], self.noise[which])
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the network sees and what it should answer."""
+
+    x: Tensor
+    t: Tensor
+    sigma: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How an image is drawn: an arm's settings with nothing left open."""
+
+    start: Literal["lr", "noise"]
+    steps: int
+    solver: str
+    sigma: float
+    """Noise of the start, in HR standard deviations; 1 is pure noise."""
+    eta: float
+    """Share of fresh noise in each step, 0 (none, an ODE) to 1 (as in DDPM)."""
+
+
+class Path(Protocol):
+    """One way between a start and the HR image."""
+
+    @property
+    def name(self) -> str:
+        """As `train.path` calls it."""
+
+    @property
+    def loss(self) -> Literal["l1", "l2"]:
+        """What the network's error is measured in."""
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """Where sampling can start."""
+
+    @property
+    def solvers(self) -> tuple[str, ...]:
+        """What it can be sampled with; the first is the usual one."""
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """Noises of an LR start that validation tries; empty when the path leaves no choice."""
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:
+        """Draw the random numbers of a training step for HR images of that (batch, band, row, column) shape."""
+
+    def example(self, y: Tensor, hr: Tensor, draws: Draws) -> Example:
+        """Return what is learnt from HR images and the LR images `y` on their grid, both standardised."""
+
+    def usual_eta(self, start: str) -> float:
+        """Return the share of fresh noise that fits a start."""
+
+    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+        """Draw HR images for the LR images `y` on their grid."""

@@ -1,0 +1,76 @@
+"""Training shared by several processes, one per GPU, on one or many machines: started by torchrun.
+
+Every process has the whole network and a part of each batch; gradients are summed once per step. That is one
+`all_reduce` of the weights' size, so that a process which runs out of memory can take its step again before the
+others have seen anything of it, which a sum that overlaps with the backward pass does not allow.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that train together."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.rank == 0
+
+    def part(self, count: int) -> slice:
+        """Return this process's share of `count` examples; shares differ by one at most."""
+        return slice(self.rank * count // self.count, (self.rank + 1) * count // self.count)
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes."""
+        if self.count > 1:
+            dist.all_reduce(value)
+        return value
+
+    def sum_all(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes."""
+        if self.count > 1:
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+            dist.all_reduce(flat)
+            for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(part.view(tensor.shape))
+
+    def any(self, value: bool) -> bool:
+        """Return whether it is true in any process."""
+        if self.count == 1:
+            return value
+        return bool(self.sum(torch.tensor(float(value), device=self.device)) > 0)
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        self.any(False)
+
+
+@contextmanager
+def processes() -> Iterator[Processes]:
+    """Yield this process's place in the group that torchrun started; alone where it was not."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    rank, local = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if count == 1:
+        yield Processes(0, 1, device)
+        return
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield Processes(rank, count, device)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,108 @@
+"""Another model's result of a held-out pair, brought to the HR grid so that it can be judged like an arm.
+
+The file is `<pair>.tif` or `<LR scene>.tif` in the model's folder, in that order. It has the run's bands by name, or
+the same number of bands without names, in the run's order; scale and offset in the file make it reflectance.
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from crossres.errors import UserError
+from crossres.evaluate.external_file import find_result
+from crossres.evaluate.pair import read_image
+from crossres.files import whole, write_json
+from crossres.rasters import Scene, grid_of, open_raster, write_cog, write_scene
+
+log = logging.getLogger(__name__)
+LEAST_COVER = 0.99
+"""Share of HR's pixels with data that a result must cover: every arm is judged on the pixels that all of them have."""
+HIGHEST_MEDIAN = 2.0
+"""A median above this is no reflectance."""
+ON_GRID = 1e-3
+"""Pixels; two grids that differ by less are one."""
+
+
+class Declined(Exception):
+    """Why a result is not judged."""
+
+
+def take_external(folder: Path, pair: str, lr_scene: str, hr: Path, bands: tuple[str, ...], output: Path) -> None:
+    """Write a folder: mean.tif, sample.tif (the same) and std.tif (0) on HR's grid, or declined.json with the reason.
+
+    A result on HR's grid, or on pixels that line up with it, is taken as it is; any other is reprojected by cubic
+    convolution. It is declined when there is none, it has no such bands, is no reflectance, or covers less than 99 % of
+    HR. Raises `UserError` when the folder itself is missing.
+    """
+    if not folder.is_dir():
+        raise UserError(f"evaluate.external: {folder} is no folder; name the one that holds the model's GeoTIFFs")
+    try:
+        path = find_result(folder, pair, lr_scene)
+        if path is None:
+            raise Declined(f"{folder.name}: holds neither {pair}.tif nor {lr_scene}.tif")
+        scene = _on_grid_of(hr, _scene(path, bands), path)
+    except Declined as reason:
+        log.info("%s: declined: %s", pair, reason)
+        with whole(output) as part:
+            part.mkdir()
+            write_json(part / "declined.json", {"reason": str(reason)})
+        return
+    with whole(output) as part:
+        part.mkdir()
+        for name in ("mean", "sample"):
+            write_scene(part / f"{name}.tif", scene)
+        none = np.where(np.isfinite(scene.values), 0, 65535).astype(np.uint16)
+        write_cog(part / "std.tif", none, scene.grid, bands=bands, nodata=65535, scale=1e-4)
+
+
+def _scene(path: Path, bands: tuple[str, ...]) -> Scene:
+    try:
+        with open_raster(path) as src:
+            names = src.descriptions
+        if not any(names) and len(names) == len(bands):
+            found = read_image(path)
+            found = Scene(found.values, found.grid, bands, found.tags)
+        else:
+            found = read_image(path, bands)
+    except UserError as error:
+        raise Declined(str(error).replace(str(path), path.name)) from None
+    middle = float(np.nanmedian(found.values)) if np.isfinite(found.values).any() else np.nan
+    if not abs(middle) <= HIGHEST_MEDIAN:
+        raise Declined(f"{path.name}: its median is {middle:g}, no reflectance; set scale and offset in the file")
+    return Scene(found.values, found.grid, bands, {})
+
+
+def _on_grid_of(hr: Path, scene: Scene, path: Path) -> Scene:
+    grid = grid_of(hr)
+    if scene.grid.crs is None or grid.crs is None:
+        raise Declined(f"{path.name}: has no coordinate reference system")
+    values = np.full((len(scene.bands), *grid.shape), np.nan, np.float32)
+    offset = ~scene.grid.affine @ grid.affine  # from HR's pixels to the result's
+    aligned = scene.grid.crs == grid.crs and np.allclose(
+        (offset.a, offset.b, offset.d, offset.e, offset.c % 1, offset.f % 1),
+        (1, 0, 0, 1, round(offset.c % 1), round(offset.f % 1)), atol=ON_GRID,
+    )  # fmt: skip
+    if aligned:
+        row, col = round(offset.f), round(offset.c)
+        (height, width), (rows, cols) = scene.grid.shape, grid.shape
+        top, left = max(-row, 0), max(-col, 0)
+        bottom, right = min(height - row, rows), min(width - col, cols)
+        if bottom > top and right > left:
+            values[:, top:bottom, left:right] = scene.values[:, row + top : row + bottom, col + left : col + right]
+    else:
+        reproject(
+            scene.values, values, src_transform=scene.grid.affine, src_crs=str(scene.grid.crs.to_wkt()),
+            src_nodata=np.nan, dst_transform=grid.affine, dst_crs=str(grid.crs.to_wkt()), dst_nodata=np.nan,
+            resampling=Resampling.cubic,
+        )  # fmt: skip
+    with rasterio.open(hr) as src:
+        wanted = src.read_masks(1) > 0
+    there = np.asarray(np.isfinite(values).all(axis=0))
+    covered = there[wanted].mean() if wanted.any() else 0.0
+    if covered < LEAST_COVER:
+        raise Declined(f"{path.name}: covers {100 * covered:.0f} % of the HR image; 99 % is needed")
+    return Scene(values, grid, scene.bands, scene.tags)

@@ -1,0 +1,149 @@
+"""How alike local structure is: SSIM, MS-SSIM and UQI of each band, over windows that are clear throughout.
+
+torchmetrics has them but knows no mask; here SSIM and MS-SSIM equal torchmetrics' own, and UQI the definition, where
+all is clear.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
+
+from crossres.evaluate.strips import each, strips
+
+SSIM_SIGMA_PX = 1.5
+SSIM_RADIUS_PX = 5
+SSIM_K = (0.01, 0.03)
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Exponents of MS-SSIM from fine to coarse. Source: Wang et al. 2003."""
+UQI_PX = 8
+FLAT = 1e-12
+"""Variance below which a window is flat: what is left of it is rounding."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Indices of each band, (band,), 1 where the images are the same; NaN without a clear window."""
+
+    ssim: np.ndarray
+    """Gaussian window of 11 x 11 pixels. Source: Wang et al. 2004, eq. 13."""
+    ms_ssim: np.ndarray
+    """SSIM's contrast and structure at five scales, its luminance at the coarsest; NaN without a clear window there."""
+    uqi: np.ndarray
+    """Window of 8 x 8 pixels. Source: Wang and Bovik 2002."""
+
+
+def structure(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1) -> Structure:
+    """Compare two images, (band, row, column) reflectance; `peak` is the reflectance SSIM takes as the full range."""
+    masks = [clear]
+    for _ in SCALE_WEIGHTS[1:]:
+        masks.append(_halved(masks[-1], np.logical_and) if min(masks[-1].shape) > 1 else masks[-1])
+    found = []
+    for s, h in zip(sr, hr):
+        x, y, _, offset = _about_mean(s, h, clear)
+        sums = []
+        for scale, mask in enumerate(masks):
+            if scale:
+                x, y = (_halved(image, np.add) / 4 if min(image.shape) > 1 else image for image in (x, y))
+            sums.append(_windows(x, y, mask, offset, peak, scale == 0, threads))
+        found.append(_indices(sums))
+    return Structure(*np.array(found).T)
+
+
+def ssim(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1) -> np.ndarray:
+    """Return SSIM alone, (band,)."""
+    sums = [_windows(*_about_mean(s, h, clear), peak, False, threads) for s, h in zip(sr, hr)]
+    return np.array([s.ssim / s.windows if s.windows else np.nan for s in sums])
+
+
+def _about_mean(s: np.ndarray, h: np.ndarray, clear: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Return both images without HR's mean, 0 where masked; that mask; and that mean: squares then keep more digits."""
+    offset = h[clear].mean() if clear.any() else np.float32(0)
+    x, y = (np.where(clear, band - offset, 0).astype(np.float32) for band in (s, h))
+    return x, y, clear, float(offset)
+
+
+class _Sums(NamedTuple):
+    ssim: float
+    contrast: float
+    windows: int
+    uqi: float
+    uqi_windows: int
+
+
+def _indices(scales: list[_Sums]) -> tuple[float, float, float]:
+    """Return SSIM, MS-SSIM and UQI from the sums at each scale, fine to coarse."""
+    fine = scales[0]
+    ssim = fine.ssim / fine.windows if fine.windows else np.nan
+    uqi = fine.uqi / fine.uqi_windows if fine.uqi_windows else np.nan
+    if not all(s.windows for s in scales):
+        return ssim, np.nan, uqi
+    factors = [s.contrast / s.windows for s in scales[:-1]] + [scales[-1].ssim / scales[-1].windows]
+    return ssim, float(np.prod(np.maximum(factors, 0) ** np.array(SCALE_WEIGHTS))), uqi
+
+
+def _windows(
+    x: np.ndarray, y: np.ndarray, clear: np.ndarray, offset: float, peak: float, with_uqi: bool, threads: int
+) -> _Sums:
+    """Return sums over clear windows; the images are given without `offset`, which variances do not feel."""
+
+    def sums(rows: slice) -> _Sums:
+        halo = slice(max(rows.start - SSIM_RADIUS_PX, 0), min(rows.stop + SSIM_RADIUS_PX, len(clear)))
+        inner = slice(rows.start - halo.start, rows.stop - halo.start)
+        a, b, mask = x[halo], y[halo], clear[halo]
+        inside = windows_clear(mask, 2 * SSIM_RADIUS_PX + 1)[inner]
+        similar, contrast = (m[inner][inside].sum(dtype=np.float64) for m in _ssim_maps(a, b, offset, peak))
+        if not with_uqi:
+            return _Sums(similar, contrast, int(inside.sum()), 0.0, 0)
+        whole = windows_clear(mask, UQI_PX)[inner]
+        quality = _uqi_map(a, b, offset)[inner][whole].sum(dtype=np.float64)
+        return _Sums(similar, contrast, int(inside.sum()), quality, int(whole.sum()))
+
+    return _Sums(*(sum(values) for values in zip(*each(sums, strips(len(clear)), threads))))
+
+
+def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:
+    """Return where the window of `size` x `size` pixels about a pixel is clear throughout and inside the image.
+
+    An even window reaches one pixel further up and left.
+    """
+    rows = minimum_filter1d(clear.astype(np.uint8), size, axis=0, mode="constant", cval=0)
+    return minimum_filter1d(rows, size, axis=1, mode="constant", cval=0).astype(bool)
+
+
+def _ssim_maps(x: np.ndarray, y: np.ndarray, offset: float, peak: float) -> tuple[np.ndarray, np.ndarray]:
+    c1, c2 = (np.float32((k * peak) ** 2) for k in SSIM_K)
+    mean_x, mean_y = _gaussian(x), _gaussian(y)
+    variances = _gaussian(x * x + y * y) - mean_x**2 - mean_y**2
+    covariance = _gaussian(x * y) - mean_x * mean_y
+    contrast = (2 * covariance + c2) / (variances + c2)
+    mean_x, mean_y = mean_x + np.float32(offset), mean_y + np.float32(offset)
+    return (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1) * contrast, contrast
+
+
+def _gaussian(image: np.ndarray) -> np.ndarray:
+    offsets = np.arange(-SSIM_RADIUS_PX, SSIM_RADIUS_PX + 1)
+    kernel = np.exp(-0.5 * (offsets / SSIM_SIGMA_PX) ** 2)
+    kernel /= kernel.sum()
+    return correlate1d(correlate1d(image, kernel, axis=0), kernel, axis=1)
+
+
+def _uqi_map(x: np.ndarray, y: np.ndarray, offset: float) -> np.ndarray:
+    mean_x, mean_y = _box(x), _box(y)
+    variances = _box(x * x + y * y) - mean_x**2 - mean_y**2
+    covariance = _box(x * y) - mean_x * mean_y
+    structured = np.where(variances > FLAT, 2 * covariance / np.maximum(variances, np.float32(FLAT)), 1)
+    mean_x, mean_y = mean_x + np.float32(offset), mean_y + np.float32(offset)
+    return 2 * mean_x * mean_y / np.maximum(mean_x**2 + mean_y**2, np.float32(FLAT)) * structured
+
+
+def _box(image: np.ndarray) -> np.ndarray:
+    return uniform_filter1d(uniform_filter1d(image, UQI_PX, axis=0), UQI_PX, axis=1)
+
+
+def _halved(image: np.ndarray, join: np.ufunc) -> np.ndarray:
+    """Return an image of half the size, each pixel joined from four; an odd last row or column is left out."""
+    rows, cols = (n // 2 * 2 for n in image.shape)
+    upper, lower = image[0:rows:2, :cols], image[1:rows:2, :cols]
+    return join(join(upper[:, ::2], upper[:, 1::2]), join(lower[:, ::2], lower[:, 1::2]))

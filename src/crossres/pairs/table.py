@@ -1,0 +1,48 @@
+"""A GeoParquet file written from many tables, some of them at a time."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS = 20_000
+"""Rows a row group, about: what memory holds."""
+
+
+class TableWriter:
+    """Writes tables of one schema, with a column `geometry` (WKB, degrees), to one GeoParquet file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def add(self, table: pa.Table) -> None:
+        """Append a table; the first decides the columns, and its `geo` metadata, less the bounds, is the file's."""
+        self._waiting.append(table)
+        if sum(len(t) for t in self._waiting) >= ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._writer is None:
+            first = self._waiting[0].schema
+            geo = json.loads(first.metadata[b"geo"])
+            del geo["columns"]["geometry"]["bbox"]
+            self._schema = first.with_metadata({"geo": json.dumps(geo)})
+            self._writer = pq.ParquetWriter(self._path, self._schema)
+        rows = pa.concat_tables(t.replace_schema_metadata(self._schema.metadata) for t in self._waiting)
+        self._writer.write_table(rows, row_group_size=ROWS)
+        self._waiting = []

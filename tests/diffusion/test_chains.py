@@ -1,0 +1,169 @@
+"""Chains on data whose every posterior is known: what the solvers draw has the data's mean and variance.
+
+The data are one Gaussian pixel, HR ~ N(m, c^2), whose LR image is y = m + d in all examples.
+"""
+
+import math
+
+import pytest
+import torch
+
+from crossres.diffusion.paths import path_of
+from crossres.diffusion.paths.path import Chain
+from crossres.diffusion.paths.residual_shift import ETA_FIRST, ETA_LAST, KAPPA, ResidualShift, eta
+from crossres.diffusion.paths.straight import Straight
+from crossres.diffusion.paths.variance_preserving import T_MAX, VariancePreserving, alpha_sigma, even_times, time_of
+from crossres.diffusion.samplers import sample_ddim, sample_dpm_solver_pp_2m
+from crossres.settings.train import TrainSettings
+
+MEAN, SPREAD = 0.4, 0.6
+COUNT = 40_000
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(k: int) -> torch.Tensor:
+    return torch.randn(1, 1, 200, COUNT // 200, generator=generator(k), dtype=torch.float64)
+
+
+def posterior_mean(x: torch.Tensor, a: float, b: float, s: float) -> torch.Tensor:
+    """E[x_0 | x] for x = a x_0 + b + s eps."""
+    return MEAN + a * SPREAD**2 / (a * a * SPREAD**2 + s * s) * (x - a * MEAN - b)
+
+
+def vp_denoise(x: torch.Tensor, t: float) -> torch.Tensor:
+    a, s = alpha_sigma(t)
+    return posterior_mean(x, a, 0.0, s)
+
+
+def vp_field(x: torch.Tensor, told: float, sigma: float) -> torch.Tensor:
+    """v = (alpha x - x_0) / sigma, from equation 2 of the path's module."""
+    a, s = alpha_sigma(1 - told)
+    return (a * x - vp_denoise(x, 1 - told)) / s
+
+
+def has_the_datas_law(x: torch.Tensor, tolerance: float = 0.02) -> None:
+    assert x.mean().item() == pytest.approx(MEAN, abs=tolerance)
+    assert x.std().item() == pytest.approx(SPREAD, abs=tolerance)
+
+
+@pytest.mark.parametrize(("solver", "eta", "steps"), [("ddim", 0.0, 100), ("ddim", 0.5, 100), ("ddim", 1.0, 200),
+                                                     ("dpm++2m", 0.0, 20)])  # fmt: skip
+def test_the_vp_chain_draws_the_data_from_noise(solver, eta, steps):
+    chain = Chain("noise", steps, solver, 1.0, eta)
+    has_the_datas_law(VariancePreserving().run(vp_field, torch.zeros(1), noise, chain))
+
+
+def test_fresh_noise_lets_the_vp_chain_forget_an_lr_start_that_is_off_and_an_ode_keeps_the_error():
+    y = torch.full((1, 1, 200, COUNT // 200), MEAN + 1.0, dtype=torch.float64)
+    errors = {}
+    for share in (0.0, 1.0):
+        chain = Chain("lr", 100, "ddim", math.sin(math.pi / 2 * 0.8), share)
+        errors[share] = abs(VariancePreserving().run(vp_field, y, noise, chain).mean().item() - MEAN)
+    assert errors[1.0] < 0.5 * errors[0.0]
+
+
+def test_ddim_without_fresh_noise_is_the_ode_whose_solution_is_known():
+    start = noise(0)
+    a, s = alpha_sigma(T_MAX)
+    exact = MEAN + SPREAD * (start - a * MEAN) / math.sqrt(a * a * SPREAD**2 + s * s)
+    times = even_times(T_MAX, 400)
+    assert torch.allclose(sample_ddim(vp_denoise, alpha_sigma, start, times, 0.0, noise), exact, atol=0.01)
+
+
+@pytest.mark.parametrize(("solver", "order"), [("ddim", 1), ("dpm++2m", 2)])
+def test_solvers_of_the_vp_chain_converge_at_their_order(solver, order):
+    # To a time before 0, where log(alpha / sigma) is finite and its steps shrink with their number.
+    first, last = 0.9, 0.2
+    start = torch.full((1, 1, 1, 1), 1.3, dtype=torch.float64)
+    (a, s), (b, r) = alpha_sigma(first), alpha_sigma(last)
+    ratio = math.sqrt((b * b * SPREAD**2 + r * r) / (a * a * SPREAD**2 + s * s))
+    exact = b * MEAN + (1.3 - a * MEAN) * ratio
+
+    def error(steps: int) -> float:
+        times = [first + (last - first) * k / steps for k in range(steps + 1)]
+        if solver == "ddim":
+            return abs(sample_ddim(vp_denoise, alpha_sigma, start, times, 0.0, noise).item() - exact)
+        return abs(sample_dpm_solver_pp_2m(vp_denoise, alpha_sigma, start, times).item() - exact)
+
+    assert error(40) / error(80) == pytest.approx(2**order, rel=0.12)
+
+
+def test_the_straight_path_draws_the_data_from_noise_and_from_lr():
+    y = torch.full((1, 1, 200, COUNT // 200), MEAN + 0.3, dtype=torch.float64)
+
+    def field(x: torch.Tensor, t: float, sigma: float) -> torch.Tensor:
+        # x_t = t x_1 + (1 - t) (sqrt(1 - s^2) y + s eps), so v = (E[x_1 | x_t] - x_t) / (1 - t).
+        b = (1 - t) * math.sqrt(1 - sigma**2) * (MEAN + 0.3)
+        return (posterior_mean(x, t, b, (1 - t) * sigma) - x) / (1 - t)
+
+    for start, sigma in (("noise", 1.0), ("lr", 0.3)):
+        has_the_datas_law(Straight(0.1, 0.25).run(field, y, noise, Chain(start, 60, "midpoint", sigma, 0.0)))
+
+
+def test_the_residual_shift_draws_the_data():
+    y = torch.full((1, 1, 200, COUNT // 200), MEAN + 0.3, dtype=torch.float64)
+
+    def field(x: torch.Tensor, told: float, sigma: float) -> torch.Tensor:
+        e = eta(torch.tensor(1 - told, dtype=torch.float64)).item()
+        x = x * math.sqrt(KAPPA**2 * e + 1)
+        return posterior_mean(x, 1 - e, e * (MEAN + 0.3), KAPPA * math.sqrt(e))
+
+    # The last state is a posterior mean at noise of 0.04: its spread is that much short of the data's, and no more.
+    has_the_datas_law(ResidualShift().run(field, y, noise, Chain("lr", 200, "ancestral", 1.0, 1.0)), 0.03)
+
+
+def test_the_residual_shift_keeps_its_marginals_from_step_to_step():
+    """When x_0 is known, every state of the reverse chain follows the paper's equation 2."""
+    y, hr, seen = torch.full((1, 1, 200, COUNT // 200), 0.9, dtype=torch.float64), 0.2, []
+
+    def field(x: torch.Tensor, told: float, sigma: float) -> torch.Tensor:
+        e = eta(torch.tensor(1 - told, dtype=torch.float64)).item()
+        seen.append((e, x * math.sqrt(KAPPA**2 * e + 1)))
+        return torch.full_like(x, hr)
+
+    ResidualShift().run(field, y, noise, Chain("lr", 5, "ancestral", 1.0, 1.0))
+    assert seen[0][0] == pytest.approx(ETA_LAST) and seen[-1][0] == pytest.approx(ETA_FIRST)
+    for e, x in seen:
+        expected = hr + e * (0.9 - hr)
+        if e == seen[0][0]:
+            expected = 0.9  # the chain starts at y itself, as the paper does
+        assert x.mean().item() == pytest.approx(expected, abs=0.03)
+        assert x.std().item() == pytest.approx(KAPPA * math.sqrt(e), rel=0.02)
+
+
+def test_resshifts_schedule_is_the_papers_for_any_number_of_steps():
+    steps, power = 15, 0.3
+    b0 = math.exp(math.log(ETA_LAST / ETA_FIRST) / (2 * (steps - 1)))
+    beta = [((t - 1) / (steps - 1)) ** power * (steps - 1) for t in range(1, steps + 1)]
+    papers = [math.sqrt(ETA_FIRST) * b0**b for b in beta]
+    ours = eta(torch.linspace(0, 1, steps, dtype=torch.float64)).sqrt()
+    assert torch.allclose(ours, torch.tensor(papers, dtype=torch.float64), rtol=1e-9)
+
+
+@pytest.mark.parametrize("path", ["straight", "vp", "resshift"])
+def test_what_training_shows_the_network_has_unit_variance_and_its_answer_gives_back_the_image(path):
+    process = path_of(TrainSettings(path=path))
+    y, hr = (torch.randn(2000, 1, 8, 8, generator=generator(k)) for k in (0, 1))
+    if path == "resshift":
+        y = hr  # between an image and another the variance is less than one, as on the straight path
+    draws = process.draw(hr.shape, generator(2))
+    example = process.example(y, hr, draws)
+    t = draws.t.reshape(-1, 1, 1, 1)
+    if path == "straight":
+        assert torch.allclose(example.x + (1 - t) * example.target, hr, atol=1e-5)
+        return  # halfway along a line between independent images the variance is less than one
+    assert example.x.std().item() == pytest.approx(1, abs=0.02)
+    if path == "vp":
+        alpha, sigma = (torch.pi / 2 * t).cos(), (torch.pi / 2 * t).sin()
+        assert torch.allclose(alpha * example.x - sigma * example.target, hr, atol=1e-5)
+        assert torch.allclose(sigma * example.x + alpha * example.target, draws.noise, atol=1e-5)
+    else:
+        assert torch.equal(example.target, hr)
+
+
+def test_the_start_of_an_lr_start_is_named_by_its_noise_or_its_time():
+    assert math.sin(math.pi / 2 * time_of(0.9)) == pytest.approx(0.9)
+    assert time_of(1.0) == T_MAX

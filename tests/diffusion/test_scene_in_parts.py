@@ -1,0 +1,161 @@
+"""A scene rendered in parts, stopped and taken up again, or shared by processes, is the same scene; SAFE products."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+import rasterio
+from small_world import BANDS
+from test_scenes import lr_scene, make_model, run
+
+from crossres.diffusion import scenes
+from crossres.errors import UserError
+from crossres.rasters import read_scene
+from crossres.settings.sample import ArmSettings, TilingSettings
+
+ONCE = ArmSettings(steps=1, samples=1)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return make_model(tmp_path / "model", Fraction(4))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_stopped_scene_goes_on_with_the_blocks_that_are_missing(tmp_path, model, monkeypatch, caplog):
+    monkeypatch.setattr(scenes, "BLOCK_PX", 64)
+    scene = lr_scene(32, 48)
+    whole = files(run(tmp_path, scene, model, ONCE, name="arm"))
+    render, rendered = scenes._render_block, []
+
+    def until_the_fourth(*args):
+        if len(rendered) == 3:
+            raise Stopped
+        rendered.append(args)
+        return render(*args)
+
+    output = tmp_path / "sr" / "place" / "arm"
+    for path in output.iterdir():
+        path.unlink()
+    output.rmdir()
+    monkeypatch.setattr(scenes, "_render_block", until_the_fourth)
+    with pytest.raises(Stopped):
+        run_again(tmp_path, model)
+    assert not output.exists()
+    rendered.clear()
+    monkeypatch.setattr(scenes, "_render_block", lambda *args: (rendered.append(args), render(*args))[1])
+    run_again(tmp_path, model)
+    assert len(rendered) == 6 - 3
+    assert files(output) == whole
+    assert [path.name for path in output.parent.iterdir()] == ["arm"]
+
+
+def run_again(tmp_path: Path, model: Path, arm: ArmSettings = ONCE) -> None:
+    lr = tmp_path / "aligned" / "place" / "lr.tif"
+    scenes.sample_scene(arm, TilingSettings(threads=1), "arm", lr, None, model, tmp_path / "sr" / "place" / "arm")
+
+
+def test_blocks_of_other_settings_are_not_used(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(scenes, "BLOCK_PX", 64)
+    render, rendered = scenes._render_block, []
+
+    def one(*args):
+        if rendered:
+            raise Stopped
+        rendered.append(args)
+        return render(*args)
+
+    monkeypatch.setattr(scenes, "_render_block", one)
+    with pytest.raises(Stopped):
+        run(tmp_path, lr_scene(32, 32), model, ONCE)
+    rendered.clear()
+    monkeypatch.setattr(scenes, "_render_block", lambda *args: (rendered.append(args), render(*args))[1])
+    run_again(tmp_path, model, ArmSettings(steps=2, samples=1))
+    assert len(rendered) == 4
+
+
+def test_two_processes_make_the_scene_that_one_makes(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(scenes, "BLOCK_PX", 96)
+    results = [
+        run(tmp_path, lr_scene(48, 24), model, ONCE, TilingSettings(threads=1, processes=n), name=str(n)) / "mean.tif"
+        for n in (1, 2)
+    ]
+    assert results[0].read_bytes() == results[1].read_bytes()
+
+
+METADATA = """<?xml version="1.0"?><n1:Level-2A_User_Product xmlns:n1="x"><n1:General_Info><Product_Info>
+<PRODUCT_START_TIME>2023-05-01T03:00:00.024Z</PRODUCT_START_TIME>
+<Datatake><SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME></Datatake></Product_Info>
+<Product_Image_Characteristics><BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>{offsets}
+</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"""
+OFFSETS = "".join(f'<BOA_ADD_OFFSET band_id="{i}">-1000</BOA_ADD_OFFSET>' for i in range(13))
+
+
+def write_safe(folder: Path, offset: bool, bands: tuple[str, ...] = BANDS) -> Path:
+    """Write a SAFE folder of the small scene as ESA lays it out, with the 20 m files that are not wanted."""
+    product = folder / f"S2A_MSIL2A_{'N0509' if offset else 'N0214'}.SAFE"
+    scene = lr_scene(16, 16)
+    names = dict(zip(BANDS, ("B02", "B03", "B04", "B08"), strict=True))
+    profile = dict(driver="JP2OpenJPEG", height=16, width=16, count=1, dtype="uint16", crs="EPSG:32650",
+                   transform=scene.grid.affine, QUALITY="100", REVERSIBLE="YES")  # fmt: skip
+    for resolution in ("R10m", "R20m"):
+        images = product / "GRANULE" / "L2A_T50" / "IMG_DATA" / resolution
+        images.mkdir(parents=True)
+        for band in bands:
+            dn = np.rint(scene.select((band,)).values * 1e4 + 1000 * offset).astype(np.uint16)
+            path = images / f"T50SLD_20230501_{names[band]}_{resolution[1:]}.jp2"
+            with rasterio.open(path, "w", **profile) as file:
+                file.write(dn)
+    (product / "MTD_MSIL2A.xml").write_text(METADATA.format(offsets=OFFSETS if offset else ""))
+    return product
+
+
+def upscaled(scene: Path, model: Path, output: Path) -> np.ndarray:
+    scenes.super_resolve(scene, model, output, ArmSettings(start="bicubic", samples=1), TilingSettings(threads=1))
+    return read_scene(output / "mean.tif").values
+
+
+@pytest.mark.parametrize("offset", [True, False])
+def test_a_safe_product_says_itself_whether_there_is_an_offset(tmp_path, model, offset):
+    product = write_safe(tmp_path, offset)
+    with ZipFile(tmp_path / "product.zip", "w") as archive:
+        for path in product.rglob("*"):
+            archive.write(path, Path(product.name) / path.relative_to(product))
+    values = upscaled(product, model, tmp_path / "folder")
+    assert np.array_equal(values, upscaled(tmp_path / "product.zip", model, tmp_path / "zip"))
+    assert values.mean((1, 2)) == pytest.approx(lr_scene(16, 16).values.mean((1, 2)), abs=1e-3)
+    properties = json.loads((tmp_path / "folder" / "item.json").read_text())["properties"]
+    assert properties["crossres:assumed"] == [] and properties["datetime"].startswith("2023-05-01T03:00:00")
+
+
+def test_a_safe_product_without_a_band_and_a_damaged_zip_are_one_clear_line(tmp_path, model):
+    with pytest.raises(UserError, match="no 10 m file of band B08"):
+        upscaled(write_safe(tmp_path, True, BANDS[:3]), model, tmp_path / "out")
+    (tmp_path / "bad.zip").write_bytes(b"PK nothing")
+    with pytest.raises(UserError, match="damaged zip"):
+        upscaled(tmp_path / "bad.zip", model, tmp_path / "out")
+
+
+def test_the_baseline_of_an_item_gives_the_offset_that_its_bands_forget(tmp_path, model):
+    product = write_safe(tmp_path, True)
+    images = sorted(product.rglob("*_10m.jp2"))
+    assets = {p.stem.split("_")[2]: {"href": p.relative_to(tmp_path).as_posix()} for p in images}
+    for name, properties, offset in (
+        ("old", {"s2:processing_baseline": "02.14"}, 0.0),
+        ("new", {"s2:processing_baseline": "05.09"}, -0.1),
+        ("done", {"s2:processing_baseline": "05.09", "earthsearch:boa_offset_applied": True}, 0.0),
+    ):
+        item = {"id": name, "assets": assets, "properties": {"datetime": "2023-05-01T03:00:00Z", **properties}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(item))
+        mean = upscaled(tmp_path / f"{name}.json", model, tmp_path / name).mean()
+        assert mean == pytest.approx(lr_scene(16, 16).values.mean() + 0.1 + offset, abs=1e-3)

@@ -1,0 +1,213 @@
+"""A training run that is killed, short of memory or shared by processes ends where one ends that was none of these."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from crossres.diffusion.network import Network
+from crossres.diffusion.training import train
+from crossres.diffusion.training_state import state_file
+from crossres.errors import UserError
+from crossres.settings.model import ModelSettings
+from crossres.settings.train import TrainSettings
+
+SETTINGS = TrainSettings(
+    steps=12, batch=4, crop_px=32, validate_every=5, save_every=2, threads=1, max_gain=0.05, max_shift_px=0.4
+)
+
+MODEL = ModelSettings(width=8, embedding=16)
+
+
+def command(settings: TrainSettings, dataset: tuple[Path, Path, Path], output: Path) -> list[str]:
+    content = json.dumps({"train": settings.model_dump(mode="json"), "model": MODEL.model_dump(mode="json")})
+    paths = dict(zip(("--dataset", "--index", "--summary"), dataset, strict=True)) | {"--output": output}
+    options = [str(part) for pair in paths.items() for part in pair]
+    return ["crossres", "train", "--settings", content, *options]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(small_dataset, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    train(SETTINGS, MODEL, *small_dataset, tmp_path / "whole")
+    output = tmp_path / "killed"
+    state = state_file(output)
+    process = subprocess.Popen([sys.executable, "-m", *command(SETTINGS, small_dataset, output)], text=True,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    while process.poll() is None and not state.exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL and not output.exists()
+
+    train(SETTINGS, MODEL, *small_dataset, output)
+    [line] = [line for line in caplog.messages if "going on after step" in line]
+    assert int(line.split()[4]) in range(2, 11)
+    assert files(output) == files(tmp_path / "whole")
+    assert not state.exists()
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(step: int, monkeypatch) -> None:
+    """Let training die before its given step, after what came before has been saved."""
+    calls = iter(range(1, 1000))
+    forward = Network.forward
+
+    def until(self, *args):
+        if self.training and next(calls) == step:
+            raise Stopped
+        return forward(self, *args)
+
+    monkeypatch.setattr(Network, "forward", until)
+
+
+@pytest.fixture
+def stopped(small_dataset, tmp_path) -> Path:
+    """The output of a run that died in step 4, with its state of step 2 beside it."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        stop_at(4, patch)
+        train(SETTINGS, MODEL, *small_dataset, tmp_path / "model")
+    assert state_file(tmp_path / "model").exists()
+    return tmp_path / "model"
+
+
+def test_the_state_is_plain_numbers_and_json(stopped):
+    with safe_open(state_file(stopped), "pt") as state:
+        about = json.loads(state.metadata()["run"])
+        assert set(about) == {"key", "updates", "micro"} and about["updates"] == 2
+        assert state.get_tensor("history").shape[0] == 2
+    json.loads(json.dumps(about))
+
+
+def test_the_state_of_other_settings_or_data_is_never_used(stopped, small_dataset, tmp_path):
+    other = SETTINGS.model_copy(update={"learning_rate": 2e-3, "steps": 3})
+    train(other, MODEL, *small_dataset, stopped)
+    train(other, MODEL, *small_dataset, tmp_path / "fresh")
+    assert files(stopped) == files(tmp_path / "fresh")
+    assert not state_file(stopped).exists()
+
+
+def test_a_damaged_state_is_not_used(stopped, small_dataset, tmp_path):
+    few = SETTINGS.model_copy(update={"steps": 3})
+    state_file(stopped).write_bytes(state_file(stopped).read_bytes()[:5000])
+    train(few, MODEL, *small_dataset, stopped)
+    train(few, MODEL, *small_dataset, tmp_path / "fresh")
+    assert files(stopped) == files(tmp_path / "fresh")
+
+
+def weights(folder: Path) -> np.ndarray:
+    state = load_file(folder / "model.safetensors")
+    return np.concatenate([value.numpy().ravel() for value in state.values()])
+
+
+def losses(folder: Path) -> np.ndarray:
+    return pd.read_csv(folder / "history.csv")["loss"].to_numpy()
+
+
+FEW = SETTINGS.model_copy(update={"steps": 4})
+
+
+@pytest.mark.parametrize("micro", [1, 3])
+def test_gradients_add_up_to_those_of_the_whole_batch(small_dataset, tmp_path, micro):
+    train(FEW, MODEL, *small_dataset, tmp_path / "whole")
+    train(FEW.model_copy(update={"micro_batch": micro}), MODEL, *small_dataset, tmp_path / "parts")
+    assert np.allclose(losses(tmp_path / "whole"), losses(tmp_path / "parts"), rtol=1e-5)
+
+
+def test_when_a_gpus_memory_runs_out_half_as_many_crops_go_through_and_the_result_stays(
+    small_dataset, tmp_path, monkeypatch, caplog
+):
+    train(FEW, MODEL, *small_dataset, tmp_path / "whole")
+    forward, seen = Network.forward, []
+
+    def small(self, x, *args):
+        if len(x) > 1 and self.training:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        seen.append(len(x))
+        return forward(self, x, *args)
+
+    monkeypatch.setattr(Network, "forward", small)
+    train(FEW, MODEL, *small_dataset, tmp_path / "short")
+    assert [m for m in caplog.messages if "out of memory" in m] == [
+        f"out of memory: going on with {n} crops at once, the batch and its result stay" for n in (2, 1)
+    ]
+    assert seen.count(1) >= 16
+    assert np.allclose(losses(tmp_path / "whole"), losses(tmp_path / "short"), rtol=1e-5)
+
+
+def test_memory_for_not_even_one_crop_is_one_clear_line(small_dataset, tmp_path, monkeypatch):
+    def never(self, *args):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Network, "forward", never)
+    with pytest.raises(UserError, match=r"a single crop; lower train\.crop_px"):
+        train(FEW, MODEL, *small_dataset, tmp_path / "model")
+
+
+LIMITED = """
+import resource, sys
+from crossres.diffusion import learning_step, training
+from crossres.cli import main
+gradients, calls, bytes_left = learning_step.LearningStep.gradients, [], int(sys.argv.pop())
+def limited(self, batch):
+    calls.append(1)
+    if len(calls) == 2:  # what the first step needed is there; the second may have little more
+        pages = int(open("/proc/self/statm").read().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + bytes_left, -1))
+    try:
+        return gradients(self, batch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+learning_step.LearningStep.gradients = limited
+main(sys.argv[2:])
+"""
+
+
+def test_when_the_machines_memory_really_runs_out_training_goes_on(small_dataset, tmp_path):
+    settings = TrainSettings(steps=2, batch=32, crop_px=64, validate_every=9, threads=1)
+    arguments = command(settings, small_dataset, tmp_path / "model")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *arguments, str(2**25)], capture_output=True, text=True, check=False,
+        env=os.environ | {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "out of memory: going on with 16 crops at once" in done.stderr
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_two_processes_learn_what_one_does(small_dataset, tmp_path):
+    train(FEW, MODEL, *small_dataset, tmp_path / "one")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    done = subprocess.run([*launch, *command(FEW, small_dataset, tmp_path / "two")], capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert np.allclose(losses(tmp_path / "one"), losses(tmp_path / "two"), rtol=1e-5)
+    assert np.allclose(weights(tmp_path / "one"), weights(tmp_path / "two"), atol=2e-4)
+
+
+def test_event_files_are_written_where_asked_and_do_not_change_the_model(small_dataset, tmp_path):
+    pytest.importorskip("tensorboard", reason="the extra `tensorboard` is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(FEW, MODEL, *small_dataset, tmp_path / "quiet")
+    train(FEW, MODEL, *small_dataset, tmp_path / "watched", tmp_path / "logs")
+    assert files(tmp_path / "quiet") == files(tmp_path / "watched")
+    events = EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert [e.value for e in events.Scalars("loss")] == pytest.approx(losses(tmp_path / "quiet").tolist(), rel=1e-5)
