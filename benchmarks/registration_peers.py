@@ -10,6 +10,7 @@ crossres.
 import os
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -28,12 +29,7 @@ def main(method: str, reference: str, target: str, window: int, stride: int, out
 
 def arosics(reference: str, target: str, window: int, stride: int) -> tuple[list, tuple[float, float]]:
     """Return the tie points that AROSICS' local co-registration keeps, with its three filters on."""
-    from osgeo import gdal, ogr
-
-    for kind in (gdal.Dataset, ogr.DataSource):
-        # AROSICS' libraries want what GDAL has since 3.8; Debian 12 has 3.6.
-        if not hasattr(kind, "__enter__"):
-            kind.__enter__, kind.__exit__ = lambda self: self, lambda self, *_: self.FlushCache()
+    modern_gdal()
     from arosics import COREG_LOCAL
 
     def run() -> list:
@@ -47,6 +43,30 @@ def arosics(reference: str, target: str, window: int, stride: int) -> tuple[list
         return [(p.Y_IM, p.X_IM, -p.Y_SHIFT_PX, -p.X_SHIFT_PX) for p in table.itertuples()]
 
     return timed(run)
+
+
+def modern_gdal() -> None:
+    """Give Debian 12's GDAL 3.6 what AROSICS' libraries want of 3.8: datasets and options as context managers."""
+    from osgeo import gdal, ogr
+
+    def close(dataset, *_) -> None:
+        type(dataset).__swig_destroy__(dataset)
+        dataset.thisown, dataset.this = False, None
+
+    @contextmanager
+    def config_options(options: dict, thread_local: bool = True):
+        before = {key: gdal.GetConfigOption(key) for key in options}
+        for key, value in options.items():
+            gdal.SetConfigOption(key, str(value))
+        yield
+        for key, value in before.items():
+            gdal.SetConfigOption(key, value)
+
+    for kind in (gdal.Dataset, ogr.DataSource):
+        if not hasattr(kind, "__enter__"):
+            kind.__enter__, kind.__exit__ = lambda self: self, close
+    if not hasattr(gdal, "config_options"):
+        gdal.config_options = config_options
 
 
 def windows(match, reference: str, target: str, window: int, stride: int) -> tuple[list, tuple[float, float]]:

@@ -113,7 +113,13 @@ def test_a_gap_both_images_share_does_not_hold_the_match_to_zero() -> None:
     assert found.accepted and error_px(found, (-0.6, 0.4)) < 0.1
 
 
-@settings(max_examples=8, phases=[Phase.generate], deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    phases=[Phase.generate],
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     height=st.integers(31, 75),
     width=st.integers(31, 75),

@@ -65,7 +65,9 @@ def _draw_map(
         bar.set_label("standard error of the field, from half the pixels each [LR px]", fontsize=8)
         bar.ax.tick_params(labelsize=8)
     declined = ", ".join(f"{n} {why}" for why, n in sorted(Counter(points.reason[~kept].tolist()).items()))
-    title = f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows\nx: {declined or 'none declined'}"
+    title = (
+        f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows\nx: {declined or 'none declined'}"
+    )
     axes.set_title(title, fontsize=9, loc="left")
 
 
@@ -90,7 +92,11 @@ def _draw_residuals(axes: Axes, found: Registration) -> None:
     axes.set(xlim=(-top, top), ylim=(top, -top))
     axes.set_xlabel("held-out residual along columns [LR px]", fontsize=8)
     axes.set_ylabel("along rows [LR px]", fontsize=8)
-    axes.set_title(f"{len(length)} of {found.check_windows} check windows, off the field from other pixels; the rest are outliers", fontsize=9, loc="left")
+    axes.set_title(
+        f"{len(length)} of {found.check_windows} check windows, off the field from other pixels; the rest are outliers",
+        fontsize=9,
+        loc="left",
+    )
 
 
 def _extent(frame: Window) -> tuple[float, float, float, float]:
