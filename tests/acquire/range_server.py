@@ -1,5 +1,6 @@
 """A web server of a folder with Range requests, that can be told to do what real ones do on a bad day."""
 
+import json
 import re
 import threading
 import time
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from web import landing, page
 
 
 @dataclass
@@ -33,9 +36,16 @@ def every_third(number: int, path: str) -> str | None:
 
 @contextmanager
 def serve_files(
-    folder: Path, behaviour: Behaviour = lambda number, path: None, latency_s: float = 0.0, bytes_per_s: float = 0.0
+    folder: Path,
+    behaviour: Behaviour = lambda number, path: None,
+    latency_s: float = 0.0,
+    bytes_per_s: float = 0.0,
+    api_items: list[dict] | None = None,
 ):
-    """Yield a `Server` of a folder; each answer waits for the latency, each body takes its time."""
+    """Yield a `Server` of a folder; each answer waits for the latency, each body takes its time.
+
+    With `api_items` it is a STAC API too, which answers with one item of the collections asked for a page.
+    """
     server = Server()
     lock = threading.Lock()
 
@@ -49,23 +59,38 @@ def serve_files(
                 server.asked.append(f"{self.command} {self.path} {self.headers.get('Range') or ''}".strip())
                 wrong = behaviour(len(server.asked), self.path)
             time.sleep(latency_s)
+            if api_items is not None and path in {"/", "/search"}:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else {}
+                asked_of = [item for item in api_items if item["collection"] in body.get("collections", [])]
+                content = landing(server.url) if path == "/" else page(server.url, asked_of, body)
+                for link in content["links"] if path == "/search" else []:
+                    link["merge"] = True
+                if not (wrong and self.misbehave(wrong, folder)):
+                    self.send(200, json.dumps(content).encode(), "application/geo+json", cut=wrong == "cut")
+                return
             file = folder / path.lstrip("/")
             if wrong and self.misbehave(wrong, file):
                 return
             if not file.is_file():
                 self.send(404, b"<html>not here</html>", "text/html")
                 return
-            content = file.read_bytes()
-            tag = {"ETag": '"other"' if wrong == "etag" else f'"{len(content)}"', "Accept-Ranges": "bytes"}
+            size = file.stat().st_size
+            tag = {"ETag": '"other"' if wrong == "etag" else f'"{size}"', "Accept-Ranges": "bytes"}
             asked = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
             if asked and wrong != "200":
-                start, end = int(asked[1]), min(int(asked[2] or len(content)) + 1, len(content))
+                start, end = int(asked[1]), min(int(asked[2] or size) + 1, size)
                 if wrong == "short":
                     end = min(end, start + max(1, (end - start) // 2))
-                span = {"Content-Range": f"bytes {start}-{end - 1}/{len(content)}"}
-                self.send(206, content[start:end], cut=wrong == "cut", **tag, **span)
+                span = {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+                with file.open("rb") as opened:
+                    opened.seek(start)
+                    content = opened.read(end - start)
+                self.send(206, content, cut=wrong == "cut", **tag, **span)
             else:
-                self.send(200, content, cut=wrong == "cut", **tag)
+                self.send(200, file.read_bytes(), cut=wrong == "cut", **tag)
+
+        do_POST = do_HEAD = do_GET
 
         def misbehave(self, wrong: str, file: Path) -> bool:
             """Answer in the named way; False for what changes a good answer (cut, short, 200, etag)."""
@@ -103,6 +128,7 @@ def serve_files(
                 self.send_header(key, value)
             self.end_headers()
             content = content[: len(content) // 2] if cut else content
+            content = b"" if self.command == "HEAD" else content
             for start in range(0, len(content), 1 << 16):
                 piece = content[start : start + (1 << 16)]
                 try:

@@ -256,6 +256,17 @@ def test_bytes_without_a_scale_are_shares_of_255_and_other_numbers_without_one_a
     assert not (tmp_path / "out2").exists()
 
 
+def test_black_around_an_aerial_image_is_no_data_but_a_dark_band_is(tmp_path):
+    values = np.full((3, 30, 40), 51, np.uint8)
+    values[:, :, :7] = 0
+    values[0, 10, 20] = 0
+    item = multiband(tmp_path, values, None, None)
+    download(AcquireSettings(), GridSettings(bands=("red", "green", "blue")), item, None, tmp_path / "out")
+    mask = read_mask(tmp_path / "out" / "mask.tif")
+    assert (mask[:, :7] == Mask.NODATA).all()
+    assert (mask[:, 7:] == Mask.CLEAR).all()
+
+
 def test_an_absent_band_is_named(tmp_path):
     item = multiband(tmp_path, np.full((3, 9, 9), 51, np.uint8), None, None)
     with pytest.raises(UserError, match="item aerial: has no band 'nir'"):

@@ -11,7 +11,7 @@ from made_sentinel2 import TILE, sentinel2
 from odc.geo.geobox import GeoBox
 from range_server import serve_files
 
-from crossres.acquire import remote_file
+from crossres.acquire import remote_file, stac_io
 from crossres.acquire.declared_checksums import check_checksum
 from crossres.acquire.download import download
 from crossres.acquire.hrefs import resolved
@@ -32,7 +32,7 @@ def refused(item: Path, output: Path, match: str) -> None:
         download(AcquireSettings(), GridSettings(), item, None, output)
     assert "\n" not in str(caught.value)
     assert not output.exists()
-    assert not (output.parent / ".partial" / output.name).exists()
+    assert not (output.parent / ".partial").exists()
 
 
 @pytest.mark.parametrize(
@@ -197,3 +197,13 @@ def test_a_region_without_data_is_named(tmp_path):
     grid = GeoBox((60, 60), TILE, "EPSG:32632")
     write_cog(tmp_path / "in" / "red.tif", np.zeros((1, 60, 60), np.uint16), grid, bands=("red",), nodata=0)
     refused(item, tmp_path / "out", "item low: has no valid pixel in the region to read")
+
+
+def test_a_stac_answer_without_end_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(stac_io, "LARGEST_ANSWER_BYTES", 4 << 20)
+    with (
+        serve_files(tmp_path, lambda number, path: f"huge {2 << 30}") as server,
+        pytest.raises(UserError, match=r"its answer is larger than 4 MB; it is not read"),
+    ):
+        stac_io.stac_io().read_text(f"{server.url}/catalog.json")
+    assert server.sent < 64 << 20

@@ -21,7 +21,7 @@ from crossres.evaluate.disclosure import public
 from crossres.evaluate.figures import figures
 from crossres.evaluate.nfe_chart import draw_nfe, series
 from crossres.evaluate.report import report
-from crossres.evaluate.report_inputs import ReportInputs
+from crossres.evaluate.report_inputs import ReportInputs, reasons_in_short
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.story import findings, headline
 from crossres.evaluate.summary import summarise
@@ -50,6 +50,8 @@ def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory
         x, y = 116.0 + 0.1 * i, 39.5
         ring = [[x, y], [x + 0.02, y], [x + 0.02, y + 0.02], [x, y + 0.02], [x, y]]
         pair = {"id": name, "lr": f"S2_{name}", "hr": f"GF2_{name}", "date_gap_days": 8.2, "overlap_km2": 3.4}
+        pair |= {"overlap_cloud_percent": 12.5, "overlap_cloud_source": "eo:cloud_cover", "sun_difference_deg": 3.25}
+        pair["score"] = 0.712
         _write(folder / f"items/pairs/{name}.json", pair | {"geometry": {"type": "Polygon", "coordinates": [ring]}})
         for scene in (pair["lr"], pair["hr"]):
             _write(folder / f"items/scenes/{scene}.json", {"properties": {"datetime": "2023-05-01T03:00:00Z"}})
@@ -66,7 +68,9 @@ def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory
             evaluate_scene(SETTINGS, GridSettings(), name, aligned, arms, folder / "evaluation/scenes" / name)
             shutil.copytree(aligned, folder / "aligned" / name, dirs_exist_ok=True)
             shutil.copytree(next(iter(arms.values())).parent, folder / "sr" / name)
-    (folder / "items/declined.csv").write_text('id,role,reason\nS2_x,lr,"cloud <87 %> above 40 %"\n')
+    many = [f"S2_T{i:03},lr,another processing of the same acquisition is used: S2_y{i}" for i in range(205)]
+    rows = ["id,role,reason", 'S2_x,lr,"cloud <87 %> above 40 %"', *many]
+    (folder / "items/declined.csv").write_text("\n".join(rows) + "\n")
     splits = {"train": [], "val": [], "test": ["north", "south"]}
     _write(folder / "pairs/summary.json", {"splits": splits, "patches": {"test": 12}, "declined": [], "left_out": {}})
     _write(folder / "model/main/card.json", {"parameters": 400000, "sigma": 0.25})
@@ -140,6 +144,32 @@ def test_what_was_declined_is_said_with_its_reason(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
     assert "cloud &lt;87 %&gt; above 40 %" in text and "only 3 tie points" in text
     assert "2 scenes held out: too few" in text
+
+
+def test_thousands_of_declined_scenes_are_counted_by_reason_and_not_all_listed(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "205 LR scenes: another processing of the same acquisition is used" in text
+    assert "S2_T198" in text and "S2_T199" not in text
+    assert "The first 200 of 206 scenes" in text
+
+
+def test_reasons_are_alike_whatever_their_figures_and_names() -> None:
+    reasons = [
+        "item S2_a: has no band 'nir' (grid.bands asks for red, nir)",
+        "item S2_b: has no band 'nir' (grid.bands asks for red, nir)",
+        "cloud cover 41 % (search.max_cloud_percent is 40)",
+        "cloud cover 90 % (search.max_cloud_percent is 40)",
+        "cloud over its overlap with GF2_x 63 % (search.max_overlap_cloud_percent is 30)",
+    ]
+    short = reasons_in_short([{"id": str(i), "role": "lr", "reason": r} for i, r in enumerate(reasons)])
+    assert [(r["count"], r["reason"]) for r in short] == [
+        (2, "cloud cover … %"), (2, "has no band 'nir'"), (1, "cloud over its overlap with … … %"),
+    ]  # fmt: skip
+
+
+def test_what_decided_for_a_pair_stands_beside_it(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert text.count("<td>12.5*</td><td>3.25</td><td>0.712</td>") == 3
 
 
 def summary_where(sharper: float, truer: float) -> dict[str, Any]:

@@ -141,7 +141,8 @@ def held_out():
 
 def training_data(wildcards):
     """Return what training reads: the dataset itself or, where its training split is too large for memory, the cache."""
-    large = dataset_summary()["bytes"]["train"] > IN_MEMORY_BYTES
+    size = dataset_summary().get("bytes", {}).get("train", 0)  # a summary of an older version has none
+    large = size > IN_MEMORY_BYTES
     return f"{RUN}/pairs/cache" if large else f"{RUN}/pairs/dataset.zarr"
 
 

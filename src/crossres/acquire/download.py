@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import rasterio
 
 from crossres.acquire.band_assets import package_asset
 from crossres.acquire.checksums import Checksums
@@ -21,6 +23,9 @@ from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
+
+CACHE_MB = 512
+"""Blocks that GDAL keeps; its own default is a share of the machine's memory, which other processes need, too."""
 
 
 def download(
@@ -46,7 +51,11 @@ def download(
     region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
     if checksums is not None:
         checksums.check_assets(content["id"])
-    with _fetched_ranges(output, content) as transfer, whole(output) as part:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
+        _fetched_ranges(output, content) as transfer,
+        whole(output) as part,
+    ):
         part.mkdir()
         new = partial(new_scene, part, content, item, grid.bands)
         package = package_asset(content)
@@ -80,8 +89,12 @@ def _fetched_ranges(output: Path, item: Item) -> Iterator[Transfer]:
     except UnreachableError:
         raise
     except UserError:
-        shutil.rmtree(folder, ignore_errors=True)
+        _discard(folder)
         raise
+    _discard(folder)
+
+
+def _discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+    with suppress(OSError):  # another scene's ranges stand there, too
         folder.parent.rmdir()

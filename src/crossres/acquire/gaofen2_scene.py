@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.atmosphere import Atmosphere, DarkPixels, dark_object, no_correction, rayleigh
 from crossres.acquire.blocks import blocks, grown, inner
+from crossres.acquire.bright_clouds import cloud_mask, is_bright
 from crossres.acquire.gaofen2_package import Package, PackageImage, read_package, unpacked
 from crossres.acquire.gaofen2_refine import Camera, on_reference, on_same_ground
 from crossres.acquire.orthorectify import orthorectify
@@ -43,6 +44,8 @@ from crossres.settings.acquire import AcquireSettings
 log = logging.getLogger(__name__)
 
 MSS_GSD_M = 3.2
+SATURATED_DN = 1020
+"""Of 10 bits; resampling takes a little off the 1023."""
 PAN_GSD_M = MSS_GSD_M / RATIO
 
 
@@ -86,16 +89,20 @@ def read_gaofen2(
             pan, found = on_same_ground(pan, mss, mss_grid, terrain)
             geometry += f"; {found}"
         mtf = float(np.mean(SENSORS[package.mss.metadata.sensor].mtf[: len(MSS_BANDS)]))
-        dark, moments = _survey(package, mss, pan, mss_grid, terrain, radiometry, mtf)
+        dark, moments, bright = _survey(package, mss, pan, mss_grid, terrain, radiometry, mtf)
+        clouds = cloud_mask(bright) if settings.bright_clouds else np.zeros_like(bright)
         atmosphere = _atmosphere(package, settings, dark, terrain)
         with new_scene(mss_grid if pan is None else _ground_grid(region, PAN_GSD_M)) as scene:
             scene.notes.update(_notes(radiometry, atmosphere, geometry, method))
+            scene.notes["clouds"] = (
+                f"bright, white and large: {clouds.mean():.1%}" if settings.bright_clouds else "not masked"
+            )
             if pan is None:
-                _write_mss(scene, mss, terrain, radiometry, atmosphere, order)
+                _write_mss(scene, mss, terrain, radiometry, atmosphere, order, clouds)
             else:
                 assert method != "none"
                 fitted = fit_sharpening(method, moments, mtf, atmosphere.path, atmosphere.transmittance)
-                _write_sharpened(scene, mss, pan, terrain, radiometry, atmosphere, fitted, order)
+                _write_sharpened(scene, mss, pan, terrain, radiometry, atmosphere, fitted, order, clouds)
 
 
 def _survey(
@@ -106,20 +113,25 @@ def _survey(
     terrain: Terrain,
     radiometry: Radiometry,
     mtf: float,
-) -> tuple[DarkPixels, Moments]:
-    """Go through the scene once at MSS pixel size, for its darkest pixels and for what pansharpening is fitted on."""
+) -> tuple[DarkPixels, Moments, np.ndarray]:
+    """Go through the scene once at MSS pixel size, for its darkest pixels, for what pansharpening is fitted on, and for
+    where it is as bright as cloud.
+    """
+    bright = np.zeros(grid.shape, bool)
     dark, moments = DarkPixels(len(MSS_BANDS)), Moments(len(MSS_BANDS))
     margin = lowpass_radius_px(mtf)
     for window in blocks(grid, "survey"):
-        top = radiometry.applied(orthorectify(mss.src, mss.rpc, crop(grid, window), terrain))
+        numbers = orthorectify(mss.src, mss.rpc, crop(grid, window), terrain)
+        top = radiometry.applied(numbers)
         dark.add(to_dn(top))
+        bright[window.toslices()] = is_bright(top, numbers >= SATURATED_DN)
         if pan is not None:
             wide = crop(grid, grown(window, margin))
             mean = orthorectify(pan.src, pan.rpc, wide, terrain, Resampling.average)
             moments.add(top, as_sharp_as_bands(mean[0], mtf)[inner(window, margin)[1:]])
     if not dark.counts.any():
         raise UserError(f"{package.name}: shows nothing of the region to read; check its RPC")
-    return dark, moments
+    return dark, moments, bright
 
 
 def _atmosphere(package: Package, settings: AcquireSettings, dark: DarkPixels, terrain: Terrain) -> Atmosphere:
@@ -185,16 +197,17 @@ def _ground_grid(region: BaseGeometry, gsd_m: float) -> GeoBox:
 
 
 def _write_mss(
-    scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere, order: list[int]
-) -> None:
+    scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
+    order: list[int], clouds: np.ndarray,
+) -> None:  # fmt: skip
     for window in blocks(scene.grid, "MSS"):
         top = radiometry.applied(orthorectify(mss.src, mss.rpc, crop(scene.grid, window), terrain))
-        _write(scene, window, atmosphere.surface(atmosphere.below_haze(top))[order])
+        _write(scene, window, atmosphere.surface(atmosphere.below_haze(top))[order], clouds[window.toslices()])
 
 
 def _write_sharpened(
     scene: SceneWriter, mss: Camera, pan: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
-    fitted: Sharpening, order: list[int],
+    fitted: Sharpening, order: list[int], clouds: np.ndarray,
 ) -> None:  # fmt: skip
     """Write the pansharpened scene; blocks overlap by the low-pass, so they leave no seams."""
     margin = lowpass_radius_px(fitted.mtf)
@@ -202,9 +215,12 @@ def _write_sharpened(
         part = crop(scene.grid, grown(window, margin))
         detail = orthorectify(pan.src, pan.rpc, part, terrain)[0]
         below = atmosphere.below_haze(radiometry.applied(orthorectify(mss.src, mss.rpc, part, terrain)))
-        _write(scene, window, atmosphere.surface(sharpen(fitted, below, detail)[inner(window, margin)])[order])
+        sharp = atmosphere.surface(sharpen(fitted, below, detail)[inner(window, margin)])
+        rows, cols = (slice(s.start // RATIO, -(-s.stop // RATIO)) for s in window.toslices())
+        _write(scene, window, sharp[order], clouds[rows, cols].repeat(RATIO, 0).repeat(RATIO, 1))
 
 
-def _write(scene: SceneWriter, window: Window, reflectance: np.ndarray) -> None:
+def _write(scene: SceneWriter, window: Window, reflectance: np.ndarray, clouds: np.ndarray) -> None:
     numbers = to_dn(reflectance)
-    scene.write(window, numbers, np.where((numbers == NODATA).any(axis=0), np.uint8(Mask.NODATA), np.uint8(Mask.CLEAR)))
+    clear = np.where(clouds, np.uint8(Mask.CLOUD), np.uint8(Mask.CLEAR))
+    scene.write(window, numbers, np.where((numbers == NODATA).any(axis=0), np.uint8(Mask.NODATA), clear))

@@ -104,6 +104,8 @@ class ItemBands:
             wanted = [i for i, place in enumerate(self.places) if place.key == key]
             with self._files[key].open() as src:
                 values = src.read([self.places[i].index + 1 for i in wanted], window=window, masked=True)
+                if src.nodata is None and values.dtype == np.uint8 and len(wanted) > 1:
+                    values = _without_black_border(values)
             found |= {i: self._without_nodata(self.places[i], band) for i, band in zip(wanted, values, strict=True)}
         return [found[i] for i in range(len(self.places))]
 
@@ -207,6 +209,11 @@ class ItemBands:
         if is_sentinel2(self.item["properties"]) and values.dtype == np.uint16:
             values = np.ma.masked_equal(values, 0)
         return values
+
+
+def _without_black_border(values: np.ma.MaskedArray) -> np.ma.MaskedArray:
+    """Return 8-bit numbers (band, row, column) masked where all are 0: what surrounds an aerial frame or mosaic."""
+    return np.ma.masked_where(np.broadcast_to((values.data == 0).all(axis=0), values.shape), values)
 
 
 def _scaled(values: np.ma.MaskedArray, scaling: Scaling) -> np.ndarray:

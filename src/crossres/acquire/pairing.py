@@ -125,13 +125,13 @@ class _Choice:
         fit = (gaps <= settings.max_date_gap_days) & ~(suns > settings.max_sun_difference_deg)
         near, gaps, suns = near[fit], gaps[fit], suns[fit]
         bounds = index.bounds(near, gaps, suns)
-        order = list(np.argsort(-bounds, kind="stable")[::-1])
+        order, begun = np.argsort(-bounds, kind="stable"), 0
         whole_km2 = max(area_km2(self._wanted), 1e-9)
         looked_at: list[tuple[float, str, Pair, bool]] = []  # -score (at best), id, pair, whether its clouds are known
         reads = 0
-        while order or looked_at:
-            if order and (not looked_at or -bounds[order[-1]] <= looked_at[0][0]):
-                i = order.pop()
+        while begun < len(order) or looked_at:
+            if begun < len(order) and (not looked_at or -bounds[order[begun]] <= looked_at[0][0]):
+                i, begun = order[begun], begun + 1
                 pair = self._overlapping(index.scenes[near[i]], float(suns[i]), float(bounds[i]), whole_km2)
                 if pair is not None:
                     known = settings.cloud_reads == 0 or not pair.lr.classified

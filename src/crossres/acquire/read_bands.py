@@ -5,7 +5,6 @@ with the scene. All byte ranges that it needs are asked for at once, so that rea
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -31,8 +30,10 @@ log = logging.getLogger(__name__)
 
 WINDOW_PX = 1 << 21
 """Pixels that are worked on at a time, in whole blocks of the file."""
-DECODERS = min(4, os.cpu_count() or 1)
-"""Windows that are decoded at a time."""
+SAMPLE_PX = 250_000
+"""About as many pixels decide whether scale and offset can be right."""
+DECODERS = 2
+"""Windows that are decoded at a time; they wait for bytes more than they work."""
 MOSAIC = "crossres:mosaic"
 """Property with the items that fill what an item has no data for: other parts of its tile on the same day."""
 
@@ -107,7 +108,7 @@ def _write(
     masked_classes: Sequence[int],
 ) -> list[Sample]:
     """Write all windows of a scene; return a sample of the raw numbers of each part."""
-    step = max(1, int(np.sqrt(inside.width * inside.height / 1e6)))
+    step = max(1, int(np.sqrt(inside.width * inside.height / SAMPLE_PX)))
     samples = [Sample(len(part.places), step) for part in parts]
 
     def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray, list[list[np.ndarray]]]:

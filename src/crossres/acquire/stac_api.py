@@ -11,25 +11,20 @@ import requests
 import shapely
 from pystac_client.conformance import ConformanceClasses
 from pystac_client.exceptions import APIError
-from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
-from urllib3.util import Retry
 
 from crossres.acquire.candidates import Offered
 from crossres.acquire.hrefs import without_signature
 from crossres.acquire.items import Item
+from crossres.acquire.stac_io import stac_io
 from crossres.errors import UserError
 from crossres.settings.search import StacApiSource
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 60
 PAGE_ITEMS = 200
 """Items asked for at once: Sentinel-2 items have up to 23 kB, and some servers cannot answer with more than 6 MB."""
-
-# It logs every retry with the URL's query, which may hold a token.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 # Of the query extension: its name, in CQL2, in Python.
 OPERATORS = {
@@ -134,13 +129,6 @@ def _operator(name: str) -> tuple[str, Any]:
 
 def _speaks(client: pystac_client.Client, extension: str) -> bool:
     return client.conforms_to(ConformanceClasses[extension])
-
-
-def stac_io() -> StacApiIO:
-    """Return a reader that waits and asks again when a server is busy or away."""
-    # max_retries=5 alone would give up at the first 429, and would not repeat a POST.
-    retry = Retry(total=5, backoff_factor=0.5, status_forcelist=[429, 500, 502, 503, 504], allowed_methods=None)
-    return StacApiIO(max_retries=retry, timeout=TIMEOUT_S)
 
 
 def one_line(error: Exception) -> str:

@@ -11,7 +11,8 @@ from pystac_client.exceptions import APIError
 
 from crossres.acquire.candidates import Offered
 from crossres.acquire.hrefs import is_remote
-from crossres.acquire.stac_api import one_line, stac_io
+from crossres.acquire.stac_api import one_line
+from crossres.acquire.stac_io import stac_io
 from crossres.errors import UserError
 from crossres.files import read_json
 

@@ -91,8 +91,10 @@ class Split:
         """Return whole patches."""
         return self._batch(patches, Augmentation())
 
-    def random_batch(self, patches: np.ndarray, crop_px: int, max_shift_px: float, rng: np.random.Generator) -> Batch:
-        """Return patches cropped, turned and shifted at random.
+    def random_batch(
+        self, patches: np.ndarray, crop_px: int, max_shift_px: float, rng: np.random.Generator, own: slice = slice(None)
+    ) -> Batch:
+        """Return patches cropped, turned and shifted at random; of these those of `own`, which are all that is read.
 
         A crop starts at an LR pixel that is also the start of an HR pixel, and is as large as whole LR and HR pixels
         let it be within `crop_px`. The turn, one of the eight symmetries of the square, is the same for the whole
@@ -109,7 +111,8 @@ class Split:
         if max_shift_px > 0:
             shift = (rng.uniform(-max_shift_px, max_shift_px, len(patches)),
                      rng.uniform(-max_shift_px, max_shift_px, len(patches)))  # fmt: skip
-        return self._batch(patches, Augmentation(turn, (tops, lefts), (rows, cols), shift))
+            shift = (shift[0][own], shift[1][own])
+        return self._batch(patches[own], Augmentation(turn, (tops[own], lefts[own]), (rows, cols), shift))
 
     def _batch(self, patches: np.ndarray, how: Augmentation) -> Batch:
         lr_dn, hr_dn, mask = ([_turn(v, how.turn) for v in self.read(k, patches)] for k in ("lr", "hr", "mask"))
@@ -146,15 +149,25 @@ def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]
 
 
 def batches(
-    split: Split, batch: int, steps: int, crop_px: int, max_shift_px: float, seed: int, workers: int = 0, first: int = 0
+    split: Split,
+    batch: int,
+    steps: int,
+    crop_px: int,
+    max_shift_px: float,
+    seed: int,
+    workers: int = 0,
+    first: int = 0,
+    own: slice = slice(None),
 ) -> Iterator[Batch]:
     """Yield one random batch per step, from step `first` on; the same seed gives the same batches, bit for bit.
+
+    `own` are the examples of each batch that are wanted here, where processes share it.
 
     With `workers`, that many threads make the next batches meanwhile, in the same order.
     """
 
     def make(step: int, patches: np.ndarray) -> Batch:
-        return split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]))
+        return split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]), own)
 
     jobs = islice(enumerate(order(len(split), batch, steps, seed)), first, None)
     if not workers:

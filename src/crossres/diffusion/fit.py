@@ -67,7 +67,9 @@ def fit(
         log.info("going on after step %d of %d", first, settings.steps)
     workers = LOADERS if device.type == "cuda" else 0
     crops = (settings.crop_px, settings.max_shift_px)
-    source = batches(data, settings.batch, settings.steps, *crops, settings.seed, workers, first)
+    source = batches(
+        data, settings.batch, settings.steps, *crops, settings.seed, workers, first, group.part(settings.batch)
+    )
     hidden = not (group.first and sys.stderr.isatty())
     every = max(1, settings.steps // 10)
     bar = tqdm(source, "train", settings.steps, initial=first, disable=hidden)

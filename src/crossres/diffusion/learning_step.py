@@ -43,12 +43,13 @@ class LearningStep:
     def gradients(self, batch: Batch) -> float:
         """Set the gradients of the mean loss over the clear pixels of the batch, and return that loss.
 
+        `batch` is this process's part of it.
+
         Raises `UserError` when memory does not even hold a single crop.
         """
-        draws = self.path.draw(batch.hr.shape, self.generator)
-        batch = self._with_gains(batch)
-        own = self.processes.part(len(batch.hr))
-        batch, draws = part_of(batch, own), draws.part(own)
+        own = self.processes.part(self.settings.batch)
+        draws = self.path.draw(torch.Size((self.settings.batch, *batch.hr.shape[1:])), self.generator).part(own)
+        batch = self._with_gains(batch, own)
         device = self.processes.device
         pixels = self.processes.sum(batch.weight.to(device).sum())
         count = (pixels * batch.hr.shape[1]).clamp(min=1)
@@ -107,13 +108,13 @@ class LearningStep:
         error = (a - b).abs() if self.path.loss == "l1" else (a - b).square()
         return (error * weight).sum() / count
 
-    def _with_gains(self, batch: Batch) -> Batch:
+    def _with_gains(self, batch: Batch, own: slice) -> Batch:
         """Multiply the reflectance of each crop's bands by a random gain near 1, LR and HR alike."""
         most = self.settings.max_gain
         if not most:
             return batch
-        shape = (len(batch.hr), batch.hr.shape[1], 1, 1)
-        spread = torch.rand(shape, generator=self.generator, device=self.generator.device).to(batch.hr.device)
+        shape = (self.settings.batch, batch.hr.shape[1], 1, 1)
+        spread = torch.rand(shape, generator=self.generator, device=self.generator.device)[own].to(batch.hr.device)
         gain = 1 + most * (2 * spread - 1)
         # g (z std + mean) is standardised again: g z + (g - 1) mean / std.
         ratio = torch.tensor(self.standard.mean) / torch.tensor(self.standard.std)

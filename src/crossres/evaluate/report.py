@@ -14,13 +14,15 @@ from crossres.evaluate.embedding import drawing, photo
 from crossres.evaluate.metrics import METRICS, NOT_AVAILABLE
 from crossres.evaluate.page import render
 from crossres.evaluate.place_map import place_map
-from crossres.evaluate.report_inputs import ReportInputs, read_declined, read_pairs
+from crossres.evaluate.report_inputs import ReportInputs, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report_scenes import pictured_scenes, ranked_places
 from crossres.evaluate.report_tables import calibration_rows, metric_tables, strata_table
 from crossres.evaluate.story import findings, headline
 from crossres.files import read_json, whole
 from crossres.settings.evaluate import ReportSettings
 
+DECLINED_ROWS = 200
+"""A search may decline thousands of scenes; more than these are counted by reason only."""
 QUALITY_PLATES = 6
 HISTORY_ROWS = 12
 SHOWN_PX = 1100
@@ -40,6 +42,7 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
             f"{inputs.summary}: is about {summary['primary']!r}, not {inputs.primary!r}; run summarise again"
         )
     pairs = read_pairs(inputs, dataset["splits"])
+    declined = read_declined(inputs.items / "declined.csv")
     scenes = pictured_scenes(inputs.scenes)
     content = dict(
         settings=settings, summary=summary, dataset=dataset, primary=inputs.primary, pairs=pairs, arms=arms,
@@ -47,7 +50,7 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
         strata=strata_table(summary, arms), reliability=calibration_rows(summary), not_available=NOT_AVAILABLE,
         scenes=scenes, ranked=ranked_places(scenes), history=_history(inputs.model / "history.csv"),
         scene_count=len(inputs.scenes), scene_rows=_scene_rows(summary),
-        map=place_map(pairs), declined=read_declined(inputs.items / "declined.csv"),
+        map=place_map(pairs), declined=declined, reasons=reasons_in_short(declined), declined_rows=DECLINED_ROWS,
         plates=_plates(inputs, dataset["splits"].get("test", [])), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), card=read_json(inputs.model / "card.json"),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},

@@ -1,6 +1,8 @@
 """What the report is made from."""
 
 import csv
+import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,3 +82,13 @@ def read_declined(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def reasons_in_short(declined: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return how many scenes of each role were declined for the same reason, figures and names aside, most first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in declined:
+        reason = re.sub(r"^item \S+: ", "", row["reason"]).partition(" (")[0].partition(": ")[0]
+        counts[row["role"], re.sub(r"\S*[\d_]\S*", "…", reason)] += 1
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [dict(role=role, reason=reason, count=count) for (role, reason), count in ordered]

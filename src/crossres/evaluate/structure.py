@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
+from scipy.ndimage import minimum_filter1d
 
 from crossres.evaluate.strips import each, strips
 
@@ -39,29 +39,35 @@ def structure(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, th
     masks = [clear]
     for _ in SCALE_WEIGHTS[1:]:
         masks.append(_halved(masks[-1], np.logical_and) if min(masks[-1].shape) > 1 else masks[-1])
+    windows = [windows_clear(mask, 2 * SSIM_RADIUS_PX + 1) for mask in masks]
+    small = windows_clear(clear, UQI_PX)
     found = []
     for s, h in zip(sr, hr):
-        x, y, _, offset = _about_mean(s, h, clear)
+        x, y, offset = _about_mean(s, h, clear)
         sums = []
-        for scale, mask in enumerate(masks):
+        for scale, inside in enumerate(windows):
             if scale:
                 x, y = (_halved(image, np.add) / 4 if min(image.shape) > 1 else image for image in (x, y))
-            sums.append(_windows(x, y, mask, offset, peak, scale == 0, threads))
+            sums.append(_windows(x, y, inside, None if scale else small, offset, peak, threads))
         found.append(_indices(sums))
     return Structure(*np.array(found).T)
 
 
 def ssim(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1) -> np.ndarray:
     """Return SSIM alone, (band,)."""
-    sums = [_windows(*_about_mean(s, h, clear), peak, False, threads) for s, h in zip(sr, hr)]
+    inside = windows_clear(clear, 2 * SSIM_RADIUS_PX + 1)
+    sums = []
+    for s, h in zip(sr, hr):
+        x, y, offset = _about_mean(s, h, clear)
+        sums.append(_windows(x, y, inside, None, offset, peak, threads))
     return np.array([s.ssim / s.windows if s.windows else np.nan for s in sums])
 
 
-def _about_mean(s: np.ndarray, h: np.ndarray, clear: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Return both images without HR's mean, 0 where masked; that mask; and that mean: squares then keep more digits."""
+def _about_mean(s: np.ndarray, h: np.ndarray, clear: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return both images without HR's mean, 0 where masked, and that mean: squares then keep more digits."""
     offset = h[clear].mean() if clear.any() else np.float32(0)
     x, y = (np.where(clear, band - offset, 0).astype(np.float32) for band in (s, h))
-    return x, y, clear, float(offset)
+    return x, y, float(offset)
 
 
 class _Sums(NamedTuple):
@@ -84,23 +90,25 @@ def _indices(scales: list[_Sums]) -> tuple[float, float, float]:
 
 
 def _windows(
-    x: np.ndarray, y: np.ndarray, clear: np.ndarray, offset: float, peak: float, with_uqi: bool, threads: int
+    x: np.ndarray, y: np.ndarray, inside: np.ndarray, small: np.ndarray | None, offset: float, peak: float, threads: int
 ) -> _Sums:
-    """Return sums over clear windows; the images are given without `offset`, which variances do not feel."""
+    """Return sums over clear windows, `inside` of SSIM's and `small` of UQI's size.
+
+    The images are given without `offset`, which variances do not feel.
+    """
 
     def sums(rows: slice) -> _Sums:
-        halo = slice(max(rows.start - SSIM_RADIUS_PX, 0), min(rows.stop + SSIM_RADIUS_PX, len(clear)))
+        halo = slice(max(rows.start - SSIM_RADIUS_PX, 0), min(rows.stop + SSIM_RADIUS_PX, len(x)))
         inner = slice(rows.start - halo.start, rows.stop - halo.start)
-        a, b, mask = x[halo], y[halo], clear[halo]
-        inside = windows_clear(mask, 2 * SSIM_RADIUS_PX + 1)[inner]
-        similar, contrast = (m[inner][inside].sum(dtype=np.float64) for m in _ssim_maps(a, b, offset, peak))
-        if not with_uqi:
-            return _Sums(similar, contrast, int(inside.sum()), 0.0, 0)
-        whole = windows_clear(mask, UQI_PX)[inner]
-        quality = _uqi_map(a, b, offset)[inner][whole].sum(dtype=np.float64)
-        return _Sums(similar, contrast, int(inside.sum()), quality, int(whole.sum()))
+        a, b, counted = x[halo], y[halo], inside[rows]
+        similar, contrast = (m[inner][counted].sum(dtype=np.float64) for m in _ssim_maps(a, b, offset, peak))
+        windows = int(counted.sum())
+        if small is None:
+            return _Sums(similar, contrast, windows, 0.0, 0)
+        quality = _uqi_map(a, b, offset)[inner][small[rows]].sum(dtype=np.float64)
+        return _Sums(similar, contrast, windows, quality, int(small[rows].sum()))
 
-    return _Sums(*(sum(values) for values in zip(*each(sums, strips(len(clear)), threads))))
+    return _Sums(*(sum(values) for values in zip(*each(sums, strips(len(x)), threads))))
 
 
 def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:
@@ -123,10 +131,27 @@ def _ssim_maps(x: np.ndarray, y: np.ndarray, offset: float, peak: float) -> tupl
 
 
 def _gaussian(image: np.ndarray) -> np.ndarray:
-    offsets = np.arange(-SSIM_RADIUS_PX, SSIM_RADIUS_PX + 1)
-    kernel = np.exp(-0.5 * (offsets / SSIM_SIGMA_PX) ** 2)
-    kernel /= kernel.sum()
-    return correlate1d(correlate1d(image, kernel, axis=0), kernel, axis=1)
+    """Return an image smoothed by SSIM's window; within its radius of the border the values mean nothing."""
+    return _smoothed(_smoothed(image).T).T
+
+
+def _smoothed(image: np.ndarray) -> np.ndarray:
+    """Smooth along rows' axis, symmetric taps in pairs: several times faster than a general correlation."""
+    kernel = np.exp(-0.5 * (np.arange(SSIM_RADIUS_PX + 1) / SSIM_SIGMA_PX) ** 2)
+    kernel = (kernel / (2 * kernel.sum() - kernel[0])).astype(np.float32)
+    rows = len(image)
+    smooth = np.zeros_like(image)
+    if rows <= 2 * SSIM_RADIUS_PX:
+        return smooth
+    inner = smooth[SSIM_RADIUS_PX : rows - SSIM_RADIUS_PX]
+    np.multiply(image[SSIM_RADIUS_PX : rows - SSIM_RADIUS_PX], kernel[0], out=inner)
+    pair = np.empty_like(inner)
+    for i in range(1, SSIM_RADIUS_PX + 1):
+        above = image[SSIM_RADIUS_PX - i : rows - SSIM_RADIUS_PX - i]
+        np.add(above, image[SSIM_RADIUS_PX + i : rows - SSIM_RADIUS_PX + i], out=pair)
+        pair *= kernel[i]
+        inner += pair
+    return smooth
 
 
 def _uqi_map(x: np.ndarray, y: np.ndarray, offset: float) -> np.ndarray:
@@ -139,7 +164,18 @@ def _uqi_map(x: np.ndarray, y: np.ndarray, offset: float) -> np.ndarray:
 
 
 def _box(image: np.ndarray) -> np.ndarray:
-    return uniform_filter1d(uniform_filter1d(image, UQI_PX, axis=0), UQI_PX, axis=1)
+    """Return the mean over UQI's window; where it leaves the image the values mean nothing."""
+    return _summed(_summed(image).T).T / np.float32(UQI_PX**2)
+
+
+def _summed(image: np.ndarray) -> np.ndarray:
+    """Return sums of 8 rows, from 4 above to 3 below, by doubling."""
+    sums = image
+    for step in (1, 2, 4):
+        sums = sums[:-step] + sums[step:]
+    summed = np.zeros_like(image)
+    summed[UQI_PX // 2 : UQI_PX // 2 + len(sums)] = sums
+    return summed
 
 
 def _halved(image: np.ndarray, join: np.ufunc) -> np.ndarray:

@@ -34,8 +34,12 @@ class TripletReference:
     def __init__(self, hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, threads: int = 1) -> None:
         """Take HR and the upsampled LR, both (band, row, column) reflectance."""
         self._hr, self._lr_up, self._clear, self._threads = hr, lr_up, clear, threads
-        parts = each(lambda rows: _distance(lr_up, hr, clear, rows), strips(len(clear)), threads)
-        self._threshold = np.percentile(np.concatenate(parts), PERCENTILE) if clear.any() else 0.0
+
+        def reference(rows: slice) -> np.ndarray:
+            return _distance(*(image[:, rows][:, clear[rows]] for image in (lr_up, hr)))
+
+        self._reference = each(reference, strips(len(clear)), threads)
+        self._threshold = np.percentile(np.concatenate(self._reference), PERCENTILE) if clear.any() else 0.0
 
     def __call__(self, sr: np.ndarray, strata: np.ndarray | None = None, count: int = 1) -> Triplet:
         """Judge SR (band, row, column); `strata` is (row, column) uint8 below `count` where the pixel is clear.
@@ -46,12 +50,11 @@ class TripletReference:
         """
         image = np.full(self._clear.shape, np.nan, np.float32)
 
-        def sums(rows: slice) -> np.ndarray:
+        def sums(part: tuple[slice, np.ndarray]) -> np.ndarray:
+            rows, reference = part
             clear = self._clear[rows]
-            reference, to_hr, to_lr = (
-                _distance(x, y, self._clear, rows)
-                for x, y in ((self._lr_up, self._hr), (sr, self._hr), (sr, self._lr_up))
-            )
+            pixels, truth, low = (x[:, rows][:, clear] for x in (sr, self._hr, self._lr_up))
+            to_hr, to_lr = _distance(pixels, truth), _distance(pixels, low)
             active = np.maximum(np.maximum(reference, to_hr), to_lr) > self._threshold
             weights = _weights(to_hr[active], to_lr[active], np.maximum(reference[active], 1e-8))
             where = np.flatnonzero(clear)[active]
@@ -60,7 +63,7 @@ class TripletReference:
             counts = [np.bincount(label, w, minlength=count) for w in (None, *weights)]
             return np.stack(counts, axis=1).astype(np.float64)
 
-        total = np.sum(each(sums, strips(len(self._clear)), self._threads), axis=0)
+        total = np.sum(each(sums, zip(strips(len(self._clear)), self._reference), self._threads), axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             improvement, omission, hallucination = total[:, 1:].sum(axis=0) / total[:, 0].sum()
             by_stratum = total[:, 1:] / total[:, :1]
@@ -81,8 +84,9 @@ def _weights(to_hr: np.ndarray, to_lr: np.ndarray, reference: np.ndarray) -> np.
     return weights / weights.sum(axis=0)
 
 
-def _distance(x: np.ndarray, y: np.ndarray, clear: np.ndarray, rows: slice) -> np.ndarray:
-    """Return |x - y| / |x + y| of the clear pixels of some rows, mean over bands, (pixel,)."""
-    inside = clear[rows]
-    a, b = x[:, rows][:, inside], y[:, rows][:, inside]
-    return np.mean(np.abs(a - b) / (np.abs(a + b) + 1e-8), axis=0)
+def _distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the normalised difference |x - y| / |x + y|, mean over bands, (pixel,)."""
+    total = np.zeros(x.shape[1], x.dtype)
+    for a, b in zip(x, y):
+        total += np.abs(a - b) / (np.abs(a + b) + 1e-8)
+    return total / len(x)

@@ -49,6 +49,11 @@ class AcquireSettings(Section):
         description="first correction of top-of-atmosphere reflectance: dark-object subtracts what a scene's darkest "
         "pixels show; rayleigh is a surface estimate through molecules alone, without aerosol",
     )
+    bright_clouds: bool = Field(
+        True,
+        description="mask what is bright, white and larger than 67 m in a Gaofen-2 scene as cloud; set false where "
+        "there is snow, salt or a sea of white greenhouses",
+    )
     pansharpen: Literal["none", "brovey", "gsa", "mtf-glp", "mtf-glp-hpm"] = Field(
         "mtf-glp-hpm",
         description="how the MSS bands are brought to the PAN pixel size; the default is the best by Wald's protocol "
