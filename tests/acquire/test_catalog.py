@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pystac
+import pystac.validation
 import pytest
 import rasterio
 from made_gaofen2 import EPSG, NAME, NORTH, WEST, members, write_archive
@@ -138,6 +139,19 @@ def test_gaofen2_packages_are_listed_or_declined(tmp_path):
     assert min(x) == pytest.approx(WEST, abs=0.2)
     assert max(y) == pytest.approx(NORTH, abs=0.2)
     assert max(x) - min(x) == pytest.approx(384, abs=0.3)
+
+
+def test_the_item_of_a_package_is_valid_stac(tmp_path):
+    write_archive(tmp_path / f"{NAME}.tar.gz", members())
+    catalog_gaofen2(tmp_path, tmp_path / "out")
+    item = items(tmp_path / "out")[NAME]
+    # The schema of STAC 1.1 comes with pystac; those of 1.0 and of extensions would have to be fetched.
+    migrated = pystac.Item.from_dict(item, preserve_dict=True).to_dict(include_self_link=False, transform_hrefs=False)
+    pystac.validation.validate_dict({**migrated, "stac_extensions": []})
+    assert {url.split("/")[3] for url in item["stac_extensions"]} == {"eo", "view"}
+    assert 0 <= item["properties"]["view:incidence_angle"] <= 90
+    assert -90 <= item["properties"]["view:sun_elevation"] <= 90
+    assert 0 <= item["properties"]["view:azimuth"] <= 360
 
 
 def test_the_unpacked_copy_of_a_package_is_preferred(tmp_path):

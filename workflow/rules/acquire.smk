@@ -109,7 +109,7 @@ rule download:
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=60,
+        runtime=240,
     params:
         settings=settings("acquire", "grid"),
         dem=lambda wildcards: f"--dem {shlex.quote(expand_path(CONFIG.acquire.dem))}" if CONFIG.acquire.dem else "",

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -89,8 +89,12 @@ def _fetched_ranges(output: Path, item: Item) -> Iterator[Transfer]:
     except UnreachableError:
         raise
     except UserError:
-        shutil.rmtree(folder, ignore_errors=True)
+        _discard(folder)
         raise
+    _discard(folder)
+
+
+def _discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+    with suppress(OSError):  # another scene's ranges stand there, too
         folder.parent.rmdir()

@@ -20,6 +20,8 @@ from crossres.rasters import open_raster
 
 LARGEST_BLOCK_BYTES = 512 * 1024**2
 """A remote image whose blocks are larger than this when decoded is refused."""
+LARGEST_SEARCHED_SHARE = 0.02
+"""Share of a JPEG 2000 image above which it is faster to fetch all of it, in parallel, than to look for tiles."""
 # GDAL sees remote files through our own reader alone: no neighbours of the file, no threads of its own (which could
 # not use that reader).
 REMOTE_ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO", "GDAL_NUM_THREADS": "1"}
@@ -73,12 +75,16 @@ class AssetFile:
     def plan(self, window: Window, bands: Iterable[int]) -> list[tuple[int, int]]:
         """Return the byte ranges to fetch before a window of bands (from 1) is read; none for a local file.
 
-        For TIFF these are its blocks. JPEG 2000 does not say where its tiles are: they are fetched when met.
+        For TIFF these are its blocks. JPEG 2000 does not say where its tiles are: of a small window they are fetched
+        when met, and else the file is fetched whole.
         """
         if self.remote is None:
             return []
         with self.open() as src:
-            return self.remote.plan(_block_ranges(src, window, bands))
+            if self.remote.driver == "GTiff":
+                return self.remote.plan(_block_ranges(src, window, bands))
+            share = window.width * window.height / (src.width * src.height)
+            return self.remote.plan([(0, self.remote.size)] if share > LARGEST_SEARCHED_SHARE else [])
 
     def _stream(self, path: str, mode: str = "rb") -> "_Stream":
         if path != "asset" or self.remote is None:

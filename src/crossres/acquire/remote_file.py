@@ -16,16 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
-from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, InvalidHeader
-from urllib3.util import Retry
+from urllib3.exceptions import HTTPError
 
 from crossres.acquire.hrefs import without_signature
 from crossres.acquire.progress import Progress
-from crossres.acquire.signing import S3_VARIABLES, address, is_signed_by_us
+from crossres.acquire.range_requests import PassingError, RangeRequests
 from crossres.errors import UserError
 
 CONNECTIONS = 8
@@ -37,9 +34,6 @@ DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 LONGEST_RETRY_AFTER_S = 300.0
 """A server that asks for a longer pause is given up."""
-TIMEOUT_S = (10, 60)
-"""To connect, and between two pieces of an answer."""
-REDIRECTS = 5
 HEADER_BYTES = 64 * 1024
 CHUNK_BYTES = 256 * 1024
 """What is fetched when a reader wants bytes that were not planned."""
@@ -49,7 +43,6 @@ LARGEST_GAP_BYTES = 64
 """Between neighbours: a COG writes the length of each block before it and its last bytes after it."""
 WHOLE_BYTES = 1024**3
 """Largest file taken from a server that does not answer range requests."""
-RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 IMAGE_STARTS = {
     b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff",
     b"\0\0\0\x0cjP  ": "JP2OpenJPEG", b"\xff\x4f\xff\x51": "JP2OpenJPEG",
@@ -59,14 +52,6 @@ LONGEST_START = max(map(len, IMAGE_STARTS))
 
 class UnreachableError(UserError):
     """A server that does not answer now; what was fetched is worth keeping."""
-
-
-class _PassingError(Exception):
-    """A failure that may be over when asked again."""
-
-    def __init__(self, what: str, pause_s: float | None = None) -> None:
-        super().__init__(what)
-        self.pause_s = pause_s
 
 
 class Transfer:
@@ -102,14 +87,9 @@ class RemoteFile:
         self._version: str | None = None
         self._is_sent_whole = False
         self._lock = threading.Lock()
-        self._address = address(href)
-        self._moved_to: str | None = None
+        self._requests = RangeRequests(href, CONNECTIONS)
         self._starts: list[int] = []
         self._ranges: dict[int, tuple[int, Future[Path]]] = {}
-        self._session = requests.Session()
-        adapter = HTTPAdapter(pool_maxsize=CONNECTIONS)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
         transfer.folder.mkdir(parents=True, exist_ok=True)
         unnamed = hashlib.sha256(self.shown.encode()).hexdigest()[:24]
         first = transfer.folder / f"{unnamed}.start"
@@ -222,13 +202,13 @@ class RemoteFile:
             while (at := first + out.tell()) < last:
                 try:
                     self._append(out, at, last)
-                except _PassingError as error:
+                except PassingError as error:
                     failures = 1 if first + out.tell() > at else failures + 1
                     self._pause(failures, error)
                 last = self.size if self._is_sent_whole else min(last, self.size or last)
         return last
 
-    def _pause(self, failures: int, error: _PassingError) -> None:
+    def _pause(self, failures: int, error: PassingError) -> None:
         """Wait before the next attempt: exponentially longer, and as long as the server asks for."""
         pause_s = min(DELAY_S * 2 ** (failures - 1), LONGEST_DELAY_S) if error.pause_s is None else error.pause_s
         if failures >= self._transfer.attempts or pause_s > LONGEST_RETRY_AFTER_S:
@@ -242,7 +222,7 @@ class RemoteFile:
 
     def _append(self, out: BinaryIO, first: int, last: int) -> None:
         """Append what one answer holds of a range."""
-        with self._answer(first, last) as answer:
+        with self._requests.ask(first, last) as answer:
             position = self._placed(answer, first)
             last = self.size if self._is_sent_whole else min(last, self.size)
             try:
@@ -256,9 +236,9 @@ class RemoteFile:
                     if position >= last:
                         break
             except (HTTPError, OSError) as error:
-                raise _PassingError(f"the connection broke: {type(error).__name__}") from None
+                raise PassingError(f"the connection broke: {type(error).__name__}") from None
             if position < last:
-                raise _PassingError("its answer is too short")
+                raise PassingError("its answer is too short")
 
     def _placed(self, answer: requests.Response, first: int) -> int:
         """Return where an answer's body begins in the file, whose size and version it must agree with."""
@@ -267,7 +247,7 @@ class RemoteFile:
         if answer.status_code == 206:
             span = re.match(r"bytes (\d+)-(\d+)/(\d+)$", answer.headers.get("Content-Range", ""))
             if not span or int(span[1]) != first:
-                raise _PassingError("it sent other bytes than were asked for")
+                raise PassingError("it sent other bytes than were asked for")
             total, position = int(span[3]), first
         else:
             length = answer.headers.get("Content-Length", "")
@@ -286,81 +266,12 @@ class RemoteFile:
 
     def _refuse_what_is_no_image(self, start: bytes, answer: requests.Response) -> None:
         if len(start) < LONGEST_START and len(start) < self.size:
-            raise _PassingError("its answer is too short")
+            raise PassingError("its answer is too short")
         if not start.startswith(tuple(IMAGE_STARTS)):
             kind = answer.headers.get("Content-Type", "").partition(";")[0] or "something else"
             page = start.lstrip()[:1] in (b"<", b"{")
             hint = "a page, perhaps a login or an error" if page else "no image"
             raise UserError(f"{self.shown}: is neither TIFF nor JPEG 2000: its server sent {kind}, {hint}")
-
-    def _answer(self, first: int, last: int) -> requests.Response:
-        """Ask for a range; an answer that is no bytes is an error, of the kind that may pass or of the other."""
-        with self._lock:
-            (url, headers, auth), moved_to = self._address, self._moved_to
-        signed = url
-        if moved_to:
-            url, headers, auth = moved_to, {}, None
-        headers = {**headers, "Range": f"bytes={first}-{last - 1}", "Accept-Encoding": "identity"}
-        for _ in range(REDIRECTS + 1):
-            try:
-                answer = self._session.get(
-                    url, headers=headers, auth=auth, stream=True, timeout=TIMEOUT_S, allow_redirects=False
-                )
-            except requests.exceptions.SSLError:
-                raise UserError(f"{self.shown}: the certificate of its server is not valid") from None
-            except requests.RequestException as error:
-                raise _PassingError(f"no answer: {type(error).__name__}") from None
-            if not answer.is_redirect or auth is not None:
-                break
-            url = self._redirected(url, answer)
-        else:
-            raise UserError(f"{self.shown}: its server redirects in a circle")
-        if answer.status_code in (200, 206):
-            if url != self._address[0]:
-                self._moved_to = url
-            return answer
-        answer.close()
-        raise self._failure(answer, signed, moved_to)
-
-    def _redirected(self, url: str, answer: requests.Response) -> str:
-        target = urljoin(url, answer.headers["Location"])
-        answer.close()
-        old, new = urlsplit(url).scheme, urlsplit(target).scheme
-        if new not in {"http", "https"} or (old, new) == ("https", "http"):
-            raise UserError(f"{self.shown}: its server redirects from {old} to {new or 'nowhere'}; it is not used")
-        return target
-
-    def _failure(self, answer: requests.Response, signed: str, moved_to: str | None) -> Exception:
-        status = answer.status_code
-        if status in RETRIED:
-            return _PassingError(f"it answers {status}", _retry_after_s(answer))
-        if status in (400, 401, 403, 404) and moved_to:
-            self._moved_to = None  # where it led to has expired: go the way again
-            return _PassingError(f"it answers {status}")
-        if status in (401, 403) and is_signed_by_us(self.href):
-            self._address = address(self.href, stale=signed)
-            return _PassingError(f"it answers {status} to a new signature", 0.0)
-        if status == 416:
-            return UserError(f"{self.shown}: is empty or shorter than it was; search again")
-        if status in (404, 410):
-            return UserError(f"{self.shown}: is not on its server ({status}); search again")
-        if self.href.startswith("s3://"):
-            region = answer.headers.get("x-amz-bucket-region")
-            where = f"its bucket is in {region}: set AWS_REGION; or " if region else ""
-            return UserError(f"{self.shown}: S3 answers {status}; {where}set {S3_VARIABLES}")
-        if status in (401, 403):
-            return UserError(
-                f"{self.shown}: its server refuses ({status}): a login is needed or its signature is old; search again"
-            )
-        return UserError(f"{self.shown}: its server answers {status}")
-
-
-def _retry_after_s(answer: requests.Response) -> float | None:
-    text = answer.headers.get("Retry-After")
-    try:
-        return Retry().parse_retry_after(text) if text else None
-    except InvalidHeader:
-        return None
 
 
 def _finished(part: Path, folder: Path, first: int, last: int) -> Path:
