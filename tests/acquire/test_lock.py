@@ -132,6 +132,17 @@ def test_a_scene_that_comes_out_differently_is_refused(tmp_path, locked):
     assert digests(again / "items") == digests(first / "items")
 
 
+def test_a_lock_of_a_version_with_other_keys_still_holds_for_the_sources(tmp_path, locked):
+    _, lock = locked
+    content = read_json(lock)
+    content["settings"]["acquire"]["a_key_of_old"] = 1
+    write_json(lock, content)
+    settings = config()
+    held = read_lock(lock).checksums("one", tmp_path / "results" / "first", settings.acquire, settings.grid)
+    assert held.files is None
+    assert list(held.assets.values()) == list(content["scenes"]["one"]["assets"].values())
+
+
 def test_other_search_settings_are_said_not_to_be_those_of_the_lock(tmp_path, locked, caplog):
     _, lock = locked
     settings = config(lock=str(lock), max_date_gap_days=3)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from crossres.acquire.checksums import Checksums
 from crossres.acquire.declined import Declined, write_declined
 from crossres.acquire.hrefs import is_remote, unsigned
@@ -47,7 +49,13 @@ class Lock:
         if scene not in self.scenes:
             return None
         entry = self.scenes[scene]
-        same = acquire == AcquireSettings(**self.settings["acquire"]) and grid == GridSettings(**self.settings["grid"])
+        try:
+            same = (acquire, grid) == (
+                AcquireSettings(**self.settings["acquire"]),
+                GridSettings(**self.settings["grid"]),
+            )
+        except ValidationError:  # keys of another version
+            same = False
         assets = {expand(href, run): locked for href, locked in entry["assets"].items() if not is_remote(href)}
         return Checksums(self.name, assets, entry["files"] if same else None)
 
