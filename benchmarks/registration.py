@@ -1,15 +1,28 @@
 """Registration against known truth, on a real pair: aerial 5 m against Sentinel-2 10 m.
 
-    CROSSRES_REAL_DATA=... python benchmarks/registration.py
+    CROSSRES_REAL_DATA=... [CROSSRES_PEERS_PYTHON=venv/bin/python] python benchmarks/registration.py
 
-Prints, in LR pixels: the error of windows and of the whole for injected shifts; of the field for an affine map and a
-local warp; the bias on LR simulated from HR (other bands, noise, shadows moved); what held-out tie points leave on the
-real pairs; a start that is 60 m off; and how many unrelated pairs are declined. Errors of injected truth are
+Prints, in LR pixels: the error of windows and of the whole for injected shifts; of the field for an affine map and
+a local warp; the bias on LR simulated from HR (other bands, noise, shadows moved); what check windows on held-out
+pixels leave on the real pairs; a start that is 60 m off; how many unrelated pairs are declined; and how many pairs
+under clouds and water that no mask knows of are accepted, rightly and falsely. Errors of injected truth are
 differential: against what is found without the injection.
+
+With CROSSRES_PEERS_PYTHON, an interpreter that has them, AROSICS, scikit-image's phase correlation and OpenCV's ECC
+find tie points for the same warp, in as many windows of the same size, and the same spline is laid through theirs. On
+Debian:
+
+    apt-get install python3-gdal libgdal-dev g++ python3-dev
+    /usr/bin/python3 -m venv --system-site-packages venv
+    venv/bin/pip install "numpy<2" "scipy<1.14" scikit-image "opencv-python-headless<4.12" geopandas joblib folium \
+        geojson plotly cmocean cartopy dill
+    venv/bin/pip install --no-deps arosics==1.13.2 py_tools_ds geoarray
 """
 
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +33,16 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 from scipy import ndimage
 
+from crossres.align.coregister import frame_of
 from crossres.align.degrade import Blurred, blur, on_lr_grid
+from crossres.align.field import Extent, fit
 from crossres.align.matching import match_windows, orientation
 from crossres.align.registration import Registration, register
 from crossres.align.sampling import Displacement, interpolate, spline_coefficients
-from crossres.rasters import read_scene
+from crossres.align.selection import MODELS
+from crossres.rasters import read_scene, write_cog
 from crossres.settings.coregister import CoregisterSettings
+from crossres.simulate.clouds import draw_clouds
 
 SIDE = 288
 SEARCH_PX = 15
@@ -58,8 +75,8 @@ class Pair:
         )
 
 
-def real_pair(root: Path, frame: int, top: int = 120) -> Pair:
-    """Return the part of a frame's pair that starts `top` LR pixels below the frame's upper border."""
+def real_pair(root: Path, frame: int, top: int = 120, whole: bool = False) -> Pair:
+    """Return the part of a frame's pair that starts `top` LR pixels below the frame's upper border, or all of it."""
     folder = root / "pair_s2_ngi"
     low = read_scene(folder / "sentinel2_b432_byte.tif")
     high = read_scene(folder / f"ngi_rgb_byte_{frame}.tif")
@@ -69,6 +86,11 @@ def real_pair(root: Path, frame: int, top: int = 120) -> Pair:
 
     row, col = _corner(low.grid, high.grid)
     origin = max(0, row) + top, max(0, col)
+    if whole:
+        window = frame_of(low.grid, high.grid, SEARCH_PX)
+        rows, cols = window.toslices()
+        return Pair(low.values[:, rows, cols] / 255, low.grid, (rows.start, cols.start),
+                    blur(read, high.grid, low.grid, SETTINGS.lr_mtf))  # fmt: skip
     part = low.values[:, origin[0] : origin[0] + SIDE, origin[1] : origin[1] + SIDE + 110] / 255
     return Pair(part, low.grid, origin, blur(read, high.grid, low.grid, SETTINGS.lr_mtf))
 
@@ -142,16 +164,11 @@ def window_errors(pair: Pair, shifts: np.ndarray) -> np.ndarray:
     return np.array([(match(moved(pair.hr, *s, pair.grid))[0] - before - s[:, None])[:, good] for s in shifts])
 
 
-def field_errors(pair: Pair, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return lengths of the field's error under an affine map and a local warp.
+def field_errors(pair: Pair, warp: Warp, before: Displacement, after: Displacement) -> tuple[np.ndarray, np.ndarray]:
+    """Return lengths of the error of the field found for a warped HR image, given the one found without the warp.
 
     Over all pixels that HR covers, where the field near the border is extrapolated, and over those 24 pixels inside.
     """
-    centre = float(pair.rows.mean()), float(pair.cols.mean())
-    warp = Warp(seed, centre)
-    before = pair.register().field.on_grid(pair.rows, pair.cols)
-    found = pair.register(warped(pair.hr, pair.grid, warp))
-    after = found.field.on_grid(pair.rows, pair.cols)
     r, c = pair.rows[:, None] + after.rows, pair.cols[None, :] + after.cols
     d = warp(r, c)
     error = np.hypot(after.rows + d[0] - before.rows, after.cols + d[1] - before.cols)
@@ -160,6 +177,31 @@ def field_errors(pair: Pair, seed: int) -> tuple[np.ndarray, np.ndarray]:
     )
     inside = ndimage.binary_erosion(seen.all(axis=0), iterations=24)
     return error[seen.all(axis=0)], error[inside]
+
+
+def peer_fields(pair: Pair, images: list[Blurred], method: str) -> tuple[list[Displacement], list[np.ndarray]]:
+    """Return the field of each HR image through a peer's tie points, and the seconds of wall and CPU time of each."""
+    fields, times = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("lr.tif", "hr.tif", "found.npz")]
+        corner = pair.grid.affine * Affine.translation(pair.origin[1], pair.origin[0])
+        grid = GeoBox(pair.lr.shape[1:], corner, pair.grid.crs)
+        for hr in images:
+            for path, image in zip(files, (pair.lr, on_lr_grid(hr, pair.grid, pair.rows, pair.cols)), strict=False):
+                red = np.where(np.isfinite(image[:1]), image[:1] * 255, -1).astype(np.float32)
+                write_cog(path, red, grid, bands=["red"], nodata=-1)
+            subprocess.run(
+                [os.environ["CROSSRES_PEERS_PYTHON"], Path(__file__).with_name("registration_peers.py"), method,
+                 *files[:2], str(SETTINGS.window_px), str(SETTINGS.stride_px), files[2]],
+                check=True, stdout=subprocess.DEVNULL, env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+            )  # fmt: skip
+            found = np.load(files[2])
+            points, displacement = found["matched"][:, :2] + pair.origin, found["matched"][:, 2:]
+            extent = Extent(*pair.origin, *pair.lr.shape[1:], SETTINGS.stride_px)
+            field = fit(MODELS[-1], extent, points, displacement, np.ones(len(points)))
+            fields.append(field.on_grid(pair.rows, pair.cols))
+            times.append(found["seconds"])
+    return fields, times
 
 
 def simulated_lr(pair: Pair, shift: np.ndarray, seed: int) -> np.ndarray:
@@ -190,6 +232,55 @@ def unrelated(pair: Pair, rng: np.random.Generator) -> Registration:
     )
 
 
+def obscured(pair: Pair, kind: str, share: float, rng: np.random.Generator) -> tuple[bool, float]:
+    """Register LR simulated from HR with a known shift, both under other clouds, or with water, that no mask knows of.
+
+    Returns whether the pair is accepted and the RMSE of its field in LR pixels.
+    """
+    side = 176
+    pair = Pair(
+        pair.lr[:, 40 : 40 + side, 90 : 90 + side], pair.grid, (pair.origin[0] + 40, pair.origin[1] + 90), pair.hr
+    )
+    shift = rng.uniform(-3, 3, 2)
+    lr = simulated_lr(pair, shift, int(rng.integers(1 << 30)))
+    values = interpolate(pair.hr.coefficients, *np.indices(pair.hr.valid.shape))
+    rough = max(pair.hr.valid.shape)
+    if kind == "cloud":
+        lr = _clouded(lr, side, 10.0, share, rng)
+        values = _clouded(values, rough, 5.0, share, rng)
+    else:
+        # The same lake in both, where the shift brings it: flat, with each sensor's own noise and glint.
+        smooth = ndimage.gaussian_filter(rng.normal(size=(rough, rough)), 40)[: values.shape[1], : values.shape[2]]
+        row, col = _to_hr(pair, shift)
+        there = ndimage.map_coordinates(smooth, [row, col], order=1, mode="nearest")
+        level = np.quantile(there, share)
+        lr = np.where(there < level, _water(lr.shape, rng), lr)
+        values = np.where(smooth < level, _water(values.shape, rng), values)
+    hr = replace(pair.hr, coefficients=spline_coefficients(values.astype(np.float32)))
+    found = pair.register(hr, lr.astype(np.float32))
+    d = found.field.on_grid(pair.rows, pair.cols)
+    return found.accepted, float(np.sqrt(((d.rows - shift[0]) ** 2 + (d.cols - shift[1]) ** 2).mean()))
+
+
+def _to_hr(pair: Pair, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, cols = np.meshgrid(pair.rows + shift[0], pair.cols + shift[1], indexing="ij")
+    x, y = pair.grid.affine * (cols + 0.5, rows + 0.5)
+    c, r = ~pair.hr.grid.affine * (x, y)
+    return r - 0.5, c - 0.5
+
+
+def _clouded(image: np.ndarray, size: int, gsd_m: float, share: float, rng: np.random.Generator) -> np.ndarray:
+    clouds = draw_clouds(rng, size, gsd_m, share, float(rng.uniform(0, 360)), 50.0)
+    cut = replace(clouds, opacity=clouds.opacity[: image.shape[1], : image.shape[2]],
+                  shadow=clouds.shadow[: image.shape[1], : image.shape[2]])  # fmt: skip
+    return np.stack([cut.over(band, name) for band, name in zip(image, ("red", "green", "blue"), strict=True)])
+
+
+def _water(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    glint = np.maximum(ndimage.gaussian_filter(rng.normal(size=shape[1:]), 1.0), 0.35) - 0.35
+    return 0.05 + 0.3 * glint + rng.normal(0, 0.004, shape)
+
+
 def main() -> None:
     """Print every figure beside its bar."""
     root = os.environ.get("CROSSRES_REAL_DATA")
@@ -204,11 +295,30 @@ def main() -> None:
     print(f"shift, a window       RMSE {_rms(errors):.3f} an axis     bar 0.06")
     print(f"shift, whole          RMSE {_rms(whole):.3f} an axis     bar 0.05")
 
+    peers = ("arosics", "phase", "ecc") if "CROSSRES_PEERS_PYTHON" in os.environ else ()
     for frame, pair in enumerate(pairs, 1):
-        for name, error in zip(("all", "24 px inside"), field_errors(pair, frame), strict=True):
+        warp = Warp(frame, (float(pair.rows.mean()), float(pair.cols.mean())))
+        images = [pair.hr, warped(pair.hr, pair.grid, warp)]
+        fields, times = [], []
+        for hr in images:
+            wall, cpu = time.perf_counter(), time.process_time()
+            fields.append(pair.register(hr).field.on_grid(pair.rows, pair.cols))
+            times.append(np.array([time.perf_counter() - wall, time.process_time() - cpu]))
+        ours = field_errors(pair, warp, *fields)
+        own_time = sum(times)
+        for name, error in zip(("all", "24 px inside"), ours, strict=True):
             print(
                 f"warp, frame {frame}         RMSE {_rms(error):.3f}, p90 {np.percentile(error, 90):.3f}"
                 f"   bars 0.08, 0.12   {name}"
+            )
+        print(f"  crossres, 2 fields    {own_time[0]:.1f} s wall, {own_time[1]:.1f} s CPU")
+        for method in peers:
+            fields, times = peer_fields(pair, images, method)
+            error, spent = field_errors(pair, warp, *fields)[1], sum(times)
+            print(
+                f"  {method:9} 24 px inside RMSE {_rms(error):.3f}, {_rms(error) / _rms(ours[1]):.1f} times ours;"
+                f" 2 fields {spent[0]:.1f} s wall, {spent[1]:.1f} s CPU, {spent[1] / own_time[1]:.1f} times ours",
+                flush=True,
             )
     biases = []
     for k, shift in enumerate(rng.uniform(-3, 3, (6, 2))):
@@ -217,12 +327,14 @@ def main() -> None:
         d = found.field.on_grid(pair.rows, pair.cols)
         biases.append([np.median(d.rows) - shift[0], np.median(d.cols) - shift[1]])
     print(f"bias, simulated LR    largest {np.abs(biases).max():.3f}          bar 0.05")
-    for frame, pair in enumerate(pairs, 1):
+    pairs_whole = [real_pair(Path(root), frame, whole=True) for frame in (1, 2, 3)]
+    for frame, pair in enumerate(pairs_whole, 1):
         start = time.perf_counter()
         report = pair.register().report((10, -10))
         print(
             f"real pair {frame}           held-out RMSE {report['rmse_held_out_px']:.3f} ({report['model']}), "
-            f"{1 - report['kept_share']:.0%} of {report['usable_windows']} windows rejected, "
+            f"{report['rejected_check_share']:.1%} of {report['check_windows']} check windows rejected, "
+            f"{1 - report['kept_share']:.1%} of {report['usable_windows']} tie points, "
             f"{time.perf_counter() - start:.1f} s   bar 0.10"
         )
     start_60 = pairs[2].register(moved(pairs[2].hr, 6.0, 2.0, pairs[2].grid)).report((10, -10))
@@ -231,6 +343,14 @@ def main() -> None:
     print(f"20 m E, 60 m S start  accepted {start_60['accepted']}, {np.hypot(*off):.1f} m off")
     results = [unrelated(pairs[k % 3], rng) for k in range(30)]
     print(f"unrelated pairs       {sum(not r.accepted for r in results)} of 30 declined")
+    for kind in ("cloud", "water"):
+        shares = np.linspace(0.1, 1, 50)
+        seen = [obscured(pairs[k % 3], kind, share, rng) for k, share in enumerate(shares)]
+        false = sum(accepted and error > 0.3 for accepted, error in seen)
+        for low, high in ((0, 0.4), (0.4, 0.7), (0.7, 1.01)):
+            some = [s for s, share in zip(seen, shares, strict=True) if low <= share < high]
+            print(f"{kind} over {low:.0%} to {min(high, 1):.0%}   {sum(s[0] for s in some)} of {len(some)} accepted")
+        print(f"{kind}, false accepts   {false} of 50 (a field more than 0.3 off)")
 
 
 def _rms(values: np.ndarray) -> float:

@@ -65,7 +65,8 @@ def test_a_local_warp_needs_a_spline(make_pair: MakePair) -> None:
 
     report = run(*make_pair(warp=warp))
     assert report["accepted"] and report["model"] == "spline"
-    assert report["rmse_held_out_px"] < 0.2 < 0.5 < report["rmse_held_out_by_model_px"]["shift"] * 2
+    scores = report["rmse_held_out_by_model_px"]
+    assert report["rmse_held_out_px"] < 0.1 < 0.25 < scores["shift"]
 
 
 def test_two_different_places_are_declined_and_left_unmoved(make_pair: MakePair) -> None:
@@ -163,6 +164,7 @@ def test_a_real_aerial_frame_is_registered_to_sentinel2(real_data: Path, tmp_pat
         write_mask(tmp_path / name / "mask.tif", np.where(gaps, Mask.NODATA, Mask.CLEAR), grid)
     report = run(tmp_path / "lr", tmp_path / "hr", GridSettings(gsd_m=5, bands=bands))
     assert report["accepted"]
-    assert report["rmse_held_out_px"] <= 0.10
+    # On pixels that the field has not seen; a check window scatters by 0.06 to 0.09 itself, relief does the rest.
+    assert report["rmse_held_out_px"] <= 0.13 and report["rejected_check_share"] < 0.15
     east, north = report["shift_m"]
     assert -4.5 < east < -1.5 and -7 < north < -4  # what others measured: 0.25 to 0.38 and 0.5 to 0.63 pixels

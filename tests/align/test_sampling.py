@@ -9,8 +9,10 @@ from rasterio.transform import Affine
 
 from crossres.align.degrade import blur, mtf_sigma, on_lr_grid
 from crossres.align.field import Extent, Model, fit
+from crossres.align.matching import orientation
 from crossres.align.sampling import antialias_taps, covered, hr_indices, interpolate, low_pass, spline_coefficients
-from crossres.align.selection import MODELS, select
+from crossres.align.selection import MODELS, Half, chessboard, select
+from crossres.align.tie_points import TiePoints
 
 LR = GeoBox((40, 40), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32650")
 
@@ -117,6 +119,21 @@ def test_a_spline_levels_out_where_it_knows_nothing() -> None:
 )
 def test_the_simplest_field_that_predicts_held_out_points_is_taken(truth, expected) -> None:
     at = points()
-    noisy = truth(at) + np.random.default_rng(1).normal(0, 0.05, at.shape)
-    model, scores = select(MODELS, EXTENT, at, noisy, np.ones(300), 32, 0.5, seed=0)
+    parts = []
+    for seed in (1, 2):
+        noisy = truth(at) + np.random.default_rng(seed).normal(0, 0.05, at.shape)
+        tie_points = TiePoints(at, noisy, np.ones(300), np.ones(300), np.full(300, "", "U40"))
+        parts.append(Half(tie_points, noisy, lambda field: field.at(*at.T)))
+    block = np.unique(at // 32, axis=0, return_inverse=True)[1].reshape(-1)
+    model, scores = select(MODELS, EXTENT, tuple(parts), block, 0.5)
     assert model.kind == expected, scores
+
+
+def test_no_gradient_sees_pixels_of_both_colours() -> None:
+    image = np.random.default_rng(0).normal(size=(1, 80, 80)).astype(np.float32)
+    white, black = chessboard((80, 80), seed=3)
+    assert (white ^ black).all()
+    changed = np.where(black, image + 5 * image**2, image)
+    np.testing.assert_array_equal(*(orientation(np.where(white, i, np.nan)) for i in (image, changed)))
+    seen = [(orientation(np.where(half, image, np.nan)) != 0).any(axis=0) for half in (white, black)]
+    assert not (seen[0] & seen[1]).any() and 0.5 < (seen[0] | seen[1])[4:-4, 4:-4].mean() < 0.62

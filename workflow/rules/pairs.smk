@@ -68,7 +68,7 @@ checkpoint dataset:
         runtime=60,
     params:
         settings=settings("dataset", "grid"),
-        run=RUN,
+        run=lambda wildcards: RUN,
         folder=folder_of("index"),
         regions=lambda wildcards, input: f"--regions {shlex.quote(input.regions[0])}" if input.regions else "",
         code=code_version("crossres.pairs.dataset"),

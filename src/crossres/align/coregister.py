@@ -45,7 +45,7 @@ def coregister(
     step_m = abs(lr_grid.affine.a), abs(lr_grid.affine.e)
     factor = scale_factor(step_m[1], grid.gsd_m)
     search_px = int(np.ceil(settings.search_m / min(step_m)))
-    frame = _frame(lr_grid, hr_grid, search_px)
+    frame = frame_of(lr_grid, hr_grid, search_px)
     if frame is None:
         raise UserError(f"pair {pair['id']}: its LR and HR scenes have no area in common; remove one of them")
     blurred = blur(partial(clear_values, hr, grid.bands), hr_grid, lr_grid, settings.lr_mtf)
@@ -79,7 +79,7 @@ def coregister(
     log.info("%s: %s", pair["id"], _in_words(report))
 
 
-def _frame(lr: GeoBox, hr: GeoBox, search_px: int) -> Window | None:
+def frame_of(lr: GeoBox, hr: GeoBox, search_px: int) -> Window | None:
     """Return the LR window in which HR may lie, given its footprint and the largest shift."""
     west, south, east, north = hr.extent.to_crs(str(lr.crs)).boundingbox.bbox
     margin = search_px * max(abs(lr.affine.a), abs(lr.affine.e))
@@ -129,7 +129,7 @@ def _in_words(report: dict[str, Any]) -> str:
         return f"declined: {report['reason']}"
     east, north = report["shift_m"]
     return (
-        f"{report['model']}, shift {east:.1f} m east {north:.1f} m north, held-out tie points "
-        f"{report['rmse_held_out_px']:.3f} LR pixels RMSE, "
+        f"{report['model']}, shift {east:.1f} m east {north:.1f} m north, held-out check windows "
+        f"{report['rmse_held_out_px']:.3f} LR pixels RMSE, {report['rejected_check_share']:.0%} rejected, "
         f"{report['tie_points']} of {report['usable_windows']} windows kept"
     )

@@ -4,6 +4,14 @@ Orientation correlation (Fitch, Kadyrov, Christmas and Kittler, BMVC 2002): each
 gradient's direction, so the strength of an edge, which differs between sensors and seasons, has no say. The peak of the
 correlation is found on a DFT that is upsampled around it (Guizar-Sicairos, Thurman and Fienup, Optics Letters 2008).
 Windows are tapered, so that content which enters on one side and leaves on the other does not draw the peak to zero.
+
+What limits a match was measured on real pairs (aerial 5 m against Sentinel-2 10 m) by matching each window twice, on
+disjoint pixels: the two disagree because the images' content differs (shadows, crops, seasons), alike in every band,
+not because of the peak finder, which returns an injected shift to 0.02 pixels. Such noise falls with the number of
+gradients that count: scale 0.7 and damping 1 gave 0.112 pixels a 64-pixel window, scale 0.5 and damping 0.3 give
+0.087; raw gradients 0.19, locally normalised ones 0.14 to 0.17; 96-pixel windows 0.060, 128-pixel windows 0.045.
+Whitening the spectrum gains another tenth, but finds only nine tenths of an injected shift: it holds on to what is
+already there.
 """
 
 from dataclasses import dataclass
@@ -11,7 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-GRADIENT_SIGMA_PX = 0.7
+GRADIENT_SIGMA_PX = 0.5
+DAMPING = 0.3
+"""Gradients of this many times the band's typical one have length 0.7; much larger ones have length 1."""
+
 UPSAMPLING = 10
 BATCH = 256
 
@@ -27,8 +38,8 @@ class Shifts:
     reliability: np.ndarray
     """(n,) correlation coefficient of the two windows' orientations at the peak, 0 to 1.
 
-    On real pairs 0.65 to 0.9, on windows of different places up to 0.22: it tells them apart where the shape of the
-    peak (as in AROSICS) does not, since smooth land has a broad peak.
+    It tells windows of one place from those of different places where the shape of the peak (as in AROSICS) does not,
+    since smooth land has a broad peak.
     """
 
 
@@ -49,7 +60,7 @@ def orientation(image: np.ndarray) -> np.ndarray:
         size = np.hypot(gx, gy)
         typical = np.median(size[inner])
         if typical > 0:
-            out[inner] = ((gx + 1j * gy) / np.hypot(size, typical))[inner]
+            out[inner] = ((gx + 1j * gy) / np.hypot(size, DAMPING * typical))[inner]
     return result
 
 
@@ -87,10 +98,16 @@ def _match(a: np.ndarray, b: np.ndarray, search: int) -> np.ndarray:
     near = surface[:, span[:, None], span[None, :]]
     peak = near.reshape(len(near), -1).argmax(axis=1)
     pr, pc = span[peak // len(span)], span[peak % len(span)]
-    energy_a, energy_b = ((np.abs(image) ** 2).sum(axis=(1, 2, 3), dtype=np.float64) for image in (a, b))
+    energy_a, energy_b = _common_energy(a, b), _common_energy(b, a)
     coefficient = near.max(axis=(1, 2)) / np.maximum(np.sqrt(energy_a * energy_b), 1e-9)
     inside = np.maximum(abs(pr), abs(pc)) < search
     return np.stack([*_refine(spectrum, pr, pc), np.where(inside, np.clip(coefficient, 0, 1), 0.0)])
+
+
+def _common_energy(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the energy of (n, band, row, column) images where the other is seen, so that gaps cost no correlation."""
+    power = (image.real**2 + image.imag**2).sum(axis=1)
+    return (power * (other != 0).any(axis=1)).sum(axis=(1, 2), dtype=np.float64)
 
 
 def _refine(spectrum: np.ndarray, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """The registration figure: what was matched on the LR image, and how far held-out tie points lie from the field."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,29 +50,34 @@ def _draw_map(
         local = moved - mean
         typical = max(float(np.percentile(np.hypot(*local.T), 90)), 0.02)
         factor = ARROW_SHARE * max(frame.width, frame.height) / typical
-        residual = np.hypot(*found.residual[kept].T)
-        limits = Normalize(0, max(0.05, float(np.nanpercentile(residual, 98))))
+        error = np.hypot(*found.standard_error[kept].T)
+        known = error[np.isfinite(error)]
+        limits = Normalize(0, max(0.05, float(np.percentile(known, 98))) if known.size else 0.05)
         arrows = axes.quiver(
-            col[kept], row[kept], local[:, 1] * factor, local[:, 0] * factor, residual, cmap="viridis", norm=limits,
+            col[kept], row[kept], local[:, 1] * factor, local[:, 0] * factor, np.nan_to_num(error), cmap="viridis",
+            norm=limits,
             angles="xy", scale_units="xy", scale=1, width=0.0032, headwidth=3.5,
         )  # fmt: skip
         key = _round_down(typical)
         axes.quiverkey(arrows, 0.02, -0.035, key * factor, f"{key:g} LR px beyond the mean shift", labelpos="E",
                        coordinates="axes", fontproperties={"size": 8})  # fmt: skip
         bar = figure.colorbar(ScalarMappable(limits, "viridis"), ax=axes, shrink=0.6, pad=0.03)
-        bar.set_label("held-out residual [LR px]", fontsize=8)
+        bar.set_label("standard error of the field, from half the pixels each [LR px]", fontsize=8)
         bar.ax.tick_params(labelsize=8)
-    title = f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows; crosses are declined"
+    declined = ", ".join(f"{n} {why}" for why, n in sorted(Counter(points.reason[~kept].tolist()).items()))
+    title = (
+        f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows\nx: {declined or 'none declined'}"
+    )
     axes.set_title(title, fontsize=9, loc="left")
 
 
 def _draw_residuals(axes: Axes, found: Registration) -> None:
-    residual = found.residual[found.tie_points.kept]
+    residual = found.residual[np.isfinite(found.residual).all(axis=1)]
     length = np.hypot(*residual.T)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     if not length.size:
-        axes.text(0.5, 0.5, "no tie points", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.text(0.5, 0.5, "no check windows", transform=axes.transAxes, ha="center", color=QUIET)
         axes.set(xticks=[], yticks=[])
         return
     top = max(0.1, float(np.percentile(length, 99)))
@@ -86,7 +92,11 @@ def _draw_residuals(axes: Axes, found: Registration) -> None:
     axes.set(xlim=(-top, top), ylim=(top, -top))
     axes.set_xlabel("held-out residual along columns [LR px]", fontsize=8)
     axes.set_ylabel("along rows [LR px]", fontsize=8)
-    axes.set_title("tie points against the field fitted without them", fontsize=9, loc="left")
+    axes.set_title(
+        f"{len(length)} of {found.check_windows} check windows, off the field from other pixels; the rest are outliers",
+        fontsize=9,
+        loc="left",
+    )
 
 
 def _extent(frame: Window) -> tuple[float, float, float, float]:

@@ -1,12 +1,13 @@
 """Tie points: windows of the LR image, each with the place where HR has the same content, or a reason why not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy import fft
 
-from crossres.align.matching import match_windows, orientation
+from crossres.align.matching import match_windows
+from crossres.align.sampling import Displacement
 
 MIN_CLEAR_SHARE = 0.5
 """Least share of a window, weighted with its taper, that is clear in both images."""
@@ -54,47 +55,51 @@ class TiePoints:
         """(n,) weight in a fit."""
         return self.clear_share * self.reliability
 
+    def only(self, where: np.ndarray) -> "TiePoints":
+        """Return the windows `where` is true."""
+        return TiePoints(*(getattr(self, f.name)[where] for f in fields(self)))
+
     def decline(self, where: np.ndarray, reason: str) -> "TiePoints":
         """Return the tie points with this reason for kept windows `where` is true."""
         return replace(self, reason=np.where(self.kept & where, reason, self.reason))
 
 
+def window_corners(shape: tuple[int, int], window_px: int, stride_px: int) -> np.ndarray:
+    """Return (n, 2) row and column of the first pixel of each window over an image; windows may overhang it by half."""
+    pad = window_px // 2
+    return np.array([(r - pad, c - pad) for r in _starts(shape[0] + 2 * pad, window_px, stride_px)
+                     for c in _starts(shape[1] + 2 * pad, window_px, stride_px)])  # fmt: skip
+
+
 def find(
-    lr: np.ndarray,
-    hr_on_lr: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    clear: np.ndarray,
     origin: tuple[int, int],
     prior: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    corners: np.ndarray,
     window_px: int,
-    stride_px: int,
     search_px: int,
     min_reliability: float,
+    min_clear_share: float = MIN_CLEAR_SHARE,
 ) -> TiePoints:
-    """Match windows of two (band, row, column) reflectance images on one grid, NaN where not clear.
+    """Match windows, given by `corners`, of the (band, row, column) orientations of two images on one grid.
 
-    `origin` is the LR scene's row and column of the first pixel; `prior(rows, cols)` is the (n, 2) displacement with
-    which `hr_on_lr` was already sampled, to which the matches are added. Windows may overhang the images.
+    `clear` (row, column) is where both are to be seen; each orientation is 0 only where its own image is not, since a
+    gap that both had in common would draw the match to zero. `origin` is the LR scene's row and column of the first
+    pixel; `prior(rows, cols)` is the (n, 2) displacement with which the second image was already sampled, to which the
+    matches are added.
     """
     pad = window_px // 2
-    both = np.isfinite(lr).all(axis=0) & np.isfinite(hr_on_lr).all(axis=0)
     padding = [(0, 0), (pad, pad), (pad, pad)]
-    first, second = (np.pad(orientation(image), padding) for image in (lr, hr_on_lr))
-    clear = np.pad(both, pad)
-    first, second = np.where(clear, first, 0), np.where(clear, second, 0)
-    corners = np.array(
-        [
-            (r, c)
-            for r in _starts(clear.shape[0], window_px, stride_px)
-            for c in _starts(clear.shape[1], window_px, stride_px)
-        ]
-    )
+    first, second = np.pad(first, padding), np.pad(second, padding)
+    corners, clear = corners + pad, np.pad(clear, pad)
     taper = np.outer(*[np.hanning(window_px + 2)[1:-1]] * 2)
     share, row, col = _moments(clear.astype(np.float64), taper, corners)
-    texture = np.minimum(*(_moments((abs(o) ** 2).mean(axis=0), taper, corners)[0] for o in (first, second)))
-    seen = share > 0
-    corners, share, row, col, texture = corners[seen], share[seen], row[seen], col[seen], texture[seen]
+    texture = np.minimum(*(_moments((abs(o) ** 2).mean(axis=0) * clear, taper, corners)[0] for o in (first, second)))
     points = np.stack([row, col], axis=1) + np.array(origin) - pad
 
-    reason = np.where(share < MIN_CLEAR_SHARE, UNCLEAR, np.where(texture < FLAT * share, FLAT_TEXTURE, ""))
+    reason = np.where(share < min_clear_share, UNCLEAR, np.where(texture < FLAT * share, FLAT_TEXTURE, ""))
     reason = reason.astype("U40")
     todo = reason == ""
     displacement = np.full(points.shape, np.nan)
@@ -104,6 +109,20 @@ def find(
     reliability[todo] = shifts.reliability
     found = TiePoints(points, displacement, reliability, share, reason)
     return found.decline(reliability == 0, AT_BORDER).decline(reliability < min_reliability, UNRELIABLE)
+
+
+def window_means(field: Displacement, clear: np.ndarray, corners: np.ndarray, window_px: int) -> np.ndarray:
+    """Return the (n, 2) mean displacement that windows show: over clear pixels, tapered; NaN if there are none."""
+    pad = window_px // 2
+    taper = np.outer(*[np.hanning(window_px + 2)[1:-1]] * 2)
+    parts = [np.pad(part, pad) for part in (clear, field.rows, field.cols)]
+    result = np.full((len(corners), 2), np.nan)
+    for mean, (r, c) in zip(result, corners + pad, strict=True):
+        here = slice(r, r + window_px), slice(c, c + window_px)
+        weight = taper * parts[0][here]
+        if weight.any():
+            mean[:] = [(weight * part[here]).sum() / weight.sum() for part in parts[1:]]
+    return result
 
 
 def _starts(length: int, window_px: int, stride_px: int) -> np.ndarray:

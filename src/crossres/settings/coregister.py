@@ -37,4 +37,4 @@ class CoregisterSettings(Section):
         "auto",
         description="field between tie points; auto takes the simplest that held-out tie points justify",
     )
-    seed: int = Field(0, ge=0, description="seed of the choice of held-out tie points")
+    seed: int = Field(0, ge=0, description="seed of the choice of held-out pixels")
