@@ -1,8 +1,9 @@
-"""A real SLURM on this machine: munge, a controller and one node, in a folder of its own, started and stopped by a test.
+"""A real SLURM on this machine: munge, a controller and one node, in a folder of its own, started by a test.
 
-Needs root (slurmd does) and Debian's packages slurm-wlm and munge. While it runs, /etc/slurm links to its configuration, since
-programs that are started inside of jobs look nowhere else; a machine that has a configuration of its own is left alone.
-The node has this machine's cores, and one stand-in GPU: a device file that SLURM counts and hands out as it would a real one.
+Needs root (slurmd does) and Debian's packages slurm-wlm and munge. While it runs, /etc/slurm links to its
+configuration, since programs that are started inside of jobs look nowhere else; a machine that has a configuration of
+its own is left alone. The node has this machine's cores, and one stand-in GPU: a device file that SLURM counts and
+hands out as it would a real one.
 """
 
 import os
@@ -123,7 +124,8 @@ def _wait_for(ready, what: str, folder: Path, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
-            logs = "\n".join(f"{p.name}: {p.read_text()[-1500:]}" for p in sorted(folder.glob("*.*")) if p.suffix in {".out", ".log"})
+            files = sorted(path for path in folder.iterdir() if path.suffix in {".out", ".log"})
+            logs = "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in files)
             raise TimeoutError(f"{what} did not come up in {seconds:.0f} s\n{logs}")
         time.sleep(0.2)
 

@@ -8,7 +8,7 @@ import rasterio
 from crossres.rasters import read_scene
 from crossres.settings.sample import DEFAULT_ARMS
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("default")]
 
 
 @pytest.fixture(scope="module")

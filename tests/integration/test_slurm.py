@@ -1,4 +1,4 @@
-"""The workflow on a real SLURM: cancelled, short of memory, its node drained, and the bytes of a local run at the end."""
+"""The workflow on a real SLURM: cancelled, short of memory, its node drained, and at the end a local run's bytes."""
 
 import re
 import signal
@@ -12,7 +12,7 @@ import pytest
 import slurm
 from project import Project, copy_project, digests, write_small_config
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("small")]
 
 # What a user fills in for this cluster: one node with two cores, and no accounting.
 FILLED_IN = [
@@ -75,7 +75,7 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert run.wait() != 0
     assert control(cluster, "squeue", "--noheader", "--states=PENDING,RUNNING,CONFIGURING") == ""
 
-    # The same command goes on from there, with a node that is taken away and comes back, and a job that needs more memory.
+    # The same command goes on from there; a node is taken away and comes back, and a job needs more memory.
     run = Run(project, cluster, config, TOO_LITTLE)
     run.wait_until(lambda: any(results.glob("aligned/*/registration.json")))
     control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")

@@ -95,8 +95,6 @@ class Registration:
         """Return the figures of the registration; `pixel_m` is the LR grid's step in metres along columns and rows."""
         points = self.tie_points
         length = self.held_out
-        error = np.hypot(*self.standard_error[points.kept].T)
-        known = error[np.isfinite(error)]
         shift = _mean_shift(self.field, points)
         usable = int(points.usable.sum())
         return {
@@ -106,10 +104,10 @@ class Registration:
             "smoothness": self.model.smoothness if self.model.kind == "spline" else None,
             "shift_m": [float(shift[1] * pixel_m[0]), float(shift[0] * pixel_m[1])],
             "coarse_shift_m": [float(self.coarse[1] * pixel_m[0]), float(self.coarse[0] * pixel_m[1])],
-            "rmse_held_out_px": float(np.sqrt((length**2).mean())) if length.size else None,
+            "rmse_held_out_px": _rms(length),
             "p90_held_out_px": float(np.percentile(length, 90)) if length.size else None,
             "rmse_held_out_by_model_px": self.scores,
-            "field_standard_error_px": float(np.sqrt((known**2).mean())) if known.size else None,
+            "field_standard_error_px": _rms(np.hypot(*self.standard_error[points.kept].T)),
             "check_windows": self.check_windows,
             "rejected_check_share": 1 - length.size / self.check_windows if self.check_windows else None,
             "windows": len(points.reason),
@@ -157,7 +155,7 @@ def register(
             residual, check_windows = images.residuals(model, extent, (white, black))
             fields = [fit_to(model, extent, half.points).at(*points.points.T) for half in (white, black)]
             error = (fields[0] - fields[1]) / 2
-    reason = _reason_to_decline(settings, points, check_windows)
+    reason = _reason_to_decline(settings, points, check_windows, _rms(np.hypot(*error[points.kept].T)))
     field = fit_to(model, extent, points) if reason is None else zero_field(extent)
     seen = points.clear_share > 0
     return Registration(
@@ -276,7 +274,9 @@ def _reject(settings: CoregisterSettings, model: Model, extent: Extent, points: 
     return points
 
 
-def _reason_to_decline(settings: CoregisterSettings, points: TiePoints, check_windows: int) -> str | None:
+def _reason_to_decline(
+    settings: CoregisterSettings, points: TiePoints, check_windows: int, standard_error: float | None
+) -> str | None:
     usable, kept = int(points.usable.sum()), int(points.kept.sum())
     if usable < settings.min_tie_points:
         return f"only {usable} windows have clear pixels and texture, fewer than coregister.min_tie_points"
@@ -286,7 +286,15 @@ def _reason_to_decline(settings: CoregisterSettings, points: TiePoints, check_wi
         return f"only {kept} of {usable} windows agree on a field, a share below coregister.min_kept_share"
     if not check_windows:
         return "no check window matches on pixels that are held out"
+    if standard_error is not None and standard_error > settings.max_field_error_px:
+        return f"the field is uncertain by {standard_error:.2f} LR pixels, more than coregister.max_field_error_px"
     return None
+
+
+def _rms(length: np.ndarray) -> float | None:
+    """Return the root mean square of what is finite; None where nothing is."""
+    known = length[np.isfinite(length)]
+    return float(np.sqrt((known**2).mean())) if known.size else None
 
 
 def _mean_shift(field: Field, points: TiePoints) -> np.ndarray:

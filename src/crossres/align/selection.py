@@ -34,6 +34,8 @@ MIN_OUTLIER_PX = 0.15
 """Residuals this small are never outliers: a window's match scatters as much by itself."""
 
 MIN_POINTS = {"shift": 1, "affine": 6, "spline": 16}
+MIN_CHECKS = 6
+"""Fewer matched check windows of a half than this prove no slope or bend: it would run on where nothing was seen."""
 
 
 def chessboard(shape: tuple[int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +90,10 @@ def select(
     their error.
     """
     smallest = min(int(h.points.kept.sum()) for h in halves)
-    able = [m for m in models if smallest >= MIN_POINTS[m.kind]]
     known = np.stack([np.isfinite(h.check).all(axis=1) for h in halves])
+    able = [m for m in models if smallest >= MIN_POINTS[m.kind]]
+    if known.sum(axis=1).min() < MIN_CHECKS:
+        able = able[:1]
     if not able or not known.any():
         return models[0], {}
     _, group = np.unique(np.broadcast_to(block, known.shape)[known], return_inverse=True)

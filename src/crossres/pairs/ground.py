@@ -7,6 +7,8 @@ METRES_PER_DEGREE = 111_195.0
 """On a sphere of 6371 km: within 0.6 % of the ellipsoid's, which SPARE covers."""
 SPARE = 1.02
 """Distances are taken this much larger than asked, since a footprint's degrees of longitude differ in length."""
+LEAST_M = 1e-3
+"""Narrower buffers are lost in the rounding of degrees."""
 
 
 def widened(polygons: np.ndarray, metres: float) -> np.ndarray:
@@ -20,7 +22,8 @@ def widened(polygons: np.ndarray, metres: float) -> np.ndarray:
     _, south, _, north = shapely.bounds(polygons).T
     shrink = np.cos(np.radians(np.minimum(np.maximum(np.abs(south), np.abs(north)), 89.0)))
     scaled = _stretched(polygons, shrink)
-    return _stretched(shapely.buffer(scaled, SPARE * metres / METRES_PER_DEGREE), 1 / shrink)
+    width = SPARE * max(metres, LEAST_M) / METRES_PER_DEGREE
+    return _stretched(shapely.buffer(scaled, width), 1 / shrink)
 
 
 def _stretched(polygons: np.ndarray, factors: np.ndarray) -> np.ndarray:

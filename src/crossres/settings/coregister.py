@@ -33,6 +33,12 @@ class CoregisterSettings(Section):
     min_kept_share: float = Field(
         0.2, ge=0, le=1, description="a pair that keeps a smaller share of its usable windows is declined"
     )
+    max_field_error_px: float = Field(
+        0.15,
+        gt=0,
+        description="a pair whose field has a larger standard error than this, in LR pixels, is declined (two fields "
+        "from disjoint pixels are compared)",
+    )
     model: Literal["auto", "shift", "affine", "spline"] = Field(
         "auto",
         description="field between tie points; auto takes the simplest that held-out tie points justify",
