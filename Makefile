@@ -12,10 +12,10 @@ demo: $(VENV)/.installed
 	@echo "The report: results/demo/report.html (open it in a browser)"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not integration"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not integration"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

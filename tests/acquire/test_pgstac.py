@@ -21,7 +21,7 @@ from crossres.rasters import Mask, read_mask, read_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.search import StacApiSource
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("pgstac")]
+pytestmark = pytest.mark.integration
 
 COLLECTION = {
     "type": "Collection", "stac_version": "1.0.0", "id": "sentinel-2-l2a", "description": "x", "license": "other",

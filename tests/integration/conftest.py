@@ -1,26 +1,40 @@
-"""The runs that several tests look at."""
+"""The runs that several tests look at, each made once, whichever process of the tests asks first."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from project import Project, copy_project, digests, write_small_config
 
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory) -> Project:
     """The embedded default, run once from its search to its report."""
-    project = copy_project(tmp_path_factory.mktemp("default"))
-    project.run()
-    return project
+    return made_once(tmp_path_factory, "default", lambda project: project.run())
 
 
 @pytest.fixture(scope="session")
 def small_digests(tmp_path_factory) -> dict[str, str]:
     """What the smallest experiment that runs every rule gives, undisturbed and on this machine."""
-    project = copy_project(tmp_path_factory.mktemp("small"))
-    project.run("--configfile", write_small_config(project))
+    project = made_once(tmp_path_factory, "small", lambda made: made.run("--configfile", write_small_config(made)))
     return digests(project)
+
+
+def made_once(tmp_path_factory, name: str, make: Callable[[Project], object]) -> Project:
+    """Return a copy of the project in which something was made, by this process or by another of the same tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    finished = shared / f"{name}.json"
+    with FileLock(shared / f"{name}.lock"):
+        if finished.exists():
+            return Project(Path(json.loads(finished.read_text())))
+        project = copy_project(tmp_path_factory.mktemp(name))
+        make(project)
+        finished.write_text(json.dumps(str(project.folder)))
+        return project
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import rasterio
 from project import copy_project, write_config
 from rasterio.transform import from_origin
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("bad_input")]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

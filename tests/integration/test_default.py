@@ -8,7 +8,7 @@ import rasterio
 from crossres.rasters import read_scene
 from crossres.settings.sample import DEFAULT_ARMS
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("default")]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.search import SearchSettings, StacApiSource
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("download_faults")]
+pytestmark = pytest.mark.integration
 FILES = ("reflectance.tif", "mask.tif")
 PAIRS = 25
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from project import copy_project, write_small_config
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("growth")]
+pytestmark = pytest.mark.integration
 
 WITHOUT_ONE_PLACE = [113.0, 33.0, 117.0, 37.0]
 """West, south, east and north around two of the three places."""

@@ -8,7 +8,7 @@ from project import copy_project, write_config
 
 from crossres.acquire.lock_run import lock_run
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("default")]
+pytestmark = pytest.mark.integration
 
 SEARCH = {
     "lr": {"kind": "catalog", "href": "{run}/world/catalog.json"},

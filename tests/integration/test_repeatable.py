@@ -3,7 +3,7 @@
 import pytest
 from project import copy_project, digests, write_small_config
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("small")]
+pytestmark = pytest.mark.integration
 
 
 def test_two_runs_from_scratch_give_identical_bytes(small_digests, tmp_path):

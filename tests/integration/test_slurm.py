@@ -12,7 +12,7 @@ import pytest
 import slurm
 from project import Project, copy_project, digests, write_small_config
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("small")]
+pytestmark = pytest.mark.integration
 
 # What a user fills in for this cluster: one node with two cores, and no accounting.
 FILLED_IN = [
