@@ -23,7 +23,10 @@ class Project:
 
     def snakemake(self, *arguments: str, cores: int | str = "all") -> subprocess.CompletedProcess:
         """Run Snakemake in the copy, on the copy's code."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "src"), "COLUMNS": "200"}
+        # Passive: two runs at once would otherwise spin while they wait for each other's threads.
+        environment = os.environ | {
+            "PYTHONPATH": str(self.folder / "src"), "COLUMNS": "200", "OMP_WAIT_POLICY": "PASSIVE",
+        }  # fmt: skip
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
