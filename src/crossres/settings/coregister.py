@@ -34,7 +34,7 @@ class CoregisterSettings(Section):
         0.2, ge=0, le=1, description="a pair that keeps a smaller share of its usable windows is declined"
     )
     max_field_error_px: float = Field(
-        0.15,
+        0.2,
         gt=0,
         description="a pair whose field has a larger standard error than this, in LR pixels, is declined (two fields "
         "from disjoint pixels are compared)",
