@@ -1,66 +1,45 @@
-"""Conda environments: the versions of constraints.txt, and every package that the code of a stage imports."""
+"""Conda environments: made from one list of versions, and with every package that the code of their stages imports."""
 
-import ast
-import sys
+import importlib.util
 from pathlib import Path
 
 import pytest
 import yaml
 
-from crossres import code_version as module
+from crossres.settings.stages import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-STAGES = {
-    "geo": [
-        "settings.config", "simulate.world", "acquire.catalog", "acquire.search", "acquire.download",
-        "align.coregister", "align.normalise", "pairs.extract", "pairs.dataset",
-    ],
-    "torch": [
-        "diffusion.training", "diffusion.scenes", "evaluate.scene", "evaluate.summary", "evaluate.figures",
-        "evaluate.report",
-    ],
-}  # fmt: skip
-NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch", "skimage": "scikit-image", "yaml": "pyyaml",
-         "odc": "odc-geo", "PIL": "pillow", "pydantic_core": "pydantic", "affine": "rasterio",
-         "planetary_computer": "planetary-computer", "pystac_client": "pystac-client",
-         "requests_aws4auth": "requests-aws4auth"}  # fmt: skip
 
 
-def constraints():
-    lines = (ROOT / "constraints.txt").read_text().lower().splitlines()
-    pins = dict(line.split("==") for line in lines if "==" in line)
-    return pins | {"pytorch": pins["torch"], "matplotlib-base": pins["matplotlib"]}
+@pytest.fixture(scope="module")
+def make():
+    spec = importlib.util.spec_from_file_location("make_environments", ROOT / "envs" / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def dependencies(name):
-    listed = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
-    return dict(entry.split("=") for entry in listed)
+def dependencies(content):
+    return dict(entry.split("=") for entry in yaml.safe_load(content)["dependencies"])
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_an_environment_has_the_versions_of_the_constraints(name):
-    pins = constraints()
-    found = dependencies(name)
-    assert found.pop("python") == "3.11"
-    assert found == {package: pins[package] for package in found}
+def test_the_environments_in_the_repository_are_what_the_stages_import_at_the_versions_of_the_constraints(make):
+    stored = {path.name: path.read_text() for path in (ROOT / "envs").glob("*.yaml")}
+    assert stored == make.files(), "run: python envs/make.py"
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_an_environment_has_every_package_that_its_stages_import(name):
-    imported = set()
-    for stage in STAGES[name]:
-        for source in module.sources(f"crossres.{stage}"):
-            for node in ast.walk(ast.parse(source.read_text())):
-                if isinstance(node, ast.Import):
-                    imported |= {alias.name.partition(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and not node.level:
-                    imported.add((node.module or "").partition(".")[0])
-    needed = {NAMES.get(package, package) for package in imported - set(sys.stdlib_module_names) - {"crossres"}}
-    assert needed <= set(dependencies(name))
+def test_every_rule_has_an_environment(make):
+    assert make.environment_of_rules().keys() == COMMANDS.keys()
+    assert set(make.environment_of_rules().values()) == set(make.ABOUT)
 
 
-def test_every_rule_names_an_environment_that_is_there():
-    for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
-        for line in rules.read_text().splitlines():
-            if line.strip().startswith('"../../envs/'):
-                assert (rules.parent / line.strip().strip('",')).resolve().is_file(), f"{rules.name}: {line}"
+def test_an_environment_is_small(make):
+    contents = {name: set(dependencies(text)) for name, text in make.files().items()}
+    assert [name for name, packages in contents.items() if "pytorch" in packages] == ["torch.yaml", "torch-cuda.yaml"]
+    assert [name for name, packages in contents.items() if "sentinelhub" in packages] == ["acquire.yaml"]
+
+
+def test_the_cuda_variant_differs_in_the_cuda_build_alone(make):
+    files = make.files()
+    plain, cuda = dependencies(files["torch.yaml"]), dependencies(files["torch-cuda.yaml"])
+    assert cuda == plain | {"pytorch-gpu": plain["pytorch"]}

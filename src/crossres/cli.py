@@ -59,8 +59,9 @@ def _mapping(text: str | None) -> dict[str, Any]:
 
 def _config(args: argparse.Namespace) -> None:
     from crossres.files import whole
+    from crossres.settings.config import parse  # here too, for command_version
 
-    content = configuration.parse(_settings(args.settings), "--settings").model_dump(mode="json")
+    content = parse(_settings(args.settings), "--settings").model_dump(mode="json")
     with whole(args.output) as part:
         part.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
@@ -72,14 +73,10 @@ def _schema(args: argparse.Namespace) -> None:
 
 
 def _simulate(args: argparse.Namespace) -> None:
-    from crossres.simulate.places import place_names
+    from crossres.simulate.places import place_number
     from crossres.simulate.world import simulate_place
 
-    settings = _section(args, "simulate")
-    names = place_names(settings)
-    if args.place not in names:
-        raise UserError(f"--place: {args.place!r} is not one of {names[0]} ... {names[-1]} (simulate.places)")
-    simulate_place(settings, names.index(args.place), args.output)
+    simulate_place(_section(args, "simulate"), place_number(args.place), args.output)
 
 
 def _link_world(args: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -10,34 +11,82 @@ ROOT = Path(__file__).parent.parent
 
 
 @cache
-def code_version(module: str, *resources: str) -> str:
-    """Return a hash over the syntax trees of `module` and of all it imports from this package.
+def command_version(command: str, *resources: str) -> str:
+    """Return a hash over the syntax trees of a command's function in cli.py and of all that it imports from this package.
 
-    Comments, formatting and docstrings do not count. `resources` are names of files beside the module that it reads
-    (templates, tables): their bytes count.
+    Comments, formatting and docstrings do not count, nor does the reading of arguments that all commands share. `resources` are
+    names of files in this package that the command reads (templates, tables): their bytes count.
     """
-    trees = {path: _without_docstrings(ast.parse(path.read_text(encoding="utf-8"))) for path in sources(module)}
-    dumps = [(path.relative_to(ROOT).as_posix(), ast.dump(tree)) for path, tree in trees.items()]
-    beside = _source(module)
-    contents = [(name, (beside.parent / name).read_bytes()) for name in resources] if beside else []
-    return hashlib.sha256(repr((dumps, contents)).encode()).hexdigest()[:12]
+    code = ast.dump(_without_docstrings(_function(command)))
+    contents = [(name, (ROOT / PACKAGE / name).read_bytes()) for name in resources]
+    return hashlib.sha256(repr((code, _digests(command_sources(command)), contents)).encode()).hexdigest()[:12]
+
+
+@cache
+def code_version(module: str) -> str:
+    """Return a hash over the syntax trees of `module` and of all it imports from this package, as above."""
+    return hashlib.sha256(repr(_digests(sources(module))).encode()).hexdigest()[:12]
+
+
+def command_sources(command: str) -> list[Path]:
+    """Return the files of all modules that a command imports from this package, directly or not, in order of name."""
+    return _closure(_imports(_function(command), f"{PACKAGE}.cli", is_package=False))
 
 
 def sources(module: str) -> list[Path]:
     """Return the files of `module` and of all it imports from this package, directly or not, in order of name."""
+    if _source(module) is None:
+        raise ModuleNotFoundError(module)
+    return _closure([module])
+
+
+def _closure(modules: list[str]) -> list[Path]:
     found: dict[str, Path] = {}
-    todo = [module]
+    todo = list(modules)
     while todo:
         name = todo.pop()
-        path = _source(name)
-        if path is None or name in found:
+        path = None if name in found else _source(name)
+        if path is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        todo += [name.rpartition(".")[0], *_imports(tree, name, is_package=path.name == "__init__.py")]
+        todo += [name.rpartition(".")[0], *_module(path, name, path.stat().st_mtime_ns).imports]
         found[name] = path
-    if module not in found:
-        raise ModuleNotFoundError(module)
     return [found[name] for name in sorted(found)]
+
+
+def _digests(paths: list[Path]) -> list[tuple[str, str]]:
+    names = [path.relative_to(ROOT).as_posix() for path in paths]
+    modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in names]
+    found = [_module(path, module, path.stat().st_mtime_ns) for path, module in zip(paths, modules, strict=True)]
+    return [(name, module.digest) for name, module in zip(names, found, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Module:
+    digest: str
+    imports: tuple[str, ...]
+
+
+@cache
+def _module(path: Path, name: str, mtime_ns: int) -> _Module:
+    """Return what counts of a module; many commands share most of their modules, so each is parsed once."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = tuple(_imports(tree, name, is_package=path.name == "__init__.py"))
+    return _Module(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
+
+
+def _function(command: str) -> ast.FunctionDef:
+    """Return the function that cli.py runs for a command."""
+    path = ROOT / PACKAGE / "cli.py"
+    try:
+        return _commands(path, path.stat().st_mtime_ns)["_" + command.replace("-", "_")]
+    except KeyError:
+        raise LookupError(f"crossres {command}: no such command") from None
+
+
+@cache
+def _commands(cli: Path, mtime_ns: int) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(cli.read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def _source(module: str) -> Path | None:
@@ -62,7 +111,7 @@ def _imports(tree: ast.AST, module: str, is_package: bool) -> list[str]:
     return names
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+def _without_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [n for n in node.body if not _is_bare_string(n)] or [ast.Pass()]

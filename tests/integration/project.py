@@ -21,15 +21,17 @@ class Project:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, cores: int | str = "all") -> subprocess.CompletedProcess:
-        """Run Snakemake in the copy, on the copy's code."""
+    def snakemake(
+        self, *arguments: str, cores: int | str = "all", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake in the copy, on the copy's code, with these environment variables beside its own."""
         # Passive: two runs at once would otherwise spin while they wait for each other's threads.
-        environment = os.environ | {
+        variables = os.environ | {
             "PYTHONPATH": str(self.folder / "src"), "COLUMNS": "200", "OMP_WAIT_POLICY": "PASSIVE",
-        }  # fmt: skip
+        } | (environment or {})  # fmt: skip
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
+            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=1800, check=False
         )
 
     def run(self, *arguments: str, cores: int | str = "all") -> str:

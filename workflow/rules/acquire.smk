@@ -16,7 +16,7 @@ rule catalog:
     benchmark:
         f"{RUN}/benchmarks/catalog/{{source}}.tsv"
     conda:
-        "../../envs/geo.yaml"
+        "../../envs/acquire.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -25,7 +25,7 @@ rule catalog:
         kind=lambda wildcards: MADE[wildcards.source].kind,
         folder=lambda wildcards: expand_path(MADE[wildcards.source].path),
         source=lambda wildcards: MADE[wildcards.source].model_dump_json(),
-        code=code_version("crossres.acquire.catalog"),
+        code=code("catalog"),
     message:
         "Make a static STAC catalogue of the folder {params.folder}"
     shell:
@@ -48,15 +48,15 @@ if LOCK is None:
         benchmark:
             f"{RUN}/benchmarks/search.tsv"
         conda:
-            "../../envs/geo.yaml"
+            "../../envs/acquire.yaml"
         threads: 1
         resources:
             mem_mb=2000,
             runtime=240,
         params:
-            settings=settings("search", "grid"),
+            settings=settings("search"),
             catalogues=catalogue_options(),
-            code=code_version("crossres.acquire.search"),
+            code=code("search"),
         message:
             f"Search for scenes and pair them{asked_servers()}"
         shell:
@@ -77,15 +77,15 @@ else:
         benchmark:
             f"{RUN}/benchmarks/search.tsv"
         conda:
-            "../../envs/geo.yaml"
+            "../../envs/acquire.yaml"
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
         params:
-            settings=settings("search", "grid"),
+            settings=settings("search"),
             folder=f"{RUN}/items",
-            code=code_version("crossres.acquire.search"),
+            code=code("search"),
         message:
             "Take scenes and pairs from the lock file {input.lock}"
         shell:
@@ -103,20 +103,22 @@ rule download:
     log:
         f"{RUN}/logs/download/{{scene}}.log",
     benchmark:
-        f"{RUN}/benchmarks/download/{{scene}}.tsv"
+        unless_shared(f"{RUN}/benchmarks/download/{{scene}}.tsv")
+    cache: SHARED
     conda:
-        "../../envs/geo.yaml"
+        "../../envs/acquire.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        settings=settings("acquire", "grid"),
+        settings=settings("download"),
         dem=lambda wildcards: f"--dem {shlex.quote(expand_path(CONFIG.acquire.dem))}" if CONFIG.acquire.dem else "",
         reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
         lock=f"--lock {shlex.quote(expand_path(CONFIG.search.lock))}" if LOCK is not None else "",
         checksums=locked_checksums,
-        code=code_version("crossres.acquire.download"),
+        item=lambda wildcards: digest(scene_item(wildcards.scene)),
+        code=code("download"),
     message:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:

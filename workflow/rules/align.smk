@@ -24,7 +24,8 @@ rule coregister:
     log:
         f"{RUN}/logs/coregister/{{pair}}.log",
     benchmark:
-        f"{RUN}/benchmarks/coregister/{{pair}}.tsv"
+        unless_shared(f"{RUN}/benchmarks/coregister/{{pair}}.tsv")
+    cache: SHARED
     conda:
         "../../envs/geo.yaml"
     threads: 1
@@ -32,9 +33,10 @@ rule coregister:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=settings("coregister", "grid"),
+        settings=settings("coregister"),
         folder=folder_of("figure"),
-        code=code_version("crossres.align.coregister"),
+        pair=lambda wildcards: digest(pair_of(wildcards)),
+        code=code("coregister"),
     message:
         "Register {wildcards.pair}"
     shell:
@@ -62,7 +64,8 @@ rule normalise:
     log:
         f"{RUN}/logs/normalise/{{pair}}.log",
     benchmark:
-        f"{RUN}/benchmarks/normalise/{{pair}}.tsv"
+        unless_shared(f"{RUN}/benchmarks/normalise/{{pair}}.tsv")
+    cache: SHARED
     conda:
         "../../envs/geo.yaml"
     threads: 1
@@ -70,9 +73,9 @@ rule normalise:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=settings("normalise", "grid"),
+        settings=settings("normalise"),
         folder=folder_of("figure"),
-        code=code_version("crossres.align.normalise"),
+        code=code("normalise"),
     message:
         "Normalise the radiometry of {wildcards.pair}"
     shell:

@@ -4,6 +4,7 @@ Needs: config (config/config.yaml unless --configfile names another).
 Gives: CONFIG, RUN, ARMS, EXTERNAL and functions for `input` and `params`.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -19,11 +20,11 @@ min_version("9.20")
 
 try:
     from crossres.acquire.lock import read_lock
-    from crossres.code_version import code_version
+    from crossres.code_version import command_version
     from crossres.errors import UserError
     from crossres.evaluate.external_file import find_result
     from crossres.settings import config as configuration
-    from crossres.settings import paths
+    from crossres.settings import paths, stages
     from crossres.settings.train import IN_MEMORY_BYTES
 except ModuleNotFoundError as error:
     raise WorkflowError(
@@ -56,6 +57,10 @@ shell.prefix(
 )
 
 
+# conda takes the CUDA build where it sees a GPU while it makes the environment. A login node that makes it for others sees none.
+TORCH = "../../envs/torch-cuda.yaml" if os.environ.get("CROSSRES_CUDA") == "1" else "../../envs/torch.yaml"
+
+
 wildcard_constraints:
     place=BY_NAME,
     source=r"(lr|hr)(-\d+)?",
@@ -65,15 +70,36 @@ wildcard_constraints:
     model=BY_NAME,
 
 
-def settings(*sections):
-    """Return a function for `params` that gives these sections of the configuration (all, if none is named) as JSON.
+def settings(rule):
+    """Return a function for `params` that gives a rule its keys of the configuration, as JSON.
 
-    A change of the configuration then reruns just the rules whose sections it touches. It is a function since Snakemake would
+    A change of the configuration then reruns just the rules that read what was changed. It is a function since Snakemake would
     take the braces of a plain string for wildcards.
     """
-    content = CONFIG.model_dump(mode="json", include=set(sections) or None)
-    text = json.dumps(content)  # in the order given: dataset.assign is read from its first key on
+    text = stages.given(CONFIG, rule)
     return lambda wildcards: text
+
+
+def code(rule, *resources):
+    """Return the fingerprint of the code that a rule runs, for `params`: a change of that code then reruns the rule."""
+    return command_version(stages.COMMANDS[rule], *resources)
+
+
+# Between-workflow caching (config/README.md). A job taken from the cache has nothing to measure: Snakemake refuses both at once.
+SHARED = workflow.workflow_settings.cache is not None
+if SHARED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
+    raise WorkflowError(
+        "--cache: name the folder to share results in with the environment variable SNAKEMAKE_OUTPUT_CACHE"
+    )
+
+
+def unless_shared(benchmark):
+    return None if SHARED else benchmark
+
+
+def digest(content):
+    """Return a hash of what the search wrote, for `params`: by it, not by the name of a file, the cache tells scenes apart."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def expand_path(path):

@@ -19,15 +19,15 @@ rule external:
     wildcard_constraints:
         external="|".join(map(re.escape, EXTERNAL)) or "(?!)",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=settings("grid"),
+        settings=settings("external"),
         folder=lambda wildcards: EXTERNAL[wildcards.external],
-        code=code_version("crossres.evaluate.external"),
+        code=code("external"),
     message:
         "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
     shell:
@@ -58,15 +58,15 @@ rule evaluate:
     benchmark:
         f"{RUN}/benchmarks/evaluate/{{pair}}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/evaluate.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=settings("evaluate", "grid"),
+        settings=settings("evaluate"),
         folder=folder_of("lr"),
-        code=code_version("crossres.evaluate.scene"),
+        code=code("evaluate"),
     message:
         "Evaluate {wildcards.pair}"
     shell:
@@ -86,15 +86,15 @@ rule summarise:
     benchmark:
         f"{RUN}/benchmarks/summarise.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings("evaluate"),
+        settings=settings("summarise"),
         primary=CONFIG.sample.primary,
-        code=code_version("crossres.evaluate.summary"),
+        code=code("summarise"),
     message:
         "Put the metrics of all held-out scenes together"
     shell:
@@ -119,14 +119,14 @@ rule figures:
     benchmark:
         f"{RUN}/benchmarks/figures.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings("sample"),
-        code=code_version("crossres.evaluate.figures"),
+        settings=settings("figures"),
+        code=code("figures"),
     message:
         "Draw the figures"
     shell:
@@ -160,7 +160,7 @@ rule report:
     benchmark:
         f"{RUN}/benchmarks/report.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -170,7 +170,7 @@ rule report:
         primary=CONFIG.sample.primary,
         model=PRODUCT,
         folder=folder_of("config"),
-        code=code_version("crossres.evaluate.report", "report.html", "report.css", "report.js"),
+        code=code("report", "evaluate/report.html", "evaluate/report.css", "evaluate/report.js"),
     message:
         "Write the report"
     shell:

@@ -28,9 +28,9 @@ rule patches:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=settings("patches", "grid"),
+        settings=settings("patches"),
         folder=folder_of("lr"),
-        code=code_version("crossres.pairs.extract"),
+        code=code("patches"),
     message:
         "Cut patch pairs from {wildcards.pair}"
     shell:
@@ -67,11 +67,11 @@ checkpoint dataset:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=settings("dataset", "grid"),
+        settings=settings("dataset"),
         run=lambda wildcards: RUN,
         folder=folder_of("index"),
         regions=lambda wildcards, input: f"--regions {shlex.quote(input.regions[0])}" if input.regions else "",
-        code=code_version("crossres.pairs.dataset"),
+        code=code("dataset"),
     message:
         "Assemble the patch dataset, split by place"
     # By folder: a command line cannot name the files of ten thousand pairs.
@@ -98,8 +98,8 @@ rule held_out:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings("patches"),
-        code=code_version("crossres.pairs.held_out"),
+        settings=settings("held_out"),
+        code=code("held_out"),
     message:
         "Mask what is not held out of {wildcards.pair}"
     shell:
@@ -124,7 +124,7 @@ rule cache:
         mem_mb=2000,
         runtime=120,
     params:
-        code=code_version("crossres.pairs.cache"),
+        code=code("cache"),
     message:
         "Unpack the patch dataset for training"
     shell:

@@ -18,7 +18,7 @@ rule sample:
     wildcard_constraints:
         arm="|".join(map(re.escape, ARMS)),
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: CONFIG.sample.tiling.threads
     resources:
         mem_mb=4000,
@@ -26,7 +26,7 @@ rule sample:
     params:
         settings=arm_settings,
         folder=folder_of("weights"),
-        code=code_version("crossres.diffusion.scenes"),
+        code=code("sample"),
     message:
         "Super-resolve {wildcards.pair} ({wildcards.arm})"
     shell:

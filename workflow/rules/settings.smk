@@ -12,8 +12,8 @@ rule resolved_config:
     conda:
         "../../envs/geo.yaml"
     params:
-        settings=settings(),
-        code=code_version("crossres.settings.config"),
+        settings=settings("resolved_config"),
+        code=code("resolved_config"),
     message:
         "Write down the settings of this run"
     shell:

@@ -18,7 +18,8 @@ rule simulate:
     log:
         f"{RUN}/logs/simulate/{{place}}.log",
     benchmark:
-        f"{RUN}/benchmarks/simulate/{{place}}.tsv"
+        unless_shared(f"{RUN}/benchmarks/simulate/{{place}}.tsv")
+    cache: SHARED
     conda:
         "../../envs/geo.yaml"
     threads: 1
@@ -27,7 +28,8 @@ rule simulate:
         runtime=10,
     params:
         settings=settings("simulate"),
-        code=code_version("crossres.simulate.world"),
+        place=lambda wildcards: wildcards.place,
+        code=code("simulate"),
     message:
         "Simulate {wildcards.place}: a landscape, and Sentinel-2 and Gaofen-2 over it"
     shell:
@@ -52,9 +54,9 @@ rule link_world:
         mem_mb=1000,
         runtime=5,
     params:
-        settings=settings("simulate"),
+        settings=settings("link_world"),
         folder=folder_of("catalog"),
-        code=code_version("crossres.simulate.world"),
+        code=code("link_world"),
     message:
         "Link the simulated places to one catalogue"
     shell:

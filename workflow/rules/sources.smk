@@ -3,6 +3,7 @@
 Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a catalogue is made of) and functions.
 """
 
+import functools
 from urllib.parse import urlsplit
 
 from crossres.acquire.sentinelhub_service import URLS as SENTINEL_HUB
@@ -20,7 +21,7 @@ MADE = {
     catalogue_name(role, number): source
     for role in ("lr", "hr")
     for number, source in enumerate(sources(role))
-    if source.kind in {"folder", "gaofen2"}
+    if source.kind in stages.CATALOGUE_IS_MADE
 }
 
 # Said before anything runs, and in one line. A run from a lock file reads no source but what its scenes name.
@@ -48,7 +49,7 @@ def catalogues(role):
     """Return the catalogues to search, in order: those made from folders, and those that exist; an API has none."""
     found = []
     for number, source in enumerate(sources(role)):
-        if source.kind in {"folder", "gaofen2"}:
+        if source.kind in stages.CATALOGUE_IS_MADE:
             found.append(f"{RUN}/catalogs/{catalogue_name(role, number)}/catalog.json")
         elif source.kind == "catalog":
             found.append(expand_path(source.href))
@@ -117,5 +118,18 @@ def rpc_reference(wildcards):
     """Return the LR scene that refines the RPCs of a Gaofen-2 package: each HR scene belongs to one pair."""
     if not CONFIG.acquire.refine_rpc or "package" not in scene_item(wildcards.scene)["assets"]:
         return []
-    pairs = map(pair_content, pair_ids())
-    return [f"{RUN}/scenes/{pair['lr']}" for pair in pairs if pair["hr"] == wildcards.scene]
+    return [f"{RUN}/scenes/{lr}" for lr in lr_of_hr().get(wildcards.scene, [])]
+
+
+def lr_of_hr():
+    """Return the LR scenes by the HR scene that they are paired with, read once for each search."""
+    written = 0 if LOCK is not None else (items() / "pairs").stat().st_mtime_ns
+    return _lr_of_hr(written)
+
+
+@functools.lru_cache(maxsize=1)
+def _lr_of_hr(written):
+    found = {}
+    for pair in map(pair_content, pair_ids()):
+        found.setdefault(pair["hr"], []).append(pair["lr"])
+    return found

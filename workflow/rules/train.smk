@@ -25,9 +25,10 @@ rule train:
     log:
         f"{RUN}/logs/train/{{model}}.log",
     benchmark:
-        f"{RUN}/benchmarks/train/{{model}}.tsv"
+        unless_shared(f"{RUN}/benchmarks/train/{{model}}.tsv")
+    cache: SHARED
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: CONFIG.train.threads
     resources:
         mem_mb=6000,
@@ -36,7 +37,7 @@ rule train:
         settings=model_settings,
         folder=folder_of("weights"),
         events=f"{RUN}/logs/tensorboard/{{model}}",
-        code=code_version("crossres.diffusion.training"),
+        code=code("train"),
     message:
         "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
@@ -64,19 +65,20 @@ rule distill_model:
     log:
         f"{RUN}/logs/distill/{{model}}.log",
     benchmark:
-        f"{RUN}/benchmarks/distill/{{model}}.tsv"
+        unless_shared(f"{RUN}/benchmarks/distill/{{model}}.tsv")
+    cache: SHARED
     conda:
-        "../../envs/torch.yaml"
+        TORCH
     threads: CONFIG.train.threads
     resources:
         mem_mb=6000,
         runtime=1440,
     params:
-        settings=settings("distill"),
+        settings=settings("distill_model"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),
         folder=folder_of("weights"),
         events=f"{RUN}/logs/tensorboard/one_step_{{model}}",
-        code=code_version("crossres.diffusion.distillation"),
+        code=code("distill_model"),
     message:
         "Distil a one-step model ({wildcards.model})"
     shell:

@@ -1,4 +1,4 @@
-"""The table of every key in config/README.md, made from the models: `python -m crossres.settings.reference`."""
+"""The tables of keys and reruns in config/README.md, made from the models and from what rules read: `python -m crossres.settings.reference`."""
 
 from pathlib import Path
 from typing import Any
@@ -7,67 +7,63 @@ from pydantic_core import PydanticUndefined
 
 from crossres.settings.base import Section
 from crossres.settings.config import Config, models_of
+from crossres.settings.stages import CATALOGUE_IS_MADE, READS, behind, readers
 
-STAGES = {
-    "run": "all, in a folder of their own",
-    "simulate": "simulate",
-    "search": "search, and catalog where a source's own keys change",
-    "grid": "search, download, coregister, normalise, patches, dataset, evaluate",
-    "acquire": "download",
-    "coregister": "coregister",
-    "normalise": "normalise",
-    "patches": "patches",
-    "dataset": "dataset",
-    "model": "train",
-    "train": "train",
-    "models": "train, for the models whose keys differ",
-    "distill": "distill_model, for arms with start one-step",
-    "sample": "sample",
-    "evaluate": "evaluate, summarise, figures",
-    "report": "report",
-}
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
 
 
 def reference() -> str:
-    """Return the key tables as Markdown, one per section."""
-    parts = []
+    """Return the tables as Markdown: what stands behind each rule, then the keys of each section."""
+    parts = ["| when this rule runs again | these do, too |\n| --- | --- |\n" + "\n".join(_behind()) + "\n"]
     for name, field in Config.model_fields.items():
-        parts.append(f"### `{name}`\n\nReruns: {STAGES[name]}, and what stands downstream.\n")
         models = models_of(field.annotation)
         if "dict" in str(field.annotation):
             rows = [_row(name, field, default=", ".join(field.default)), *_rows(models[0], f"{name}.<name>")]
         else:
             rows = _rows(models[0], name) if models else [_row(name, field)]
-        parts.append("| key | default | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n")
+        head = "| key | default | meaning | reruns |\n| --- | --- | --- | --- |\n"
+        parts.append(f"### `{name}`\n\n{head}" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
 
-def _rows(model: type[Section], prefix: str) -> list[str]:
+def _behind() -> list[str]:
+    return [f"| {rule} | {', '.join(r for r in behind([rule]) if r != rule)} |" for rule in READS if rule != "report"]
+
+
+def _rows(model: type[Section], prefix: str, kind: str | None = None) -> list[str]:
     rows = []
     for name, field in model.model_fields.items():
         inner = models_of(field.annotation)
         key = f"{prefix}.{name}"
         if not inner:
-            rows.append(_row(key, field))
+            rows.append(_row(key, field, kind=kind))
         elif "dict" in str(field.annotation):
             rows.append(_row(key, field, default=", ".join(field.default)))
             rows += _rows(inner[0], f"{key}.<name>")
         elif len(inner) == 1:
-            rows += _rows(inner[0], key)
+            rows += _rows(inner[0], key, kind)
         else:
             rows.append(_row(key, field))
-            for kind in inner:
-                [tag] = kind.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
-                rows.append(f"| `{key}.kind` | `{tag}` | {_sentence(kind.__doc__ or '')} |")
-                rows += [row for row in _rows(kind, key) if ".kind`" not in row]
+            for option in inner:
+                [tag] = option.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
+                meaning = _sentence(option.__doc__ or "")
+                rows.append(f"| `{key}.kind` | `{tag}` | {meaning} | {_reruns(key, tag)} |")
+                rows += [row for row in _rows(option, key, tag) if ".kind`" not in row]
     return rows
 
 
-def _row(key: str, field: Any, default: str | None = None) -> str:
+def _row(key: str, field: Any, default: str | None = None, kind: str | None = None) -> str:
     if default is None:
         default = "required" if field.default is PydanticUndefined else _shown(field.default)
-    return f"| `{key}` | {default} | {_sentence(field.description or '')} |"
+    return f"| `{key}` | {default} | {_sentence(field.description or '')} | {_reruns(key, kind)} |"
+
+
+def _reruns(key: str, kind: str | None) -> str:
+    """Return the rules that a key reaches; resolved_config reads every key and is not named."""
+    if key == "run":
+        return "all, in a folder of their own"
+    unread = {"resolved_config"} | ({"catalog"} if kind is not None and kind not in CATALOGUE_IS_MADE else set())
+    return ", ".join(rule for rule in readers(key) if rule not in unread) or "none"
 
 
 def _shown(value: Any) -> str:

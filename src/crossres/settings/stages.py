@@ -1,0 +1,113 @@
+"""What reruns when a key changes: which keys each rule of the workflow reads, and which rules stand behind which.
+
+The rules take their settings from READS (`settings` in workflow/rules/common.smk), and config/README.md its tables: there is no
+second list. NEEDS is compared with the jobs of a finished run by a test.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from crossres.settings.config import Config
+
+READS: dict[str, tuple[str, ...]] = {
+    "resolved_config": tuple(Config.model_fields),
+    "simulate": ("simulate", "-simulate.places"),
+    "link_world": ("simulate.seed",),
+    "catalog": ("search.lr", "search.hr"),
+    "search": ("search", "grid"),
+    "download": ("acquire", "grid"),
+    "coregister": ("coregister", "grid"),
+    "normalise": ("normalise", "grid"),
+    "patches": ("patches", "grid"),
+    "dataset": ("dataset", "grid"),
+    "held_out": ("patches.lr_px",),
+    "cache": (),
+    "train": ("model", "train", "models.<name>"),
+    "distill_model": ("distill",),
+    "sample": ("sample.arms", "sample.tiling"),
+    "external": ("grid.bands", "evaluate.external"),
+    "evaluate": ("evaluate", "-evaluate.bootstrap", "grid"),
+    "summarise": ("evaluate.bootstrap", "evaluate.seed"),
+    "figures": ("sample.arms",),
+    "report": ("report",),
+}
+"""Sections and keys that a rule is given; one with a minus is left out of its section. A source's own keys go to the rule
+catalog only where a catalogue is made of it; train and sample are given what concerns their own model or arm."""
+
+CATALOGUE_IS_MADE = ("folder", "gaofen2")
+"""Kinds of sources that a static catalogue is made of."""
+
+CHOOSES: dict[str, tuple[str, ...]] = {
+    "simulate": ("simulate.places",),
+    "download": ("search.lock",),
+    "evaluate": ("dataset.split",),
+    "summarise": ("sample.primary",),
+    "report": ("sample.primary",),
+}
+"""Keys that choose a rule's jobs, its input files or another of its parameters, beside its settings."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "link_world": ("simulate",),
+    "catalog": ("simulate",),
+    "search": ("simulate", "link_world", "catalog"),
+    "download": ("simulate", "link_world", "search"),
+    "coregister": ("search", "download"),
+    "normalise": ("download", "coregister"),
+    "patches": ("search", "coregister", "normalise"),
+    "dataset": ("search", "coregister", "patches"),
+    "held_out": ("normalise", "dataset"),
+    "cache": ("dataset",),
+    "train": ("dataset", "cache"),
+    "distill_model": ("dataset", "cache", "train"),
+    "sample": ("normalise", "train", "distill_model"),
+    "external": ("search", "normalise"),
+    "evaluate": ("normalise", "held_out", "sample", "external"),
+    "summarise": ("evaluate",),
+    "figures": ("evaluate", "summarise"),
+    "report": (
+        "resolved_config", "search", "coregister", "normalise", "dataset", "train", "evaluate", "summarise", "figures",
+    ),
+}  # fmt: skip
+"""The rules whose files a rule reads."""
+
+
+COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {"resolved_config": "config", "distill_model": "distill"}
+"""The command of `crossres` that a rule runs."""
+
+
+def given(config: Config, rule: str) -> str:
+    """Return what a rule is given of the configuration, as JSON."""
+    taken: dict[str, Any] = {}
+    left_out: dict[str, Any] = {}
+    for path in READS[rule]:
+        section, _, key = path.lstrip("-").partition(".")
+        chosen = left_out if path.startswith("-") else taken
+        if key:
+            chosen.setdefault(section, set()).add(key)
+        else:
+            chosen[section] = True
+    # In the order given: dataset.assign is read from its first key on.
+    return json.dumps(config.model_dump(mode="json", include=taken, exclude=left_out))
+
+
+def readers(key: str) -> list[str]:
+    """Return the rules that a key reaches directly, in the order of the workflow; a key is named as the tables name it."""
+    return [rule for rule in READS if _covers(READS[rule], key) or _covers(CHOOSES.get(rule, ()), key)]
+
+
+def behind(rules: Iterable[str]) -> list[str]:
+    """Return these rules and all that stand behind them, in the order of the workflow."""
+    found = set(rules)
+    while grown := {rule for rule, needed in NEEDS.items() if found & set(needed)} - found:
+        found |= grown
+    return [rule for rule in READS if rule in found]
+
+
+def _covers(paths: tuple[str, ...], key: str) -> bool:
+    def at(path: str) -> bool:
+        return f"{key}.".startswith(f"{path}.")
+
+    left_out = any(at(path[1:]) for path in paths if path.startswith("-"))
+    taken = any(at(path) for path in paths if not path.startswith("-"))
+    return taken and not left_out

@@ -1,0 +1,113 @@
+"""Snakemake's conda path: environments are solved, installed and activated, and the stages run in them and give the same bytes.
+
+With the real conda where it is on PATH. Elsewhere with a channel of this machine and a stand-in for conda: see local_conda.py for what
+that shows and what it does not.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from local_conda import CHANNEL, install_stand_in, make_channel
+from project import Project
+
+from crossres.code_version import ROOT, command_sources
+from crossres.settings.stages import COMMANDS
+
+pytestmark = pytest.mark.integration
+
+CONFIG = ("--configfile", "config/small.yaml")
+
+
+@pytest.fixture(scope="module")
+def project(small_run, tmp_path_factory) -> Project:
+    folder = tmp_path_factory.mktemp("conda") / "project"
+    shutil.copytree(small_run.folder, folder, symlinks=True)
+    return Project(folder)
+
+
+@pytest.fixture(scope="module")
+def variables(project) -> dict[str, str]:
+    """The environment of a user who has conda, and no Python of this project on PATH."""
+    if shutil.which("conda"):
+        return {}
+    channel = project.folder.parent / "channel"
+    files = [yaml.safe_load(path.read_text())["dependencies"] for path in (project.folder / "envs").glob("*.yaml")]
+    make_channel(channel, {entry.partition("=")[0] for entries in files for entry in entries})
+    binaries = install_stand_in(Path(f"{channel}-conda"))
+    return {CHANNEL: str(channel), "PATH": f"{binaries}:/usr/bin:/bin"}
+
+
+@pytest.fixture(scope="module")
+def targets(project) -> list[Path]:
+    """One result of each environment, small ones, taken away."""
+    run = Path("results/small")
+    [pair] = json.loads((project.folder / run / "pairs" / "summary.json").read_text())["splits"]["test"]
+    lr = json.loads((project.folder / run / "items" / "pairs" / f"{pair}.json").read_text())["lr"]
+    found = [
+        run / "config.yaml", run / "scenes" / lr / "item.json", run / "pairs" / "patches" / f"{pair}.parquet",
+        run / "sr" / pair / "bicubic" / "item.json", run / "evaluation" / "summary.json",
+    ]  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="module")
+def ran(project, variables, targets) -> dict[Path, bytes]:
+    """What stood in these results before they were made again with conda."""
+    before = {path: (project.folder / path).read_bytes() for path in targets}
+    outputs = [path.parent if path.name == "item.json" else path for path in targets]
+    for path in outputs:
+        whole = project.folder / path
+        shutil.rmtree(whole) if whole.is_dir() else whole.unlink()
+    done = project.snakemake(
+        "--use-conda", "--rerun-triggers", "mtime", *map(str, outputs), *CONFIG, environment=variables
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return before
+
+
+def environments(project: Project) -> dict[str, Path]:
+    """Return the folder of each environment that Snakemake made, by the environment's name."""
+    made = (project.folder / ".snakemake" / "conda").glob("*.yaml")
+    return {yaml.safe_load(path.read_text())["name"]: path.with_suffix("") for path in made}
+
+
+def test_stages_that_run_in_conda_environments_give_the_same_bytes(project, ran):
+    assert {"crossres-acquire", "crossres-geo", "crossres-torch", "crossres-evaluate"} == set(environments(project))
+    assert [path for path, content in ran.items() if (project.folder / path).read_bytes() != content] == []
+
+
+def test_the_stages_ran_in_the_environments_and_not_beside_them(project, variables):
+    """Without the environments on PATH there is no Python that has the packages."""
+    if not variables:
+        pytest.skip("the real conda is used: its base environment may have the packages")
+    found = subprocess.run(
+        ["bash", "-c", "python3 -c 'import rasterio'"], env={"PATH": variables["PATH"]}, capture_output=True, check=False
+    )
+    assert found.returncode != 0
+
+
+@pytest.mark.parametrize("environment", ["acquire", "geo", "torch", "evaluate"])
+def test_an_environment_has_all_that_its_stages_import_and_nothing_from_elsewhere(project, ran, environment):
+    text = "".join(path.read_text() for path in (project.folder / "workflow" / "rules").glob("*.smk"))
+    assert f"{environment}.yaml" in text
+    prefix = environments(project)[f"crossres-{environment}"]
+    rules = {"acquire": ["catalog", "search", "download"], "torch": ["train", "distill_model", "sample"],
+             "evaluate": ["external", "evaluate", "summarise", "figures", "report"]}  # fmt: skip
+    rules["geo"] = [rule for rule in COMMANDS if not any(rule in others for others in rules.values())]
+    modules = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+        for rule in rules[environment]
+        for path in command_sources(COMMANDS[rule])
+    }
+    program = f"import {', '.join(sorted(modules))}, crossres.cli, sys; print(sys.prefix)"
+    done = subprocess.run(
+        [prefix / "bin" / "python", "-c", program], env={"PYTHONPATH": str(ROOT), "PATH": os.defpath}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).resolve() == prefix.resolve()

@@ -1,0 +1,65 @@
+"""Results shared between working directories by content (`--cache`): what one folder has made, another takes."""
+
+import json
+import shutil
+
+import pytest
+from project import Project, digests, write_small_config
+
+pytestmark = pytest.mark.integration
+
+SHARED = {"download", "coregister", "normalise", "train"}
+FEW_STEPS = {"steps": 2, "batch": 4, "validate_every": 2}
+
+
+@pytest.fixture(scope="module")
+def two_folders(small_run, tmp_path_factory):
+    """Two folders that lack the scenes of one pair and what was made of them, run one after the other with one cache."""
+    base = tmp_path_factory.mktemp("shared")
+    (base / "cache").mkdir()
+    folders = []
+    for name in ("first", "second"):
+        project = Project(base / name)
+        shutil.copytree(small_run.folder, project.folder, symlinks=True)
+        run = project.folder / "results" / "small"
+        shutil.rmtree(run / "logs")
+        pair = json.loads(min((run / "items" / "pairs").glob("*.json")).read_text())
+        for role in ("lr", "hr"):
+            shutil.rmtree(run / "scenes" / pair[role])
+        config = write_small_config(project, train=FEW_STEPS)
+        done = project.snakemake(
+            "--cache", "--until", "train", "--configfile", config,
+            environment={"SNAKEMAKE_OUTPUT_CACHE": str(base / "cache")},
+        )  # fmt: skip
+        assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+        folders.append(project)
+    return folders
+
+
+def executed(project: Project) -> set[str]:
+    """Return the rules that ran a command: a job that is taken from the cache writes no log."""
+    logs = project.folder / "results" / "small" / "logs"
+    return {path.relative_to(logs).parts[0].removesuffix(".log") for path in logs.rglob("*.log")}
+
+
+def test_the_second_folder_takes_downloads_alignment_and_training_from_the_cache(two_folders):
+    first, second = map(executed, two_folders)
+    assert first >= SHARED
+    assert second == first - SHARED
+
+
+def test_what_is_taken_from_the_cache_has_the_bytes_of_an_undisturbed_run(two_folders, small_digests):
+    first, second = map(digests, two_folders)
+    assert first == second
+    aligned = {path for path in small_digests if path.startswith(("scenes/", "aligned/", "pairs/"))}
+    assert aligned
+    assert [path for path in aligned if second[path] != small_digests[path]] == []
+
+
+def test_a_cache_without_a_place_is_one_line(small_run):
+    done = small_run.snakemake(
+        "--cache", "--dry-run", "--configfile", "config/small.yaml", environment={"SNAKEMAKE_OUTPUT_CACHE": ""}
+    )
+    assert done.returncode != 0
+    assert "--cache: name the folder" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
