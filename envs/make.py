@@ -1,7 +1,10 @@
-"""Writes the conda environments of this folder: `python envs/make.py`, after a change of constraints.txt or of what a stage imports.
+"""Writes the conda environments of this folder: `python envs/make.py`, after a change of constraints.txt or of
+what a stage imports.
 
-Each environment has what the commands of its rules import, with the versions of constraints.txt, so that there is one list of versions
-for pip and conda. The CUDA variant is for machines that make environments where no GPU is to be seen, such as a cluster's login node.
+Each environment has what the commands of its rules import, with the versions of constraints.txt, so that there is
+one list of versions
+for pip and conda. The CUDA variant is for machines that make environments where no GPU is to be seen, such as a
+cluster's login node.
 """
 
 import ast
@@ -21,9 +24,10 @@ ABOUT = {
     "evaluate": "Metrics, figures and the report.",
 }
 PACKAGES = {
-    "PIL": "pillow", "matplotlib": "matplotlib-base", "pydantic_core": "pydantic", "odc": "odc-geo", "planetary_computer": "planetary-computer",
-    "pystac_client": "pystac-client", "requests_aws4auth": "requests-aws4auth", "skimage": "scikit-image", "torch": "pytorch",
-    "yaml": "pyyaml",
+    "PIL": "pillow", "matplotlib": "matplotlib-base", "pydantic_core": "pydantic", "odc": "odc-geo",
+    "planetary_computer": "planetary-computer",
+    "pystac_client": "pystac-client", "requests_aws4auth": "requests-aws4auth", "skimage": "scikit-image", "torch":
+    "pytorch", "yaml": "pyyaml",
 }  # fmt: skip
 """Modules whose conda package has another name."""
 ASKED_FOR = {"geopandas": {"pyarrow", "pyogrio"}, "pandas": {"pyarrow"}, "odc.stac": {"odc-stac", "dask"}}

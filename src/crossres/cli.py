@@ -26,6 +26,17 @@ def main(arguments: list[str] | None = None) -> None:
     except UserError as error:
         print(f"crossres {args.stage}: error: {error}", file=sys.stderr)
         sys.exit(1)
+    logging.getLogger(__name__).info("peak memory: %d MB", _peak_memory_mb())
+
+
+def _peak_memory_mb() -> float:
+    """Return the largest resident memory so far, of this process or one that it started: benchmark files only have
+    samples."""
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in both) * unit / 1e6
 
 
 def _section(args: argparse.Namespace, name: str) -> Any:

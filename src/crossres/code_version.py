@@ -12,10 +12,11 @@ ROOT = Path(__file__).parent.parent
 
 @cache
 def command_version(command: str, *resources: str) -> str:
-    """Return a hash over the syntax trees of a command's function in cli.py and of all that it imports from this package.
+    """Return a hash over the syntax trees of a command's function in cli.py and of all that it imports from this
+    package.
 
-    Comments, formatting and docstrings do not count, nor does the reading of arguments that all commands share. `resources` are
-    names of files in this package that the command reads (templates, tables): their bytes count.
+    Comments, formatting and docstrings do not count, nor does the reading of arguments that all commands share.
+    `resources` are names of files in this package that the command reads (templates, tables): their bytes count.
     """
     code = ast.dump(_without_docstrings(_function(command)))
     contents = [(name, (ROOT / PACKAGE / name).read_bytes()) for name in resources]

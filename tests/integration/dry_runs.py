@@ -1,8 +1,9 @@
 """Many dry runs in one process, through Snakemake's own API: what each of many changes would run again.
 
-Run in a project's folder, on that project's code, with the changes as JSON lines on standard input, each a mapping with `config` (a
-configuration file) and, where code changes, `file` and `text` (what the file then holds). Prints a JSON line for each: the jobs planned by
-rule, or, with `versions` true, what the fingerprints of the commands' code then are.
+Run in a project's folder, on that project's code, with the changes as JSON lines on standard input, each a mapping
+with `config` (a
+configuration file) and, where code changes, `file` and `text` (what the file then holds). Prints a JSON line for
+each: the jobs planned by rule, or, with `versions` true, what the fingerprints of the commands' code then are.
 """
 
 import json

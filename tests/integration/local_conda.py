@@ -1,9 +1,13 @@
 """A conda channel on this machine and a stand-in for `conda`, for where no channel can be reached.
 
-The channel's packages are thin: each holds links to what the distribution of that name has put into the Python environment that runs the
-tests, and depends on what that distribution says it needs. So environments are really solved, installed and activated, and hold
-exactly the packages that their files name and what these need: an import that no named package covers fails. Builds of conda-forge they are not.
-The stand-in answers the calls that Snakemake makes of conda, with py-rattler as solver and installer. `python local_conda.py ARGUMENTS` is it.
+The channel's packages are thin: each holds links to what the distribution of that name has put into the Python
+environment that runs the
+tests, and depends on what that distribution says it needs. So environments are really solved, installed and
+activated, and hold
+exactly the packages that their files name and what these need: an import that no named package covers fails.
+Builds of conda-forge they are not.
+The stand-in answers the calls that Snakemake makes of conda, with py-rattler as solver and installer. `python
+local_conda.py ARGUMENTS` is it.
 """
 
 import argparse
@@ -108,6 +112,8 @@ def conda(arguments: list[str]) -> None:
                 parser.add_argument(option, type=Path)
             args = parser.parse_args(options)
             asyncio.run(create(yaml.safe_load(args.file.read_text())["dependencies"], args.prefix))
+        case ["clean", "-y", "--tarballs"]:
+            pass
         case _:
             sys.exit(f"the stand-in for conda does not know: {' '.join(arguments)}")
 

@@ -1,7 +1,8 @@
-"""Snakemake's conda path: environments are solved, installed and activated, and the stages run in them and give the same bytes.
+"""Snakemake's conda path: environments are solved, installed and activated, and the stages run in them and give
+the same bytes.
 
-With the real conda where it is on PATH. Elsewhere with a channel of this machine and a stand-in for conda: see local_conda.py for what
-that shows and what it does not.
+With the real conda where it is on PATH. Elsewhere with a channel of this machine and a stand-in for conda: see
+local_conda.py for what that shows and what it does not.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from local_conda import CHANNEL, install_stand_in, make_channel
+from project import ROOT as PROJECT
 from project import Project
 
 from crossres.code_version import ROOT, command_sources
@@ -64,7 +66,7 @@ def ran(project, variables, targets) -> dict[Path, bytes]:
         whole = project.folder / path
         shutil.rmtree(whole) if whole.is_dir() else whole.unlink()
     done = project.snakemake(
-        "--use-conda", "--rerun-triggers", "mtime", *map(str, outputs), *CONFIG, environment=variables
+        *map(str, outputs), "--use-conda", "--rerun-triggers", "mtime", *CONFIG, environment=variables
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return before
@@ -86,7 +88,10 @@ def test_the_stages_ran_in_the_environments_and_not_beside_them(project, variabl
     if not variables:
         pytest.skip("the real conda is used: its base environment may have the packages")
     found = subprocess.run(
-        ["bash", "-c", "python3 -c 'import rasterio'"], env={"PATH": variables["PATH"]}, capture_output=True, check=False
+        ["bash", "-c", "python3 -c 'import rasterio'"],
+        env={"PATH": variables["PATH"]},
+        capture_output=True,
+        check=False,
     )
     assert found.returncode != 0
 
@@ -106,8 +111,13 @@ def test_an_environment_has_all_that_its_stages_import_and_nothing_from_elsewher
     }
     program = f"import {', '.join(sorted(modules))}, crossres.cli, sys; print(sys.prefix)"
     done = subprocess.run(
-        [prefix / "bin" / "python", "-c", program], env={"PYTHONPATH": str(ROOT), "PATH": os.defpath}, capture_output=True,
-        text=True, check=False,
+        [prefix / "bin" / "python", "-c", program], env={"PYTHONPATH": str(ROOT), "PATH": os.defpath},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).resolve() == prefix.resolve()
+
+
+def test_the_recipe_of_the_container_is_what_snakemake_makes_of_the_environments(project, variables):
+    done = project.snakemake("--containerize", environment=variables)
+    assert done.stdout == (PROJECT / "Dockerfile").read_text(), "run: snakemake --containerize > Dockerfile"

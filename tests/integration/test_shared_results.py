@@ -14,7 +14,8 @@ FEW_STEPS = {"steps": 2, "batch": 4, "validate_every": 2}
 
 @pytest.fixture(scope="module")
 def two_folders(small_run, tmp_path_factory):
-    """Two folders that lack the scenes of one pair and what was made of them, run one after the other with one cache."""
+    """Two folders that lack the scenes of one pair and what was made of them, run one after the other with one
+    cache."""
     base = tmp_path_factory.mktemp("shared")
     (base / "cache").mkdir()
     folders = []

@@ -103,7 +103,7 @@ rule download:
     log:
         f"{RUN}/logs/download/{{scene}}.log",
     benchmark:
-        unless_shared(f"{RUN}/benchmarks/download/{{scene}}.tsv")
+        f"{RUN}/benchmarks/download/{{scene}}.tsv"
     cache: SHARED
     conda:
         "../../envs/acquire.yaml"

@@ -24,7 +24,7 @@ rule coregister:
     log:
         f"{RUN}/logs/coregister/{{pair}}.log",
     benchmark:
-        unless_shared(f"{RUN}/benchmarks/coregister/{{pair}}.tsv")
+        f"{RUN}/benchmarks/coregister/{{pair}}.tsv"
     cache: SHARED
     conda:
         "../../envs/geo.yaml"
@@ -64,7 +64,7 @@ rule normalise:
     log:
         f"{RUN}/logs/normalise/{{pair}}.log",
     benchmark:
-        unless_shared(f"{RUN}/benchmarks/normalise/{{pair}}.tsv")
+        f"{RUN}/benchmarks/normalise/{{pair}}.tsv"
     cache: SHARED
     conda:
         "../../envs/geo.yaml"

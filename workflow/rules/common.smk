@@ -46,18 +46,19 @@ except UserError as error:
 RUN = f"results/{CONFIG.run}"
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
-# `python -m crossres` is this workflow's own code in every environment: conda's where conda is used, else Snakemake's own.
-OWN_PYTHON = (
-    "" if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method else Path(sys.executable).parent
-)
+# `python -m crossres` is this repository's own code in every environment, that of conda or of a container where one is used, else
+# Snakemake's own; and also where another workflow takes this one as a module.
+ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
+OWN_PYTHON = "" if ELSEWHERE else Path(sys.executable).parent
+OWN_CODE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../../src").resolve()
 shell.prefix(
     "set -euo pipefail; "
     + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
-    + f"export PYTHONPATH={shlex.quote(str(Path(workflow.basedir, 'src')))}; "
+    + f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; "
 )
 
 
-# conda takes the CUDA build where it sees a GPU while it makes the environment. A login node that makes it for others sees none.
+# conda takes the CUDA build where it sees a GPU while it makes an environment. A login node, which makes them for others, sees none.
 TORCH = "../../envs/torch-cuda.yaml" if os.environ.get("CROSSRES_CUDA") == "1" else "../../envs/torch.yaml"
 
 
@@ -85,16 +86,12 @@ def code(rule, *resources):
     return command_version(stages.COMMANDS[rule], *resources)
 
 
-# Between-workflow caching (config/README.md). A job taken from the cache has nothing to measure: Snakemake refuses both at once.
+# Between-workflow caching: config/README.md.
 SHARED = workflow.workflow_settings.cache is not None
 if SHARED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
     raise WorkflowError(
         "--cache: name the folder to share results in with the environment variable SNAKEMAKE_OUTPUT_CACHE"
     )
-
-
-def unless_shared(benchmark):
-    return None if SHARED else benchmark
 
 
 def digest(content):

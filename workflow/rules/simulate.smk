@@ -18,7 +18,7 @@ rule simulate:
     log:
         f"{RUN}/logs/simulate/{{place}}.log",
     benchmark:
-        unless_shared(f"{RUN}/benchmarks/simulate/{{place}}.tsv")
+        f"{RUN}/benchmarks/simulate/{{place}}.tsv"
     cache: SHARED
     conda:
         "../../envs/geo.yaml"

@@ -25,7 +25,7 @@ rule train:
     log:
         f"{RUN}/logs/train/{{model}}.log",
     benchmark:
-        unless_shared(f"{RUN}/benchmarks/train/{{model}}.tsv")
+        f"{RUN}/benchmarks/train/{{model}}.tsv"
     cache: SHARED
     conda:
         TORCH
@@ -65,7 +65,7 @@ rule distill_model:
     log:
         f"{RUN}/logs/distill/{{model}}.log",
     benchmark:
-        unless_shared(f"{RUN}/benchmarks/distill/{{model}}.tsv")
+        f"{RUN}/benchmarks/distill/{{model}}.tsv"
     cache: SHARED
     conda:
         TORCH

@@ -1,4 +1,5 @@
-"""The tables of keys and reruns in config/README.md, made from the models and from what rules read: `python -m crossres.settings.reference`."""
+"""The tables of keys and reruns in config/README.md, made from the models and from what rules read: `python -m
+crossres.settings.reference`."""
 
 from pathlib import Path
 from typing import Any

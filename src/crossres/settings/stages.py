@@ -1,7 +1,7 @@
 """What reruns when a key changes: which keys each rule of the workflow reads, and which rules stand behind which.
 
-The rules take their settings from READS (`settings` in workflow/rules/common.smk), and config/README.md its tables: there is no
-second list. NEEDS is compared with the jobs of a finished run by a test.
+The rules take their settings from READS (`settings` in workflow/rules/common.smk), and config/README.md its
+tables: there is no second list. NEEDS is compared with the jobs of a finished run by a test.
 """
 
 import json
@@ -32,7 +32,8 @@ READS: dict[str, tuple[str, ...]] = {
     "figures": ("sample.arms",),
     "report": ("report",),
 }
-"""Sections and keys that a rule is given; one with a minus is left out of its section. A source's own keys go to the rule
+"""Sections and keys that a rule is given; one with a minus is left out of its section. A source's own keys go to
+the rule
 catalog only where a catalogue is made of it; train and sample are given what concerns their own model or arm."""
 
 CATALOGUE_IS_MADE = ("folder", "gaofen2")
@@ -92,7 +93,8 @@ def given(config: Config, rule: str) -> str:
 
 
 def readers(key: str) -> list[str]:
-    """Return the rules that a key reaches directly, in the order of the workflow; a key is named as the tables name it."""
+    """Return the rules that a key reaches directly, in the order of the workflow; a key is named as the tables
+    name it."""
     return [rule for rule in READS if _covers(READS[rule], key) or _covers(CHOOSES.get(rule, ()), key)]
 
 
