@@ -67,7 +67,8 @@ def _beside(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         part.replace(path)
     finally:
-        _remove(part)
+        for left in path.parent.glob(f"{glob.escape(part.name)}*"):  # with what stands beside it under a longer name
+            _remove(left)
 
 
 def _is_alive(pid: str) -> bool:
@@ -99,7 +100,12 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}); delete it and run again") from None
+        raise UserError(f"{path}: not valid JSON ({error}); delete {to_delete(path)} and run again") from None
+
+
+def to_delete(path: Path) -> Path:
+    """Return what to delete for Snakemake to make a damaged file again: the folder, where a rule writes a folder as one."""
+    return next((folder for folder in Path(path).parents if (folder / ".snakemake_timestamp").exists()), Path(path))
 
 
 def _plain(value: Any) -> Any:

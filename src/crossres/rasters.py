@@ -173,18 +173,14 @@ def new_cog(
         tiled=True, blockxsize=256, blockysize=256, sparse_ok=True, bigtiff="IF_SAFER",
     )  # fmt: skip
     with whole(path) as part:
-        raw = part.with_name(f"{part.stem}.raw.tif")
-        try:
-            with rasterio.open(raw, "w", **profile) as dst:
-                dst.descriptions = tuple(bands)
-                dst.scales = (scale,) * len(bands)
-                dst.offsets = (offset,) * len(bands)
-                dst.update_tags(**(tags or {}))
-                yield dst
-            predictor = "STANDARD" if np.issubdtype(dtype, np.integer) else "FLOATING_POINT"
-            copy_to_cog(raw, part, predictor, overviews)
-        finally:
-            raw.unlink(missing_ok=True)
+        raw = part.with_name(f"{part.name}.raw.tif")
+        with rasterio.open(raw, "w", **profile) as dst:
+            dst.descriptions = tuple(bands)
+            dst.scales = (scale,) * len(bands)
+            dst.offsets = (offset,) * len(bands)
+            dst.update_tags(**(tags or {}))
+            yield dst
+        copy_to_cog(raw, part, "STANDARD" if np.issubdtype(dtype, np.integer) else "FLOATING_POINT", overviews)
 
 
 def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: str = "average") -> None:
