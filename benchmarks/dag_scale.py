@@ -1,9 +1,9 @@
-"""How long Snakemake needs to plan a campaign, and to see that nothing is left to do: `python benchmarks/dag_scale.py 10 100 1000`.
+"""How long Snakemake plans, and sees that nothing is left to do: `python benchmarks/dag_scale.py 10 100 1000`.
 
-Each size is a Gaofen-2 archive of that many packages, each paired with a Sentinel-2 scene of an API, a quarter of them held out.
-The workflow is this repository's; what its jobs would write is simulated: items as the search writes them, empty files else.
-Prints CPU seconds and peak memory of three dry runs (all to be made; nothing to be done; one setting of the last stage
-changed) beside the wall seconds, and the growth from size to size, where the growth of the number is linear.
+Each size is a Gaofen-2 archive of that many packages, each paired with a Sentinel-2 scene of an API, a quarter of them
+held out. The workflow is this repository's; what its jobs would write is simulated: items as the search writes them,
+empty files else. Prints CPU seconds and peak memory of three dry runs (all to be made; nothing to be done; one setting
+of the last stage changed) beside the wall seconds, and the growth from size to size.
 """
 
 import json
@@ -134,11 +134,12 @@ def main() -> None:
         for number, size in enumerate(sizes):
             costs = measure(size, Path(scratch))
             for what, cost in costs.items():
-                growth = f", x{cost.cpu_s / before[what].cpu_s:.1f} of the CPU time of {sizes[number - 1]}" if before else ""
-                print(
-                    f"{size} places, {what}: {cost.cpu_s:.1f} s CPU, {cost.wall_s:.1f} s wall, {cost.memory_mb:.0f} MB{growth}",
-                    flush=True,
+                line = (
+                    f"{size} places, {what}: {cost.cpu_s:.1f} s CPU, {cost.wall_s:.1f} s wall, {cost.memory_mb:.0f} MB"
                 )
+                if before:
+                    line += f", x{cost.cpu_s / before[what].cpu_s:.1f} of the CPU time of {sizes[number - 1]}"
+                print(line, flush=True)
             before = costs
 
 

@@ -43,7 +43,8 @@ def _end(stage: str, why: object) -> NoReturn:
 
 def _inputs(args: argparse.Namespace) -> list[Path]:
     given = [value for name, value in vars(args).items() if name != "output"]
-    return [path for value in given for path in (value if isinstance(value, list) else [value]) if isinstance(path, Path)]
+    flat = [part for value in given for part in (value if isinstance(value, list) else [value])]
+    return [part for part in flat if isinstance(part, Path)]
 
 
 def _section(args: argparse.Namespace, name: str) -> Any:

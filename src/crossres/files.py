@@ -104,7 +104,7 @@ def read_json(path: Path) -> Any:
 
 
 def to_delete(path: Path) -> Path:
-    """Return what to delete for Snakemake to make a damaged file again: the folder, where a rule writes a folder as one."""
+    """Return what to delete for Snakemake to make a damaged file again: its folder, where a rule writes that as one."""
     return next((folder for folder in Path(path).parents if (folder / ".snakemake_timestamp").exists()), Path(path))
 
 

@@ -77,7 +77,8 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     config = write_small_config(project)
     results = project.folder / "results" / "small"
     rule = project.folder / "workflow" / "rules" / "train.smk"
-    rule.write_text(re.sub(r"(rule train:.*?mem_mb=by_attempt\()\d+", rf"\g<1>{TOO_LITTLE}", rule.read_text(), flags=re.S))
+    asked = re.compile(r"(rule train:.*?mem_mb=by_attempt\()\d+", re.DOTALL)
+    rule.write_text(asked.sub(rf"\g<1>{TOO_LITTLE}", rule.read_text()))
 
     # Ctrl-C in the middle: the jobs on the cluster go too.
     with Run(project, cluster, config) as run:
