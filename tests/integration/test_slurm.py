@@ -1,5 +1,6 @@
 """The workflow on a real SLURM: cancelled, short of memory, its node drained, and at the end a local run's bytes."""
 
+import os
 import re
 import signal
 import subprocess
@@ -26,7 +27,7 @@ TOO_LITTLE = 700
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    why_not = slurm.missing()
+    why_not = slurm.missing() if os.environ.get("CROSSRES_SLURM_TESTS") else "set CROSSRES_SLURM_TESTS=1 to start one"
     if why_not:
         pytest.skip(why_not)
     with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment:
