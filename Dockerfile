@@ -1,9 +1,9 @@
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="14e6b732659bc8709b7b3149ddaed11b8f414ad2546aeb385390d422f032f0ae"
+LABEL io.github.snakemake.conda_env_hash="372124f41e37d6d94ceb7d5a51986f3393c60e5a36f56e55c74f9504bbdfa54a"
 # Conda environment:
 #   source: envs/acquire.yaml
-#   prefix: /conda-envs/00c88abc964fca46d511212b1f6c0af3
+#   prefix: /conda-envs/febd8901ec95813dec6727a0e9ea8aad
 #   # Catalogues, search and download.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-acquire
@@ -17,6 +17,7 @@ LABEL io.github.snakemake.conda_env_hash="14e6b732659bc8709b7b3149ddaed11b8f414a
 #     - numpy=2.4.6
 #     - oauthlib=4.0.1
 #     - odc-geo=0.5.3
+#     - pillow=13.0.0
 #     - planetary-computer=1.0.0
 #     - psutil=7.2.2
 #     - pyarrow=26.0.1
@@ -33,11 +34,12 @@ LABEL io.github.snakemake.conda_env_hash="14e6b732659bc8709b7b3149ddaed11b8f414a
 #     - shapely=2.2.0
 #     - tqdm=4.70.1
 #     - urllib3=2.8.0
-RUN mkdir -p /conda-envs/00c88abc964fca46d511212b1f6c0af3
-COPY envs/acquire.yaml /conda-envs/00c88abc964fca46d511212b1f6c0af3/environment.yaml
+#     - zarr=3.1.6
+RUN mkdir -p /conda-envs/febd8901ec95813dec6727a0e9ea8aad
+COPY envs/acquire.yaml /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
-#   prefix: /conda-envs/f550a6a99af759800c98807ac57150df
+#   prefix: /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d
 #   # Metrics, figures and the report.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-evaluate
@@ -61,11 +63,12 @@ COPY envs/acquire.yaml /conda-envs/00c88abc964fca46d511212b1f6c0af3/environment.
 #     - scikit-image=0.26.0
 #     - scipy=1.17.1
 #     - shapely=2.2.0
-RUN mkdir -p /conda-envs/f550a6a99af759800c98807ac57150df
-COPY envs/evaluate.yaml /conda-envs/f550a6a99af759800c98807ac57150df/environment.yaml
+#     - zarr=3.1.6
+RUN mkdir -p /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d
+COPY envs/evaluate.yaml /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d/environment.yaml
 # Conda environment:
 #   source: envs/geo.yaml
-#   prefix: /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e
+#   prefix: /conda-envs/72f029f6828b5c98f03f35fd7b481801
 #   # Simulation, alignment, patches.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-geo
@@ -79,6 +82,7 @@ COPY envs/evaluate.yaml /conda-envs/f550a6a99af759800c98807ac57150df/environment
 #     - numpy=2.4.6
 #     - odc-geo=0.5.3
 #     - pandas=3.1.1
+#     - pillow=13.0.0
 #     - psutil=7.2.2
 #     - pyarrow=26.0.1
 #     - pydantic=2.14.3
@@ -89,11 +93,11 @@ COPY envs/evaluate.yaml /conda-envs/f550a6a99af759800c98807ac57150df/environment
 #     - scipy=1.17.1
 #     - shapely=2.2.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e
-COPY envs/geo.yaml /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e/environment.yaml
+RUN mkdir -p /conda-envs/72f029f6828b5c98f03f35fd7b481801
+COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 # Conda environment:
 #   source: envs/torch.yaml
-#   prefix: /conda-envs/ed1098728695d6e3df542f54883d6f78
+#   prefix: /conda-envs/f23a1ed151556a8db0a2af0479ff7cea
 #   # Training and sampling; conda takes the CUDA build where it sees a GPU, else the CPU build.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-torch
@@ -107,6 +111,7 @@ COPY envs/geo.yaml /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e/environment.yaml
 #     - numpy=2.4.6
 #     - odc-geo=0.5.3
 #     - pandas=3.1.1
+#     - pillow=13.0.0
 #     - psutil=7.2.2
 #     - pyarrow=26.0.1
 #     - pydantic=2.14.3
@@ -118,11 +123,11 @@ COPY envs/geo.yaml /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e/environment.yaml
 #     - shapely=2.2.0
 #     - tqdm=4.70.1
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/ed1098728695d6e3df542f54883d6f78
-COPY envs/torch.yaml /conda-envs/ed1098728695d6e3df542f54883d6f78/environment.yaml
+RUN mkdir -p /conda-envs/f23a1ed151556a8db0a2af0479ff7cea
+COPY envs/torch.yaml /conda-envs/f23a1ed151556a8db0a2af0479ff7cea/environment.yaml
 
-RUN conda env create --prefix /conda-envs/00c88abc964fca46d511212b1f6c0af3 --file /conda-envs/00c88abc964fca46d511212b1f6c0af3/environment.yaml && \
-    conda env create --prefix /conda-envs/f550a6a99af759800c98807ac57150df --file /conda-envs/f550a6a99af759800c98807ac57150df/environment.yaml && \
-    conda env create --prefix /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e --file /conda-envs/8bfa8d9fd87c5e7a29cda13dc0aa5a9e/environment.yaml && \
-    conda env create --prefix /conda-envs/ed1098728695d6e3df542f54883d6f78 --file /conda-envs/ed1098728695d6e3df542f54883d6f78/environment.yaml && \
+RUN conda env create --prefix /conda-envs/febd8901ec95813dec6727a0e9ea8aad --file /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.yaml && \
+    conda env create --prefix /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d --file /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d/environment.yaml && \
+    conda env create --prefix /conda-envs/72f029f6828b5c98f03f35fd7b481801 --file /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml && \
+    conda env create --prefix /conda-envs/f23a1ed151556a8db0a2af0479ff7cea --file /conda-envs/f23a1ed151556a8db0a2af0479ff7cea/environment.yaml && \
     conda clean --all -y

@@ -30,6 +30,7 @@ if SHARED:
 localrules:
     all,
     distill,
+    link_world,
     resolved_config,
     search,
 

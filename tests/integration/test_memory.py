@@ -25,7 +25,7 @@ def declared() -> dict[str, int]:
         for line in path.read_text().splitlines():
             if named := re.match(r"\s*(?:rule|checkpoint) (\w+):", line):
                 rule = named[1]
-            elif asked := re.match(r"\s*mem_mb=(\d+)", line):
+            elif asked := re.match(r"\s*mem_mb=by_attempt\((\d+)\)", line):
                 found[rule] = min(int(asked[1]), found.get(rule, int(asked[1])))
     return found
 

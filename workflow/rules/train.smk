@@ -31,8 +31,8 @@ rule train:
         TORCH
     threads: CONFIG.train.threads
     resources:
-        mem_mb=6000,
-        runtime=1440,
+        mem_mb=by_attempt(6000),
+        runtime=by_attempt(1440),
     params:
         settings=model_settings,
         folder=folder_of("weights"),
@@ -71,8 +71,8 @@ rule distill_model:
         TORCH
     threads: CONFIG.train.threads
     resources:
-        mem_mb=6000,
-        runtime=1440,
+        mem_mb=by_attempt(6000),
+        runtime=by_attempt(1440),
     params:
         settings=settings("distill_model"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),
