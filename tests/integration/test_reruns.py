@@ -241,7 +241,7 @@ def test_comments_docstrings_and_formatting_rerun_nothing(moved):
     before = {path: path.read_text() for path in modules(moved).values()}
     try:
         for path, text in before.items():
-            path.write_text('"""Other words."""\n\n\n# a comment\n' + _without_docstring(text).replace(" = ", "  =  "))
+            path.write_text('"""Other words."""\n\n\n# a comment\n' + _without_docstring(text) + "\n\n# the end\n")
         assert dry_runs(moved, [{"config": "config/small.yaml"}]) == [{}]
     finally:
         for path, text in before.items():

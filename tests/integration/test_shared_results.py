@@ -24,9 +24,12 @@ def two_folders(small_run, tmp_path_factory):
         shutil.copytree(small_run.folder, project.folder, symlinks=True)
         run = project.folder / "results" / "small"
         shutil.rmtree(run / "logs")
-        pair = json.loads(min((run / "items" / "pairs").glob("*.json")).read_text())
-        for role in ("lr", "hr"):
-            shutil.rmtree(run / "scenes" / pair[role])
+        pair = min((run / "items" / "pairs").glob("*.json"))
+        scenes = json.loads(pair.read_text())
+        for folder in (run / "scenes" / scenes["lr"], run / "scenes" / scenes["hr"], run / "aligned" / pair.stem):
+            shutil.rmtree(folder)
+        for file in (*(run / "pairs" / "patches").glob(f"{pair.stem}.*"), run / "pairs" / "summary.json"):
+            file.unlink()
         config = write_small_config(project, train=FEW_STEPS)
         done = project.snakemake(
             "--cache", "--until", "train", "--configfile", config,
