@@ -1,6 +1,5 @@
 """One optimiser step: a batch through the network in as many parts as memory asks for."""
 
-import gc
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.data import Batch
+from crossres.diffusion.memory import is_out_of_memory, release
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Draws, Example, Path
 from crossres.diffusion.processes import Processes
@@ -81,10 +81,8 @@ class LearningStep:
             if not is_out_of_memory(error):
                 raise
             total = None
-        if total is None:  # outside `except`, whose traceback would keep the memory
-            gc.collect()
-            if count.device.type == "cuda":
-                torch.cuda.empty_cache()
+        if total is None:
+            release(count.device)
         return total
 
     def _loss(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor:
@@ -127,14 +125,6 @@ def part_of(batch: Batch, which: slice) -> Batch:
     """Return some examples of a batch."""
     shift = None if batch.shift is None else (batch.shift[0][which], batch.shift[1][which])
     return Batch(batch.lr[which], batch.y[which], batch.hr[which], batch.weight[which], shift)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that the GPU's or the machine's memory ran out."""
-    words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        sign in words for sign in ("can't allocate memory", "out of memory", "cannot allocate memory", "bad_alloc")
-    )
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:
