@@ -194,9 +194,7 @@ class TiledField:
                 for v in self._of_group(group)
             ]
             time, noise = (torch.full((len(pixels),), v, device=x.device, dtype=x.dtype) for v in (t, sigma))
-            return self.network.velocity_given(
-                pixels.contiguous(memory_format=torch.channels_last), given, time, noise
-            )
+            return self.network.velocity_given(pixels.contiguous(memory_format=torch.channels_last), given, time, noise)
 
         while True:
             try:

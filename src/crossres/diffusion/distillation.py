@@ -27,6 +27,7 @@ from crossres.diffusion.paths.path import Draws, Example
 from crossres.diffusion.paths.straight import source_state
 from crossres.diffusion.processes import processes
 from crossres.diffusion.samplers import sample_euler, sample_midpoint
+from crossres.diffusion.training import best_of
 from crossres.diffusion.training_state import run_key, state_file
 from crossres.diffusion.upsample import View
 from crossres.diffusion.validation import Validation
@@ -75,17 +76,17 @@ def distill(
         student.load_state_dict(loaded.network.state_dict())
         example = Lesson(settings, loaded.network.to(group.device), card.scale)
         with open_events(log_folder if group.first else None) as events:
-            network, rows = fit(
-                train, student, material.data, path, example, validation, card.sigma, group, state, events
-            )
+            run = fit(train, student, material.data, path, example, validation, card.sigma, group, state, events)
         if group.first:
+            network, rows = run.ema.network, run.history
             bicubic = validation.bicubic() if validation else {}
             last = {k: v for k, v in rows[-1].items() if k in bicubic}
             with whole(output) as folder:
                 folder.mkdir()
                 checkpoint.save(
-                    folder, network, **material.card(), sigma=card.sigma, model=card.model, train=train, code=code,
-                    teacher_sha256=card.weights_sha256, metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
+                    folder, network, best_of(run, lambda _: card.sigma), **material.card(), sigma=card.sigma,
+                    model=card.model, train=train, code=code, teacher_sha256=card.weights_sha256,
+                    metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
                 )  # fmt: skip
                 write_history(folder / "history.csv", rows)
                 draw_curves(folder / "curves.png", rows, bicubic)

@@ -173,7 +173,7 @@ class Network(nn.Module):
         return self._levels(h, given, t, sigma)
 
     def _levels(self, h: Tensor, added: list[Tensor | None], t: Tensor, sigma: Tensor) -> Tensor:
-        """Return the velocity from the entry's features; `added` is on the grid of each level, None where nothing is."""
+        """Return the velocity from the entry's features and what is `added` on each level's grid."""
         embedding = self.embed(embed_time_sigma(t, sigma).to(h.dtype))
         skips = []
         for stage, down, more in zip(self.encoder, self.down, added[:-1], strict=True):

@@ -50,6 +50,12 @@ class TrainSettings(Section):
     )
     validate_every: int = Field(250, ge=1, description="steps between validations")
     save_every: int = Field(500, ge=1, description="steps between saves of what a run that is stopped goes on from")
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="processes of one machine that share each batch; null is one per GPU, one without",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of the network; auto is bfloat16 on a GPU that has it, else float32"
     )
