@@ -57,7 +57,9 @@ def distill(
     if card.train.path != "straight" or card.teacher_sha256:
         what = "is distilled already" if card.teacher_sha256 else f"was trained on the path {card.train.path}"
         raise UserError(f"{teacher}: {what}; only a model of the straight path can be distilled")
-    train = card.train.model_copy(update=settings.model_dump(exclude={"teacher_steps", "solver"}))
+    # The student is shown where its teacher's solver ends: nothing lies off.
+    own = settings.model_dump(exclude={"teacher_steps", "solver"}) | {"shift_tolerance_px": 0}
+    train = card.train.model_copy(update=own)
     torch.set_num_threads(train.threads)
     with processes() as group:
         material = read_material(dataset, index, summary)

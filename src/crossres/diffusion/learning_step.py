@@ -13,6 +13,7 @@ from crossres.diffusion.memory import is_out_of_memory, release
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Draws, Example, Path
 from crossres.diffusion.processes import Processes
+from crossres.diffusion.shift_tolerance import shift_tolerant_l1
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View
 from crossres.errors import UserError
@@ -93,18 +94,23 @@ class LearningStep:
         view = View.whole(self.factor, *batch.lr.shape[-2:])
         if network.prior is None:
             answer = network(x, batch.y, example.t, example.sigma)
-            return self._distance(answer, example.target, batch.weight, count)
+            return self._distance(answer, example.target, batch, count)
         features = network.prior(batch.lr)
         levels = network.prior.levels(features)
         answer = network(x, batch.y, example.t, example.sigma, levels, view, batch.shift)
-        loss = self._distance(answer, example.target, batch.weight, count)
+        loss = self._distance(answer, example.target, batch, count)
         regression = network.prior.regression(features, batch.y, view, batch.shift)
-        own = ((regression - batch.hr).abs() * batch.weight).sum() / count
+        if self.settings.shift_tolerance_px:
+            own = self._distance(regression, batch.hr, batch, count)
+        else:
+            own = ((regression - batch.hr).abs() * batch.weight).sum() / count
         return loss + self.settings.regression_weight * own
 
-    def _distance(self, a: Tensor, b: Tensor, weight: Tensor, count: Tensor) -> Tensor:
+    def _distance(self, a: Tensor, b: Tensor, batch: Batch, count: Tensor) -> Tensor:
+        if self.settings.shift_tolerance_px:
+            return shift_tolerant_l1(a, b, batch.hr, batch.weight, self.settings.shift_tolerance_px) / count
         error = (a - b).abs() if self.path.loss == "l1" else (a - b).square()
-        return (error * weight).sum() / count
+        return (error * batch.weight).sum() / count
 
     def _with_gains(self, batch: Batch, own: slice) -> Batch:
         """Multiply the reflectance of each crop's bands by a random gain near 1, LR and HR alike."""

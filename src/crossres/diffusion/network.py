@@ -155,7 +155,7 @@ class Network(nn.Module):
     def velocity(self, x: Tensor, y: Tensor, t: Tensor, sigma: Tensor, added: list[Tensor] | None) -> Tensor:
         """Return the velocity for sides that are multiples of `multiple`; `added` is on the grid of each level."""
         h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1) if self.sees_y else x, 2))
-        return self._levels(h, added or [None] * (len(self.encoder) + 1), t, sigma)
+        return self._levels(h, [*added] if added else [None] * (len(self.encoder) + 1), t, sigma)
 
     def given(self, y: Tensor, added: list[Tensor] | None) -> list[Tensor | None]:
         """Return what each level gets that is the same at every solver step: y's part of the entry, `added`."""
