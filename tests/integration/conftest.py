@@ -18,13 +18,13 @@ def default_run(tmp_path_factory) -> Project:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Project:
-    """The smallest experiment that runs every rule, undisturbed and on this machine."""
+    """The smallest experiment that runs every rule, run once and undisturbed; tests that change anything copy it."""
     return made_once(tmp_path_factory, "small", lambda made: made.run("--configfile", write_small_config(made)))
 
 
 @pytest.fixture(scope="session")
 def small_digests(small_run) -> dict[str, str]:
-    """What the smallest experiment gives."""
+    """What that run gave on this machine."""
     return digests(small_run)
 
 

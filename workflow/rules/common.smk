@@ -115,6 +115,14 @@ def pair_ids():
     return sorted(LOCK.pairs) if LOCK is not None else sorted(path.stem for path in (items() / "pairs").glob("*.json"))
 
 
+def by_attempt(amount):
+    """Return a function for `resources` that asks for this much, and for as much again each time a job is submitted again.
+
+    Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at what it asked for.
+    """
+    return lambda wildcards, attempt: amount * attempt
+
+
 def folder_of(name):
     """Return a function for `params` that gives the folder of a named input or output."""
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
@@ -175,8 +183,9 @@ def threads_of_model(wildcards):
     return CONFIG.variant(wildcards.model)[1].threads * processes_of_model(wildcards)
 
 
-def memory_of_model(wildcards):
-    return 6000 * processes_of_model(wildcards)
+def memory_of_model(wildcards, attempt):
+    """Return MB for all processes, and as much again each time the job is submitted again (see `by_attempt`)."""
+    return 6000 * processes_of_model(wildcards) * attempt
 
 
 def model_file(name):

@@ -31,7 +31,7 @@ rule train:
     threads: threads_of_model
     resources:
         mem_mb=memory_of_model,
-        runtime=1440,
+        runtime=by_attempt(1440),
     params:
         settings=model_settings,
         folder=folder_of("weights"),
@@ -70,7 +70,7 @@ rule distill_model:
     threads: threads_of_model
     resources:
         mem_mb=memory_of_model,
-        runtime=1440,
+        runtime=by_attempt(1440),
     params:
         settings=settings("distill"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),
