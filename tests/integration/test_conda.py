@@ -61,8 +61,9 @@ def ran(project, variables, targets) -> dict[Path, bytes]:
     before = {}
     for path in targets:
         whole = project.folder / path
-        files = [file for file in whole.rglob("*") if file.name != ".snakemake_timestamp"] if whole.is_dir() else
-        [whole] before |= {file: file.read_bytes() for file in files}
+        found = whole.rglob("*") if whole.is_dir() else [whole]
+        files = [file for file in found if file.is_file() and file.name != ".snakemake_timestamp"]
+        before |= {file: file.read_bytes() for file in files}
         shutil.rmtree(whole) if whole.is_dir() else whole.unlink()
     # One after the other, and by missing outputs alone: a scene that is made again would bring all behind it.
     scene = [path for path in targets if "scenes" in path.parts]

@@ -20,6 +20,7 @@ NO_BENCHMARK = {"resolved_config"}
 def declared() -> dict[str, int]:
     """Return the memory that each rule asks for, in MB."""
     found: dict[str, int] = {}
+    of_model = re.search(r"return (\d+) \* processes_of_model", (ROOT / "workflow/rules/common.smk").read_text())
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         rule = ""
         for line in path.read_text().splitlines():
@@ -27,6 +28,8 @@ def declared() -> dict[str, int]:
                 rule = named[1]
             elif asked := re.match(r"\s*mem_mb=by_attempt\((\d+)\)", line):
                 found[rule] = min(int(asked[1]), found.get(rule, int(asked[1])))
+            elif of_model and "mem_mb=memory_of_model" in line:
+                found[rule] = int(of_model[1])
     return found
 
 
