@@ -82,7 +82,7 @@ def settings(rule):
 
 
 def code(rule, *resources):
-    """Return the fingerprint of the code that a rule runs, for `params`: a change of that code then reruns the rule."""
+    """Return the fingerprint of the code that a rule runs, for `params`; when it changes, the rule runs again."""
     return command_version(stages.COMMANDS[rule], *resources)
 
 
