@@ -126,9 +126,8 @@ def report(methods, best, flops, megapixels, args, device) -> None:  # type: ign
     rows["LDSR-like, 100 steps"] = tuple(s * LDM_STEPS / LDM_MEASURED + d for s, d in zip(steps, decoder, strict=True))
     first = rows[OURS]
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {args.threads} threads"
-    print(
-        f"{where}; one tile of {args.tile} x {args.tile} HR pixels, x{FACTOR}; ours in {args.steps} steps; best of {args.repeats}"
-    )
+    print(f"{where}; one tile of {args.tile} x {args.tile} HR pixels, x{FACTOR}; best of {args.repeats}")
+    print(f"Ours: {args.size}, {args.steps} steps.")
     print("| method | s / HR megapixel | CPU s / HR megapixel | TFLOP / HR megapixel | times ours (s, CPU s, FLOP) |")
     print("| --- | --- | --- | --- | --- |")
     for name, (wall, cpu, operations) in rows.items():
