@@ -107,7 +107,7 @@ def _search(args: argparse.Namespace) -> None:
 
 def _download(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
-    from crossres.acquire.lock import read_lock
+    from crossres.acquire.lock.lock_file import read_lock
 
     acquire, grid = _section(args, "acquire"), _section(args, "grid")
     checksums = None
@@ -118,7 +118,7 @@ def _download(args: argparse.Namespace) -> None:
 
 
 def _lock(args: argparse.Namespace) -> None:
-    from crossres.acquire.lock_run import lock_run
+    from crossres.acquire.lock.lock_run import lock_run
 
     lock_run(args.run, args.output)
 

@@ -18,7 +18,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
-    from crossres.acquire.lock import read_lock
+    from crossres.acquire.lock.lock_file import read_lock
     from crossres.code_version import code_version
     from crossres.errors import UserError
     from crossres.evaluate.external_file import find_result
