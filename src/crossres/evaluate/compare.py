@@ -105,7 +105,7 @@ def _column(values: pd.DataFrame, image: str, key: str, common: list[str]) -> np
 def _cell(metric: Metric, first: np.ndarray, column: np.ndarray, paired: bool, place: int) -> dict[str, Any]:
     found = interval(column, REPLICATES, 0)
     cell: dict[str, Any] = dict(text=shown(metric.key, found.mean if found else None, unit=False), range="", change="")
-    if found:
+    if found and found.n > 1:
         cell["range"] = f"{shown(metric.key, found.low, unit=False)} to {shown(metric.key, found.high, unit=False)}"
     if paired and place and (difference := interval(column - first, REPLICATES, 0)):
         low, high = sorted(metric.gain(end) for end in (difference.low, difference.high))

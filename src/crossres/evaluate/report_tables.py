@@ -119,5 +119,7 @@ def calibration_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
 def _interval(key: str, found: dict[str, Any] | None) -> str:
     if not found:
         return "no value"
+    if found["n"] == 1:
+        return "1 scene, no interval"
     low, high = (shown(key, found[end], unit=False) for end in ("low", "high"))
-    return f"95 %: {low} to {high}, {found['n']} scene{'' if found['n'] == 1 else 's'}"
+    return f"95 %: {low} to {high}, {found['n']} scenes"
