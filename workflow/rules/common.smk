@@ -115,6 +115,14 @@ def pair_ids():
     return sorted(LOCK.pairs) if LOCK is not None else sorted(path.stem for path in (items() / "pairs").glob("*.json"))
 
 
+def by_attempt(amount):
+    """Return a function for `resources` that asks for this much, and for as much again each time a job is submitted again.
+
+    Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at what it asked for.
+    """
+    return lambda wildcards, attempt: amount * attempt
+
+
 def folder_of(name):
     """Return a function for `params` that gives the folder of a named input or output."""
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
