@@ -8,24 +8,45 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
+from crossres.damaged import damaged
 from crossres.errors import UserError
-from crossres.files import read_json
+from crossres.files import read_json, to_delete
 from crossres.settings import config as configuration
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one stage; a `UserError` ends as one line on stderr and exit status 1."""
+    """Run one stage; a `UserError`, or a damaged input, ends as one line on stderr and exit status 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     args = _parser().parse_args(arguments)
+    args.arguments = arguments
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         args.run_stage(args)
     except UserError as error:
-        print(f"crossres {args.stage}: error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(args.stage, error)
+    except Exception:
+        log.info("crossres %s failed; reading its inputs, should one be damaged", args.stage)
+        broken = damaged(_inputs(args))
+        if broken is None:
+            raise
+        _end(args.stage, f"{broken}: damaged; delete {to_delete(broken)} and run again")
+
+
+def _end(stage: str, why: object) -> NoReturn:
+    print(f"crossres {stage}: error: {why}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _inputs(args: argparse.Namespace) -> list[Path]:
+    given = [value for name, value in vars(args).items() if name != "output"]
+    flat = [part for value in given for part in (value if isinstance(value, list) else [value])]
+    return [part for part in flat if isinstance(part, Path)]
 
 
 def _section(args: argparse.Namespace, name: str) -> Any:
@@ -164,6 +185,7 @@ def _cache(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from crossres.diffusion.processes import share
     from crossres.diffusion.training import train
 
     model, settings = _section(args, "model"), _section(args, "train")
@@ -173,13 +195,19 @@ def _train(args: argparse.Namespace) -> None:
         if args.name not in config.models:
             raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
         model, settings = config.variant(args.name)
+    if share(settings.processes, args.arguments):
+        return
     train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _distill(args: argparse.Namespace) -> None:
+    from crossres.diffusion.checkpoint import load_card
     from crossres.diffusion.distillation import distill
+    from crossres.diffusion.processes import share
 
     settings = _section(args, "distill")
+    if share(load_card(args.teacher).train.processes, args.arguments):
+        return
     distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)
 
 

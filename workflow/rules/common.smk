@@ -115,6 +115,14 @@ def pair_ids():
     return sorted(LOCK.pairs) if LOCK is not None else sorted(path.stem for path in (items() / "pairs").glob("*.json"))
 
 
+def by_attempt(amount):
+    """Return a function for `resources` that asks for this much, and for as much again each time a job is submitted again.
+
+    Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at what it asked for.
+    """
+    return lambda wildcards, attempt: amount * attempt
+
+
 def folder_of(name):
     """Return a function for `params` that gives the folder of a named input or output."""
     return lambda wildcards, input, output: os.path.dirname(getattr(output, name, None) or getattr(input, name))
@@ -164,6 +172,20 @@ def model_settings(wildcards):
     """Return `model` and `train` of one model, so that changing or adding a model leaves the others."""
     model, train = CONFIG.variant(wildcards.model)
     return json.dumps({"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")})
+
+
+def processes_of_model(wildcards):
+    """Return how many processes are asked for; those on GPUs, which are counted where the job runs, are one per GPU."""
+    return CONFIG.variant(wildcards.model)[1].processes or 1
+
+
+def threads_of_model(wildcards):
+    return CONFIG.variant(wildcards.model)[1].threads * processes_of_model(wildcards)
+
+
+def memory_of_model(wildcards, attempt):
+    """Return MB for all processes, and as much again each time the job is submitted again (see `by_attempt`)."""
+    return 6000 * processes_of_model(wildcards) * attempt
 
 
 def model_file(name):
