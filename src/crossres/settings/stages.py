@@ -64,8 +64,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sample": ("normalise", "train", "distill_model"),
     "external": ("search", "normalise"),
     "evaluate": ("normalise", "held_out", "sample", "external"),
-    "summarise": ("evaluate",),
-    "figures": ("evaluate", "summarise"),
+    "summarise": ("dataset", "evaluate"),
+    "figures": ("dataset", "evaluate", "summarise"),
     "report": (
         "resolved_config", "search", "coregister", "normalise", "dataset", "train", "evaluate", "summarise", "figures",
     ),
