@@ -1,6 +1,6 @@
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="372124f41e37d6d94ceb7d5a51986f3393c60e5a36f56e55c74f9504bbdfa54a"
+LABEL io.github.snakemake.conda_env_hash="a18f2f56d2d5d188216e0bf40894a19aea4efd712ad218770e63cd1415538402"
 # Conda environment:
 #   source: envs/acquire.yaml
 #   prefix: /conda-envs/febd8901ec95813dec6727a0e9ea8aad
@@ -39,7 +39,7 @@ RUN mkdir -p /conda-envs/febd8901ec95813dec6727a0e9ea8aad
 COPY envs/acquire.yaml /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
-#   prefix: /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d
+#   prefix: /conda-envs/91296e812e8d14aa2d134cc34c043af3
 #   # Metrics, figures and the report.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-evaluate
@@ -58,14 +58,17 @@ COPY envs/acquire.yaml /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.
 #     - psutil=7.2.2
 #     - pyarrow=26.0.1
 #     - pydantic=2.14.3
+#     - pytorch=2.13.0
 #     - pyyaml=6.0.3
 #     - rasterio=1.4.4
+#     - safetensors=0.8.0
 #     - scikit-image=0.26.0
 #     - scipy=1.17.1
 #     - shapely=2.2.0
+#     - torchmetrics=1.9.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d
-COPY envs/evaluate.yaml /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d/environment.yaml
+RUN mkdir -p /conda-envs/91296e812e8d14aa2d134cc34c043af3
+COPY envs/evaluate.yaml /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment.yaml
 # Conda environment:
 #   source: envs/geo.yaml
 #   prefix: /conda-envs/72f029f6828b5c98f03f35fd7b481801
@@ -127,7 +130,7 @@ RUN mkdir -p /conda-envs/f23a1ed151556a8db0a2af0479ff7cea
 COPY envs/torch.yaml /conda-envs/f23a1ed151556a8db0a2af0479ff7cea/environment.yaml
 
 RUN conda env create --prefix /conda-envs/febd8901ec95813dec6727a0e9ea8aad --file /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.yaml && \
-    conda env create --prefix /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d --file /conda-envs/0d03fc7edb608b6bdec79ee972a7a49d/environment.yaml && \
+    conda env create --prefix /conda-envs/91296e812e8d14aa2d134cc34c043af3 --file /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment.yaml && \
     conda env create --prefix /conda-envs/72f029f6828b5c98f03f35fd7b481801 --file /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml && \
     conda env create --prefix /conda-envs/f23a1ed151556a8db0a2af0479ff7cea --file /conda-envs/f23a1ed151556a8db0a2af0479ff7cea/environment.yaml && \
     conda clean --all -y
