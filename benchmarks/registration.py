@@ -36,10 +36,11 @@ from scipy import ndimage
 from crossres.align.coregister import frame_of
 from crossres.align.degrade import Blurred, blur, on_lr_grid
 from crossres.align.field import Extent, fit
-from crossres.align.matching import match_windows, orientation
+from crossres.align.matching import View, match_views, orientation
 from crossres.align.registration import Registration, register
 from crossres.align.sampling import Displacement, interpolate, spline_coefficients
 from crossres.align.selection import MODELS
+from crossres.align.window_sums import Windows
 from crossres.rasters import read_scene, write_cog
 from crossres.settings.coregister import CoregisterSettings
 from crossres.simulate.clouds import draw_clouds
@@ -153,12 +154,13 @@ def window_errors(pair: Pair, shifts: np.ndarray) -> np.ndarray:
     """Return (shift, 2, window) differential errors of single windows, all reliable ones."""
 
     def match(hr: Blurred) -> tuple[np.ndarray, np.ndarray]:
-        found = match_windows(first, orientation(on_lr_grid(hr, pair.grid, pair.rows, pair.cols)), corners, side, 8)
+        second = orientation(on_lr_grid(hr, pair.grid, pair.rows, pair.cols))
+        (found,) = match_views(first, second, [View(windows)], 8)
         return np.stack([found.rows, found.cols]), found.reliability
 
     side = SETTINGS.window_px
     first = orientation(pair.lr)
-    corners = np.array([(r, c) for r in range(0, SIDE - side, 16) for c in range(48, 300, 16)])
+    windows = Windows(np.arange(0, SIDE - side, 16), np.arange(48, 300, 16), side)
     before, reliability = match(pair.hr)
     good = reliability > SETTINGS.min_reliability
     return np.array([(match(moved(pair.hr, *s, pair.grid))[0] - before - s[:, None])[:, good] for s in shifts])
