@@ -139,7 +139,7 @@ def register(
     extent = Extent(origin[0], origin[1], lr.shape[1], lr.shape[2], settings.stride_px)
     field = zero_field(extent)
     models = [m for m in MODELS if settings.model in {"auto", m.kind}]
-    images = _Images(settings, lr, grid, origin, hr)
+    images = Images(settings, lr, grid, origin, hr)
     whole = match_whole(images.first, images.moved(field)[0], search_px)
     coarse = np.array([whole.rows[0], whole.cols[0]])
     field.linear[0] = coarse
@@ -165,7 +165,7 @@ def register(
     )
 
 
-class _Images:
+class Images:
     """Both images of a pair, and the windows in which they are compared."""
 
     def __init__(
