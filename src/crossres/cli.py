@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; a `UserError`, or a damaged input, ends as one line on stderr and exit status 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     args = _parser().parse_args(arguments)
+    args.arguments = arguments
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         args.run_stage(args)
@@ -183,6 +185,7 @@ def _cache(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from crossres.diffusion.processes import share
     from crossres.diffusion.training import train
 
     model, settings = _section(args, "model"), _section(args, "train")
@@ -192,13 +195,19 @@ def _train(args: argparse.Namespace) -> None:
         if args.name not in config.models:
             raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
         model, settings = config.variant(args.name)
+    if share(settings.processes, args.arguments):
+        return
     train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _distill(args: argparse.Namespace) -> None:
+    from crossres.diffusion.checkpoint import load_card
     from crossres.diffusion.distillation import distill
+    from crossres.diffusion.processes import share
 
     settings = _section(args, "distill")
+    if share(load_card(args.teacher).train.processes, args.arguments):
+        return
     distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)
 
 
@@ -246,16 +255,18 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _summarise(args: argparse.Namespace) -> None:
+    from crossres.evaluate.report_inputs import held_out
     from crossres.evaluate.summary import summarise
 
-    summarise(_section(args, "evaluate"), args.scenes, args.primary, args.summary, args.table)
+    summarise(_section(args, "evaluate"), held_out(args.dataset, args.scenes), args.primary, args.summary, args.table)
 
 
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
+    from crossres.evaluate.report_inputs import held_out
 
     arms = _section(args, "sample").model_dump(mode="json")["arms"]
-    figures(arms, args.summary, args.scenes, args.output)
+    figures(arms, args.summary, held_out(args.dataset, args.scenes), args.output)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -411,13 +422,15 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("summarise", _summarise, "put the metrics of all scenes together")
-    path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
+    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out")
+    path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     path(sub, "--summary", "--table", help="file to write")
 
     sub = stage("figures", _figures, "draw the figures of all scenes together")
     path(sub, "--summary", help="what `summarise` wrote")
-    path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
+    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out")
+    path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
     path(sub, "--output", help="folder to write")
 
     sub = stage("report", _report, "write the report of a run as one page")
