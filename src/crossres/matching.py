@@ -79,7 +79,7 @@ def fine_peak(fine: np.ndarray, upsampling: int) -> tuple[np.ndarray, np.ndarray
     Parabolas through the highest sample and its neighbours lead on between the steps.
     """
     n, side = fine.shape[:2]
-    peak = fine.reshape(n, -1).argmax(axis=1)
+    peak = fine.reshape(n, side * side).argmax(axis=1)
     i, j = np.clip(peak // side, 1, side - 2), np.clip(peak % side, 1, side - 2)
     k = np.arange(n)
     di = _vertex(fine[k, i - 1, j], fine[k, i, j], fine[k, i + 1, j])

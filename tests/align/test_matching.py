@@ -49,3 +49,9 @@ def test_a_spline_is_nowhere_asked_without_complaint() -> None:
     points = np.random.default_rng(0).uniform(0, 99, (40, 2))
     field = fit(Model("spline", 0.01), Extent(0, 0, 99, 99, 16), points, points / 50, np.ones(40))
     assert field.at(np.empty(0), np.empty(0)).shape == (0, 2)
+
+
+def test_no_windows_have_no_shifts() -> None:
+    first, second = images()
+    (found,) = match_views(first, second, [View(Windows(np.array([], int), np.array([0, 16]), 64))], 3)
+    assert found.rows.shape == found.cols.shape == found.reliability.shape == (0,)

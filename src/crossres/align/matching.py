@@ -110,9 +110,9 @@ def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[View], 
                     np.matmul(view.over(product, r, c), used, out=part[:, b])
             for view, total, profile, part, (i, j) in zip(views, totals, profiles, sums, into, strict=True):
                 left = weights(view.windows.rows[i], profile[int(down)], r)
-                added = left @ part.reshape(len(part), -1)
-                total[i, j, a] += added.reshape(-1, lags.size, part.shape[2]).transpose(0, 2, 1)
-    return [total.reshape(-1, lags.size, lags.size) for total in totals]
+                added = left @ part.reshape(len(part), lags.size * part.shape[2])
+                total[i, j, a] += added.reshape(len(left), lags.size, part.shape[2]).transpose(0, 2, 1)
+    return [total.reshape(total.shape[0] * total.shape[1], lags.size, lags.size) for total in totals]
 
 
 def _lagged(windows: Windows, lag: int) -> np.ndarray:
@@ -131,7 +131,7 @@ def _within(block: slice, lag: int, length: int) -> slice:
 def _peaks(surface: np.ndarray, energy: np.ndarray, search: int) -> Shifts:
     """Return the sub-pixel peaks of (n, lag, lag) correlations that reach `AROUND_PX` further than the search."""
     n, middle = len(surface), search + AROUND_PX
-    near = surface[:, AROUND_PX:-AROUND_PX, AROUND_PX:-AROUND_PX].reshape(n, -1)
+    near = surface[:, AROUND_PX:-AROUND_PX, AROUND_PX:-AROUND_PX].reshape(n, (2 * search + 1) ** 2)
     best = near.argmax(axis=1)
     row, col = best // (2 * search + 1) - search, best % (2 * search + 1) - search
     patch = np.arange(-AROUND_PX, AROUND_PX + 1)
