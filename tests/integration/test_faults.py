@@ -172,6 +172,6 @@ def test_a_full_disk_and_then_one_that_is_read_only(project, small_digests):
     with own_disk(project, 300_000) as remount:
         fails(project, "No space left on device: make room on this disk, then run again")
         remount("size=1g,ro")
-        fails(project, "Read-only file system")
+        fails(project, "Write-protected output files")
         remount("size=1g,rw")
         finishes_like(project, small_digests)
