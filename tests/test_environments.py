@@ -35,7 +35,7 @@ def test_every_rule_has_an_environment(make):
 
 def test_an_environment_is_small(make):
     contents = {name: set(dependencies(text)) for name, text in make.files().items()}
-    assert [name for name, packages in contents.items() if "pytorch" in packages] == ["torch.yaml", "torch-cuda.yaml"]
+    assert not {"acquire.yaml", "geo.yaml"} & {name for name, packages in contents.items() if "pytorch" in packages}
     assert [name for name, packages in contents.items() if "sentinelhub" in packages] == ["acquire.yaml"]
 
 
