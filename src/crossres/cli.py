@@ -15,6 +15,7 @@ import yaml
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.settings import config as configuration
+from crossres.settings.model import ModelVariant
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -232,6 +233,15 @@ def _summarise(args: argparse.Namespace) -> None:
     summarise(_section(args, "evaluate"), args.scenes, args.primary, args.summary, args.table)
 
 
+def _claim(args: argparse.Namespace) -> None:
+    from crossres.evaluate.claim_curves import claim
+
+    given = _settings(args.settings).get("models") or {"main": {}}
+    models = {name: configuration.parse(own, f"models.{name}", ModelVariant) for name, own in given.items()}
+    arms = _section(args, "sample").arms
+    claim(_section(args, "evaluate"), arms, models, args.table, args.output, args.curves, args.figure)
+
+
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
 
@@ -395,6 +405,10 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     path(sub, "--summary", "--table", help="file to write")
+
+    sub = stage("claim", _claim, "judge whether a start from the LR image saves steps")
+    path(sub, "--table", help="the table that `summarise` wrote")
+    path(sub, "--output", "--curves", "--figure", help="file to write: JSON, Parquet, PNG")
 
     sub = stage("figures", _figures, "draw the figures of all scenes together")
     path(sub, "--summary", help="what `summarise` wrote")
