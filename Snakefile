@@ -24,6 +24,7 @@ include: "workflow/rules/evaluate.smk"
 localrules:
     all,
     distill,
+    link_world,
     resolved_config,
     search,
 

@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "acquire"))
 from range_server import serve_files
 
 from crossres.acquire.download import download
-from crossres.acquire.items import new_item, parse_time
 from crossres.acquire.regions import grid_region, to_geojson
+from crossres.acquire.stac.items import new_item, parse_time
 from crossres.rasters import NODATA, OFFSET, SCALE, to_dn, write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings

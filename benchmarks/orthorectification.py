@@ -28,9 +28,9 @@ from rasterio.transform import from_origin
 from rasterio.warp import reproject
 
 from crossres.acquire.blocks import blocks
-from crossres.acquire.orthorectify import orthorectify
+from crossres.acquire.orthorectification.orthorectify import orthorectify
+from crossres.acquire.orthorectification.terrain import terrain_for
 from crossres.acquire.regions import grid_region
-from crossres.acquire.terrain import terrain_for
 from crossres.acquire.tie_points import match
 from crossres.grids import crop
 from crossres.rasters import new_cog

@@ -24,10 +24,10 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter, zoom
 
-from crossres.acquire.atmosphere import DarkPixels, dark_object
-from crossres.acquire.gaofen2_package import read_package, unpacked
-from crossres.acquire.pansharpen import Moments, as_sharp_as_bands, fit_sharpening, sharpen
-from crossres.acquire.toa import mss_radiometry
+from crossres.acquire.gaofen2.atmosphere import DarkPixels, dark_object
+from crossres.acquire.gaofen2.package import read_package, unpacked
+from crossres.acquire.gaofen2.pansharpen import Moments, as_sharp_as_bands, fit_sharpening, sharpen
+from crossres.acquire.gaofen2.toa import mss_radiometry
 from crossres.rasters import to_dn
 from crossres.sensors.gaofen2 import PMS1, SENSORS
 from crossres.sensors.sensor import mtf_sigma_px

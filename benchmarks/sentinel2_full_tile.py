@@ -21,8 +21,8 @@ from rasterio.windows import Window
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "acquire"))
 from range_server import serve_files
 
-from crossres.acquire.items import new_item, parse_time
 from crossres.acquire.regions import grid_region
+from crossres.acquire.stac.items import new_item, parse_time
 
 SIDE = 10980
 BANDS = ("blue", "green", "red", "nir")

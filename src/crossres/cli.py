@@ -8,25 +8,44 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
+from crossres.damaged import damaged
 from crossres.errors import UserError
-from crossres.files import read_json
+from crossres.files import read_json, to_delete
 from crossres.settings import config as configuration
 from crossres.settings.model import ModelVariant
 
+log = logging.getLogger(__name__)
+
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one stage; a `UserError` ends as one line on stderr and exit status 1."""
+    """Run one stage; a `UserError`, or a damaged input, ends as one line on stderr and exit status 1."""
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         args.run_stage(args)
     except UserError as error:
-        print(f"crossres {args.stage}: error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(args.stage, error)
+    except Exception:
+        log.info("crossres %s failed; reading its inputs, should one be damaged", args.stage)
+        broken = damaged(_inputs(args))
+        if broken is None:
+            raise
+        _end(args.stage, f"{broken}: damaged; delete {to_delete(broken)} and run again")
+
+
+def _end(stage: str, why: object) -> NoReturn:
+    print(f"crossres {stage}: error: {why}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _inputs(args: argparse.Namespace) -> list[Path]:
+    given = [value for name, value in vars(args).items() if name != "output"]
+    flat = [part for value in given for part in (value if isinstance(value, list) else [value])]
+    return [part for part in flat if isinstance(part, Path)]
 
 
 def _section(args: argparse.Namespace, name: str) -> Any:
@@ -108,7 +127,7 @@ def _search(args: argparse.Namespace) -> None:
 
 def _download(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
-    from crossres.acquire.lock import read_lock
+    from crossres.acquire.lock.lock_file import read_lock
 
     acquire, grid = _section(args, "acquire"), _section(args, "grid")
     checksums = None
@@ -119,7 +138,7 @@ def _download(args: argparse.Namespace) -> None:
 
 
 def _lock(args: argparse.Namespace) -> None:
-    from crossres.acquire.lock_run import lock_run
+    from crossres.acquire.lock.lock_run import lock_run
 
     lock_run(args.run, args.output)
 

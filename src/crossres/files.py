@@ -1,5 +1,6 @@
 """Outputs that appear whole or not at all, with the same bytes for the same content."""
 
+import errno
 import glob
 import json
 import os
@@ -15,15 +16,44 @@ import psutil
 
 from crossres.errors import UserError
 
+DISK_ERRORS = {
+    errno.ENOSPC: "make room on this disk",
+    errno.EDQUOT: "make room on this disk, or ask for more",
+    errno.EROFS: "make this disk writable",
+    errno.EACCES: "ask for permission to this file or its folder",
+    errno.EPERM: "ask for permission to this file or its folder",
+    errno.EIO: "see to this disk, which failed",
+}
+"""What a person can do about errors of the disk, which no stage can."""
+NO_ROOM_BYTES = 2**20
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write a file or a directory to; rename it into place if no error was raised.
 
     The temporary name keeps the suffix, since raster drivers choose the format by it. What a process that was killed
-    on this machine left in the same folder is removed.
+    on this machine left in the same folder is removed. `UserError` when the disk is full, read-only or broken.
     """
     path = Path(path)
+    try:
+        with _beside(path) as part:
+            try:
+                yield part
+            except Exception as error:
+                # Libraries say in words of their own, or in none, that there is no room.
+                if not isinstance(error, UserError) and shutil.disk_usage(path.parent).free < NO_ROOM_BYTES:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+                raise
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        what_to_do = DISK_ERRORS[error.errno]
+        raise UserError(f"{error.filename or path}: {error.strerror}: {what_to_do}, then run again") from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = f".part-{socket.gethostname()}-"
     for left in path.parent.glob(f"{glob.escape(beside)}*"):
@@ -37,7 +67,8 @@ def whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         part.replace(path)
     finally:
-        _remove(part)
+        for left in path.parent.glob(f"{glob.escape(part.name)}*"):  # with what stands beside it under a longer name
+            _remove(left)
 
 
 def _is_alive(pid: str) -> bool:
@@ -69,7 +100,12 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}); delete it and run again") from None
+        raise UserError(f"{path}: not valid JSON ({error}); delete {to_delete(path)} and run again") from None
+
+
+def to_delete(path: Path) -> Path:
+    """Return what to delete for Snakemake to make a damaged file again: its folder, where a rule writes that as one."""
+    return next((folder for folder in Path(path).parents if (folder / ".snakemake_timestamp").exists()), Path(path))
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,9 @@ Reflectance r is kept as uint16: r = DN * 1e-4 - 0.1, DN 0 is nodata (Sentinel-2
 04.00, so that dark pixels keep their noise below zero). In memory it is float32 with NaN as nodata.
 """
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ import numpy as np
 import numpy.typing
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as gdal_copy
@@ -163,26 +167,38 @@ def new_cog(
 
     Memory holds GDAL's block cache, not the raster: until it is done, the raster stands uncompressed beside `path`.
     """
-    kind = "integer" if np.issubdtype(dtype, np.integer) else "float"
     profile = dict(
         driver="GTiff", dtype=dtype, count=len(bands), height=grid.shape[0], width=grid.shape[1], nodata=nodata,
         crs=str(grid.crs.to_wkt()) if grid.crs else None, transform=grid.affine,
         tiled=True, blockxsize=256, blockysize=256, sparse_ok=True, bigtiff="IF_SAFER",
     )  # fmt: skip
     with whole(path) as part:
-        raw = part.with_name(f"{part.stem}.raw.tif")
+        raw = part.with_name(f"{part.name}.raw.tif")
+        with rasterio.open(raw, "w", **profile) as dst:
+            dst.descriptions = tuple(bands)
+            dst.scales = (scale,) * len(bands)
+            dst.offsets = (offset,) * len(bands)
+            dst.update_tags(**(tags or {}))
+            yield dst
+        copy_to_cog(raw, part, "STANDARD" if np.issubdtype(dtype, np.integer) else "FLOATING_POINT", overviews)
+
+
+def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: str = "average") -> None:
+    """Write a raster as a cloud-optimised GeoTIFF; `OSError` when there is no room for it."""
+    no_room = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cog.parent))
+    try:
+        gdal_copy(
+            str(raw), str(cog), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
+            predictor=predictor, overview_resampling=overviews, bigtiff="IF_SAFER",
+        )  # fmt: skip
+    except CPLE_BaseError as error:
+        # It has removed its unfinished files by now. With overviews they need half as much again as the raster at most.
+        if shutil.disk_usage(cog.parent).free < 2 * raw.stat().st_size:
+            raise no_room from error
+        raise
+    # GDAL says nothing when a disk is full as it closes a file. What is written last is the last block.
+    with rasterio.open(cog) as written:
         try:
-            with rasterio.open(raw, "w", **profile) as dst:
-                dst.descriptions = tuple(bands)
-                dst.scales = (scale,) * len(bands)
-                dst.offsets = (offset,) * len(bands)
-                dst.update_tags(**(tags or {}))
-                yield dst
-            with rasterio.open(raw) as src:
-                gdal_copy(
-                    src, str(part), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
-                    predictor="STANDARD" if kind == "integer" else "FLOATING_POINT", overview_resampling=overviews,
-                    bigtiff="IF_SAFER",
-                )  # fmt: skip
-        finally:
-            raw.unlink(missing_ok=True)
+            written.read(window=Window(written.width - 1, written.height - 1, 1, 1))
+        except RasterioIOError as error:
+            raise no_room from error

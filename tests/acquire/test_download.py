@@ -15,7 +15,8 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from web import serve
 
-from crossres.acquire import blocks, read_bands
+from crossres.acquire import blocks
+from crossres.acquire.bands import read_bands
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.errors import UserError

@@ -11,10 +11,11 @@ from made_sentinel2 import TILE, sentinel2
 from odc.geo.geobox import GeoBox
 from range_server import serve_files
 
-from crossres.acquire import remote_file, stac_io
-from crossres.acquire.declared_checksums import check_checksum
 from crossres.acquire.download import download
-from crossres.acquire.hrefs import resolved
+from crossres.acquire.remote import image_file
+from crossres.acquire.stac import io as stac_io
+from crossres.acquire.stac.declared_checksums import check_checksum
+from crossres.acquire.stac.hrefs import resolved
 from crossres.errors import UserError
 from crossres.rasters import write_cog
 from crossres.settings.acquire import AcquireSettings
@@ -23,7 +24,7 @@ from crossres.settings.grid import GridSettings
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(remote_file, "DELAY_S", 0.01)
+    monkeypatch.setattr(image_file, "DELAY_S", 0.01)
 
 
 def refused(item: Path, output: Path, match: str) -> None:

@@ -17,10 +17,15 @@ def default_run(tmp_path_factory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def small_digests(tmp_path_factory) -> dict[str, str]:
-    """What the smallest experiment that runs every rule gives, undisturbed and on this machine."""
-    project = made_once(tmp_path_factory, "small", lambda made: made.run("--configfile", write_small_config(made)))
-    return digests(project)
+def small_run(tmp_path_factory) -> Project:
+    """The smallest experiment that runs every rule, run once and undisturbed; tests that change anything copy it."""
+    return made_once(tmp_path_factory, "small", lambda made: made.run("--configfile", write_small_config(made)))
+
+
+@pytest.fixture(scope="session")
+def small_digests(small_run) -> dict[str, str]:
+    """What that run gave on this machine."""
+    return digests(small_run)
 
 
 def made_once(tmp_path_factory, name: str, make: Callable[[Project], object]) -> Project:

@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "acquire"))
 from made_sentinel2 import BANDS, larger_sentinel2, sentinel2
 from range_server import every_third, serve_files
 
-from crossres.acquire import remote_file, stac_io
 from crossres.acquire.download import download
+from crossres.acquire.remote import image_file
 from crossres.acquire.search import search
+from crossres.acquire.stac import io as stac_io
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.search import SearchSettings, StacApiSource
@@ -52,9 +53,9 @@ def search_and_download(www: Path, items: list[dict], behaviour, output: Path) -
 
 
 def test_fifty_downloads_of_which_every_third_answer_fails_are_those_of_a_good_day(tmp_path, monkeypatch):
-    monkeypatch.setattr(remote_file, "DELAY_S", 0.01)
+    monkeypatch.setattr(image_file, "DELAY_S", 0.01)
     monkeypatch.setattr(stac_io, "DELAY_S", 0.01)
-    monkeypatch.setattr(remote_file, "HEADER_BYTES", 8192)  # so that a small file takes several answers
+    monkeypatch.setattr(image_file, "HEADER_BYTES", 8192)  # so that a small file takes several answers
     items = []
     for number in range(2 * PAIRS):
         folder = f"s{number % 10}"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from project import copy_project, write_config
 
-from crossres.acquire.lock_run import lock_run
+from crossres.acquire.lock.lock_run import lock_run
 
 pytestmark = pytest.mark.integration
 

@@ -19,8 +19,8 @@ rule catalog:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(60),
     params:
         kind=lambda wildcards: MADE[wildcards.source].kind,
         folder=lambda wildcards: expand_path(MADE[wildcards.source].path),
@@ -51,8 +51,8 @@ if LOCK is None:
             "../../envs/geo.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=240,
+            mem_mb=by_attempt(2000),
+            runtime=by_attempt(240),
         params:
             settings=settings("search", "grid"),
             catalogues=catalogue_options(),
@@ -80,8 +80,8 @@ else:
             "../../envs/geo.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=by_attempt(1000),
+            runtime=by_attempt(10),
         params:
             settings=settings("search", "grid"),
             folder=f"{RUN}/items",
@@ -108,8 +108,8 @@ rule download:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
     params:
         settings=settings("acquire", "grid"),
         dem=lambda wildcards: f"--dem {shlex.quote(expand_path(CONFIG.acquire.dem))}" if CONFIG.acquire.dem else "",

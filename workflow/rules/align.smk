@@ -29,8 +29,8 @@ rule coregister:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         settings=settings("coregister", "grid"),
         folder=folder_of("figure"),
@@ -67,8 +67,8 @@ rule normalise:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         settings=settings("normalise", "grid"),
         folder=folder_of("figure"),

@@ -18,7 +18,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
-    from crossres.acquire.lock import read_lock
+    from crossres.acquire.lock.lock_file import read_lock
     from crossres.code_version import code_version
     from crossres.errors import UserError
     from crossres.evaluate.external_file import find_result
@@ -113,6 +113,14 @@ def scene_item(scene):
 def pair_ids():
     """Return the ids of all pairs that the search found."""
     return sorted(LOCK.pairs) if LOCK is not None else sorted(path.stem for path in (items() / "pairs").glob("*.json"))
+
+
+def by_attempt(amount):
+    """Return a function for `resources` that asks for this much, and for as much again each time a job is submitted again.
+
+    Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at what it asked for.
+    """
+    return lambda wildcards, attempt: amount * attempt
 
 
 def folder_of(name):

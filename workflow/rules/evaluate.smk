@@ -22,8 +22,8 @@ rule external:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(30),
     params:
         settings=settings("grid"),
         folder=lambda wildcards: EXTERNAL[wildcards.external],
@@ -61,8 +61,8 @@ rule evaluate:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         settings=settings("evaluate", "grid"),
         folder=folder_of("lr"),
@@ -89,8 +89,8 @@ rule summarise:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         settings=settings("evaluate"),
         primary=CONFIG.sample.primary,
@@ -154,8 +154,8 @@ rule figures:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         settings=settings("sample"),
         code=code_version("crossres.evaluate.figures"),
@@ -196,8 +196,8 @@ rule report:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,

@@ -25,8 +25,8 @@ rule patches:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(30),
     params:
         settings=settings("patches", "grid"),
         folder=folder_of("lr"),
@@ -64,8 +64,8 @@ checkpoint dataset:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         settings=settings("dataset", "grid"),
         run=lambda wildcards: RUN,
@@ -95,8 +95,8 @@ rule held_out:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         settings=settings("patches"),
         code=code_version("crossres.pairs.held_out"),
@@ -121,8 +121,8 @@ rule cache:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(120),
     params:
         code=code_version("crossres.pairs.cache"),
     message:

@@ -21,8 +21,8 @@ rule sample:
         "../../envs/torch.yaml"
     threads: CONFIG.sample.tiling.threads
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
     params:
         settings=arm_settings,
         folder=folder_of("weights"),

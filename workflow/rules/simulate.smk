@@ -23,8 +23,8 @@ rule simulate:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=by_attempt(3000),
+        runtime=by_attempt(10),
     params:
         settings=settings("simulate"),
         code=code_version("crossres.simulate.world"),
@@ -49,8 +49,8 @@ rule link_world:
         "../../envs/geo.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(5),
     params:
         settings=settings("simulate"),
         folder=folder_of("catalog"),

@@ -5,7 +5,7 @@ Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a ca
 
 from urllib.parse import urlsplit
 
-from crossres.acquire.sentinelhub_service import URLS as SENTINEL_HUB
+from crossres.acquire.sentinelhub.service import URLS as SENTINEL_HUB
 
 
 def sources(role):

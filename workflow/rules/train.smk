@@ -30,8 +30,8 @@ rule train:
         "../../envs/torch.yaml"
     threads: CONFIG.train.threads
     resources:
-        mem_mb=6000,
-        runtime=1440,
+        mem_mb=by_attempt(6000),
+        runtime=by_attempt(1440),
     params:
         settings=model_settings,
         folder=folder_of("weights"),
@@ -69,8 +69,8 @@ rule distill_model:
         "../../envs/torch.yaml"
     threads: CONFIG.train.threads
     resources:
-        mem_mb=6000,
-        runtime=1440,
+        mem_mb=by_attempt(6000),
+        runtime=by_attempt(1440),
     params:
         settings=settings("distill"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),

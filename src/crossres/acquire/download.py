@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 
 import rasterio
 
-from crossres.acquire.band_assets import package_asset
-from crossres.acquire.checksums import Checksums
-from crossres.acquire.gaofen2_scene import read_gaofen2
-from crossres.acquire.hrefs import is_remote, resolved
-from crossres.acquire.items import Item
-from crossres.acquire.read_bands import read_bands
+from crossres.acquire.bands.assets import package_asset
+from crossres.acquire.bands.read_bands import read_bands
+from crossres.acquire.gaofen2.scene import read_gaofen2
+from crossres.acquire.lock.checksums import Checksums
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.remote_file import Transfer, UnreachableError
+from crossres.acquire.remote.image_file import Transfer, UnreachableError
 from crossres.acquire.scene_files import new_scene
-from crossres.acquire.sentinelhub_scene import fetch_window, process_asset
+from crossres.acquire.sentinelhub.scene import fetch_window, process_asset
+from crossres.acquire.stac.hrefs import is_remote, resolved
+from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings

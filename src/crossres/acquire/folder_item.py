@@ -7,7 +7,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 
 from crossres.acquire.footprint import valid_footprint
-from crossres.acquire.items import (
+from crossres.acquire.stac.items import (
     Item,
     band_fields,
     grid_properties,

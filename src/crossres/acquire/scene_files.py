@@ -12,9 +12,9 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.hrefs import is_remote
-from crossres.acquire.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
 from crossres.acquire.regions import from_geojson, grid_region, polygons
+from crossres.acquire.stac.hrefs import is_remote
+from crossres.acquire.stac.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
 from crossres.files import write_json
 from crossres.rasters import NODATA, OFFSET, SCALE, Mask, new_cog
 

@@ -10,19 +10,19 @@ import geopandas
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.band_assets import band_assets
-from crossres.acquire.candidates import Candidate, Offered, candidate, offered_id, resolved_item
-from crossres.acquire.date_range import parse_date_range
+from crossres.acquire.bands.assets import band_assets
 from crossres.acquire.declined import Declined, write_declined
-from crossres.acquire.duplicates import with_unique_ids, without_duplicates
-from crossres.acquire.hrefs import is_remote, unsigned
-from crossres.acquire.items import Item, relative_href
-from crossres.acquire.lock import read_lock, write_locked
-from crossres.acquire.pairing import Pair, best_pairs
+from crossres.acquire.lock.lock_file import read_lock, write_locked
+from crossres.acquire.pairing.best_pairs import Pair, best_pairs
+from crossres.acquire.pairing.candidates import Candidate, Offered, candidate, offered_id, resolved_item
+from crossres.acquire.pairing.duplicates import with_unique_ids, without_duplicates
 from crossres.acquire.regions import bounding_box, buffered, polygons, to_geojson
-from crossres.acquire.sentinelhub_catalog import from_sentinelhub
-from crossres.acquire.stac_api import from_api
-from crossres.acquire.static_catalog import from_catalog
+from crossres.acquire.sentinelhub.catalog import from_sentinelhub
+from crossres.acquire.stac.api import from_api
+from crossres.acquire.stac.date_range import parse_date_range
+from crossres.acquire.stac.hrefs import is_remote, unsigned
+from crossres.acquire.stac.items import Item, relative_href
+from crossres.acquire.stac.static_catalog import from_catalog
 from crossres.errors import UserError
 from crossres.files import json_text, whole
 from crossres.settings.grid import GridSettings

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.shutil import copy as gdal_copy
 from rasterio.windows import Window
 
 from crossres.files import write_json
-from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.rasters import NODATA, OFFSET, SCALE, copy_to_cog
 
 STD_NODATA = 65535
 PARTS = ("mean", "std", "sample")
@@ -64,10 +63,7 @@ def open_product(folder: Path, grid: GeoBox, bands: Sequence[str], tags: dict[st
             file.offsets = (0.0 if name == "std" else OFFSET,) * len(bands)
             file.update_tags(**tags)
     for name, path in raw.items():
-        gdal_copy(
-            path, folder / f"{name}.tif", driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
-            predictor="STANDARD", overview_resampling="average", bigtiff="IF_SAFER",
-        )  # fmt: skip
+        copy_to_cog(path, folder / f"{name}.tif")
         path.unlink()
 
 

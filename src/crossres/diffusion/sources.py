@@ -4,7 +4,6 @@ bands, a SAFE folder or zip, a STAC item.
 What had to be assumed is said (`Source.assumed`), and ends up in the log and in the product's item.
 """
 
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from crossres.diffusion.safe import SafeProduct, open_safe
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.rasters import OFFSET, SCALE, open_raster
-from crossres.sensors import sentinel2
+from crossres.sensors.scaling import stated_scaling
 
 SENTINEL2 = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08"}
 """Names of the 10 m bands of Sentinel-2 by common name."""
@@ -146,8 +145,8 @@ def _from_item(path: Path, bands: Sequence[str]) -> Source:
     if not isinstance(assets, dict):
         raise UserError(f"{path}: no STAC item (it has no assets); give an item, a folder or a GeoTIFF")
     files = {}
-    implied = _of_baseline(item.get("properties", {}))
     declared = {}
+    properties = item.get("properties", {})
     for band in bands:
         key = next((k for k in _aliases(band) if k in assets), None) or next(
             (k for k, asset in assets.items() if _common_name(asset) == band), None
@@ -158,26 +157,13 @@ def _from_item(path: Path, bands: Sequence[str]) -> Source:
         href = str(assets[key].get("href", ""))
         remote = urlparse(href).scheme not in {"", "file"}
         files[band] = href if remote else str(path.parent / urlparse(href).path)
-        raster: dict[str, Any] = next(iter(assets[key].get("raster:bands") or assets[key].get("bands") or [{}]), {})
-        scale = raster.get("scale", raster.get("raster:scale"))
-        if scale is not None:
-            declared[band] = (float(scale), float(raster.get("offset", raster.get("raster:offset", 0.0))))
-        declared |= {band: implied} if implied else {}
+        stated = stated_scaling(properties, assets[key])
+        if stated is not None:
+            declared[band] = (stated.scale, stated.offset)
     source = _from_files(path, files, declared)
-    properties = item.get("properties", {})
     tags = {"datetime": properties.get("datetime"), "sensor": properties.get("platform")}
     tags = source.tags | {k: str(v) for k, v in tags.items() if v}
     return Source(str(item.get("id", path.stem)), source.bands, source.grid, tags, source.assumed)
-
-
-def _of_baseline(properties: dict[str, Any]) -> tuple[float, float] | None:
-    """Return scale and offset that an item's processing baseline implies; catalogues often forget the offset."""
-    if properties.get("earthsearch:boa_offset_applied") is True:
-        return SCALE, 0.0
-    baseline = str(properties.get("s2:processing_baseline") or "")
-    if not re.fullmatch(r"\d\d?\.\d\d?", baseline):
-        return None
-    return sentinel2.SCALE, sentinel2.SCALE * sentinel2.offset_dn(baseline)
 
 
 def _from_files(path: Path, files: dict[str, str], declared: dict[str, tuple[float, float]]) -> Source:

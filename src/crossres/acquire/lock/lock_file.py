@@ -1,0 +1,109 @@
+"""Lock files: the scenes and pairs of a finished run, known before anything runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from crossres.acquire.declined import Declined, write_declined
+from crossres.acquire.lock.checksums import Checksums
+from crossres.acquire.stac.hrefs import is_remote, unsigned
+from crossres.acquire.stac.items import Item, relative_href, safe_id
+from crossres.errors import UserError
+from crossres.files import json_text, read_json, whole
+from crossres.settings.acquire import AcquireSettings
+from crossres.settings.grid import GridSettings
+from crossres.settings.paths import expand
+from crossres.settings.search import SearchSettings
+
+VERSION = 1
+HELD = ("search", "acquire", "grid")
+"""Settings that a lock holds for."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The content of a lock file."""
+
+    name: str
+    settings: dict[str, Any]
+    """The sections of `HELD`."""
+    scenes: dict[str, dict[str, Any]]
+    """By id: `item`, its hrefs remote or paths as in a configuration; `assets` and `files` with their multihashes."""
+    pairs: dict[str, dict[str, Any]]
+    declined: list[Declined]
+
+    def item(self, scene: str, run: Path) -> Item:
+        """Return a scene's item as `search` writes it into the folder of a run."""
+        folder = run / "items" / "scenes"
+
+        def here(href: str) -> str:
+            return href if is_remote(href) else relative_href(Path(expand(href, run)), folder)
+
+        return with_hrefs(self.scenes[scene]["item"], here)
+
+    def checksums(self, scene: str, run: Path, acquire: AcquireSettings, grid: GridSettings) -> Checksums | None:
+        """Return what a scene is held to: its files only under the settings that they were made with."""
+        if scene not in self.scenes:
+            return None
+        entry = self.scenes[scene]
+        try:
+            same = (acquire, grid) == (
+                AcquireSettings(**self.settings["acquire"]),
+                GridSettings(**self.settings["grid"]),
+            )
+        except ValidationError:  # keys of another version
+            same = False
+        assets = {expand(href, run): locked for href, locked in entry["assets"].items() if not is_remote(href)}
+        return Checksums(self.name, assets, entry["files"] if same else None)
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock file; `UserError` when it is none, or was made by another version that writes it differently."""
+    content = read_json(path)
+    try:
+        version = content["crossres:lock"]
+        lock = Lock(
+            str(path), content["settings"], content["scenes"], content["pairs"],
+            [Declined(*row) for row in content["declined"]],
+        )  # fmt: skip
+        names = [*lock.scenes, *lock.pairs, *(p[role] for p in lock.pairs.values() for role in ("lr", "hr"))]
+        complete = {"item", "assets", "files"} <= set.intersection(*(set(s) for s in lock.scenes.values()))
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: is no lock file; make one with `crossres lock`") from None
+    if version != VERSION or not complete or not set(HELD) <= set(lock.settings):
+        raise UserError(
+            f"{path}: is a lock file of version {version}, not {VERSION}; make it again with `crossres lock`"
+        )
+    for name in names:
+        if safe_id(str(name)) != name:
+            raise UserError(f"{path}: {name!r} is no id of a scene or pair; make the lock again with `crossres lock`")
+    missing = {p[role] for p in lock.pairs.values() for role in ("lr", "hr")} - set(lock.scenes)
+    if missing:
+        raise UserError(f"{path}: a pair names scene {min(missing)}, which is not in it; make the lock again")
+    return lock
+
+
+def write_locked(lock: Lock, settings: SearchSettings, output: Path) -> list[str]:
+    """Write the `items` folder of a lock as the search wrote it; return which keys of `search` it does not hold for."""
+    with whole(output) as part:
+        for folder in ("scenes", "pairs"):
+            (part / folder).mkdir(parents=True)
+        for scene in lock.scenes:
+            (part / "scenes" / f"{scene}.json").write_text(json_text(lock.item(scene, output.parent)), encoding="utf-8")
+        for pair, content in lock.pairs.items():
+            (part / "pairs" / f"{pair}.json").write_text(json_text(content), encoding="utf-8")
+        write_declined(part / "declined.csv", lock.declined)
+    asked = unsigned(settings.model_dump(mode="json", exclude={"lock"}))
+    return sorted(key for key, value in asked.items() if lock.settings["search"].get(key) != value)
+
+
+def with_hrefs(item: Item, change: Callable[[str], str]) -> Item:
+    """Return an item, and the parts of its mosaic, with the href of each asset changed by a function."""
+    assets = {key: {**asset, "href": change(asset["href"])} for key, asset in item["assets"].items()}
+    properties = dict(item["properties"])
+    if "crossres:mosaic" in properties:
+        properties["crossres:mosaic"] = [with_hrefs(part, change) for part in properties["crossres:mosaic"]]
+    return {**item, "assets": assets, "properties": properties}

@@ -1,0 +1,63 @@
+"""Orthorectification of a block of an RPC image; only the part of the image that the block sees is read."""
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from rasterio.enums import Resampling
+from rasterio.rpc import RPC
+from rasterio.warp import reproject
+from rasterio.windows import Window
+
+from crossres.acquire.orthorectification.rpc import project, shifted
+from crossres.acquire.orthorectification.terrain import Terrain
+from crossres.acquire.regions import LON_LAT, crs_of
+
+MARGIN_PX = 8
+"""Pixels read around what a block sees, for the resampling kernel and the curvature between sampled points."""
+
+
+def orthorectify(
+    src: rasterio.DatasetReader,
+    rpc: RPC,
+    grid: GeoBox,
+    terrain: Terrain,
+    resampling: Resampling = Resampling.cubic,
+) -> np.ndarray:
+    """Return an image's digital numbers on a ground grid, (band, row, column) float32, NaN where there are none.
+
+    DN 0 in every band is no data. `Resampling.average` is for grids coarser than the image. GDAL interpolates the
+    camera along rows to within 0.125 pixels of the image; rasterio offers no way to ask for less.
+    """
+    values = np.full((src.count, *grid.shape), np.nan, np.float32)
+    window = source_window(rpc, src.shape, grid, terrain)
+    if window is None:
+        return values
+    numbers = src.read(window=window).astype(np.float32)
+    numbers[:, (numbers == 0).all(axis=0)] = np.nan
+    reproject(
+        numbers,
+        values,
+        rpcs=shifted(rpc, int(window.row_off), int(window.col_off)),
+        src_crs="EPSG:4326",
+        src_nodata=np.nan,
+        dst_transform=grid.affine,
+        dst_crs=crs_of(grid).to_wkt(),
+        dst_nodata=np.nan,
+        resampling=resampling,
+        **terrain.gdal_options(),
+    )
+    return values
+
+
+def source_window(rpc: RPC, shape: tuple[int, int], grid: GeoBox, terrain: Terrain) -> Window | None:
+    """Return the window of an image (`shape` rows, columns) that a ground grid sees at any height of the terrain."""
+    rows, cols = np.meshgrid(np.linspace(0, grid.shape[0], 9), np.linspace(0, grid.shape[1], 9))
+    a = grid.affine
+    x, y = a.a * cols + a.b * rows + a.c, a.d * cols + a.e * rows + a.f
+    lon, lat = Transformer.from_crs(crs_of(grid), LON_LAT, always_xy=True).transform(x, y)
+    seen = [project(rpc, lon, lat, height) for height in (terrain.lowest_m, terrain.highest_m)]
+    row, col = np.concatenate([p.row for p in seen]), np.concatenate([p.col for p in seen])
+    top, bottom = max(0, int(row.min()) - MARGIN_PX), min(shape[0], int(row.max()) + MARGIN_PX + 1)
+    left, right = max(0, int(col.min()) - MARGIN_PX), min(shape[1], int(col.max()) + MARGIN_PX + 1)
+    return Window(left, top, right - left, bottom - top) if top < bottom and left < right else None

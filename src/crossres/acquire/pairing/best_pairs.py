@@ -1,0 +1,219 @@
+"""Which LR scene goes with which HR scene."""
+
+import heapq
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from crossres.acquire.declined import Declined
+from crossres.acquire.pairing.candidates import Candidate
+from crossres.acquire.pairing.overlap_cloud import OverlapCloud, of_scene, read_overlap
+from crossres.acquire.regions import area_km2, polygons
+from crossres.settings.search import SearchSettings
+
+READERS = 8
+"""HR scenes whose LR scenes are looked at at once: most of that time goes to waiting for servers."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One LR and one HR scene of a place, and what decided for it."""
+
+    lr: Candidate
+    hr: Candidate
+    region: BaseGeometry
+    """What they have in common with each other and with the area of interest, in degrees."""
+    overlap_km2: float
+    """Of that, what has data in the LR scene."""
+    cloud: OverlapCloud
+    sun_difference_deg: float | None
+    """Angle between the directions of the Sun; None where an item does not give it."""
+    score: float
+    """0 to 1, see `PairingWeights`."""
+
+    @property
+    def id(self) -> str:
+        """Name of the pair; depends on its scenes only."""
+        return f"{self.hr.id}--{self.lr.id}"
+
+    @property
+    def date_gap_days(self) -> float:
+        """Difference in acquisition time, never negative."""
+        return abs((self.lr.time - self.hr.time).total_seconds()) / 86400.0
+
+
+def best_pairs(
+    lr: Sequence[Candidate], hr: Sequence[Candidate], area: BaseGeometry | None, settings: SearchSettings
+) -> tuple[list[Pair], list[Declined]]:
+    """Pair each HR scene with the LR scene of the best score; say why for each HR scene that finds none.
+
+    Equal scores are decided by id. LR scenes that no pair uses are declined, too.
+    """
+    index = _Index(sorted(lr, key=lambda c: c.id), settings)
+    with ThreadPoolExecutor(READERS) as readers:
+        found = list(readers.map(lambda scene: _Choice(index, scene, area, settings).made(), hr))
+    pairs = [choice.pair for choice in found if choice.pair is not None]
+    declined = [Declined(c.hr.id, "hr", c.why_none()) for c in found if c.pair is None]
+    used = {pair.lr.id for pair in pairs}
+    refused: dict[str, str] = {}
+    for choice in sorted(found, key=lambda c: c.hr.id):
+        refused = choice.refusals() | refused
+    otherwise = "no pair uses it: another LR scene fits better"
+    declined += [Declined(c.id, "lr", refused.get(c.id, otherwise)) for c in lr if c.id not in used]
+    return sorted(pairs, key=lambda p: p.id), declined
+
+
+class _Index:
+    """LR scenes by place, time and Sun, as arrays: what is far away is never looked at one by one."""
+
+    def __init__(self, scenes: Sequence[Candidate], settings: SearchSettings) -> None:
+        self.scenes = scenes
+        self.regions = np.array([c.region for c in scenes], dtype=object)
+        self.tree = shapely.STRtree(self.regions)
+        self.days = np.array([c.time.timestamp() for c in scenes]) / 86400.0
+        self.suns = np.array([_direction(c.sun) for c in scenes])
+        known = np.array([settings.cloud_reads == 0 or not c.classified for c in scenes])
+        clear = np.array([1.0 - (c.cloud_percent or 0.0) / 100.0 for c in scenes])
+        self.clear = np.where(known, clear, 1.0) ** settings.weights.cloud
+        self.gap_scale = settings.weights.date_gap / max(settings.max_date_gap_days, 1.0)
+        self.sun_scale = settings.weights.sun / settings.max_sun_difference_deg
+
+    def over(self, region: BaseGeometry) -> np.ndarray:
+        """Return the scenes whose bounding boxes meet a region, in order."""
+        return np.sort(self.tree.query(region))
+
+    def gaps_days(self, scenes: np.ndarray, hr: Candidate) -> np.ndarray:
+        return np.abs(self.days[scenes] - hr.time.timestamp() / 86400.0)
+
+    def sun_differences_deg(self, scenes: np.ndarray, hr: Candidate) -> np.ndarray:
+        """Return the angles between the directions of the Sun; NaN where one is not known."""
+        cosine = np.clip(self.suns[scenes] @ _direction(hr.sun), -1.0, 1.0)
+        return np.asarray(np.degrees(np.arccos(cosine)))
+
+    def bounds(self, scenes: np.ndarray, gaps: np.ndarray, suns: np.ndarray) -> np.ndarray:
+        """Return the score that each scene has if it covers everything and, where that is to be read, is clear."""
+        return np.asarray(self.clear[scenes] * np.exp(-self.gap_scale * gaps - self.sun_scale * np.nan_to_num(suns)))
+
+
+@dataclass
+class _Choice:
+    """The search for the best LR scene of one HR scene.
+
+    Scenes are looked at in the order of the best score that they can still have, and only as closely as needed: first
+    time and Sun, then the overlap, then the clouds over it. So the result is that of looking closely at all of them.
+    """
+
+    index: _Index
+    hr: Candidate
+    area: BaseGeometry | None
+    settings: SearchSettings
+    pair: Pair | None = None
+    clouded: dict[str, float] = field(default_factory=dict)
+    """Cloud over the overlap, in percent, of LR scenes that are above the limit, by id."""
+
+    def made(self) -> "_Choice":
+        """Find the pair, if there is one."""
+        index, settings = self.index, self.settings
+        near = index.over(self._wanted)
+        gaps, suns = index.gaps_days(near, self.hr), index.sun_differences_deg(near, self.hr)
+        fit = (gaps <= settings.max_date_gap_days) & ~(suns > settings.max_sun_difference_deg)
+        near, gaps, suns = near[fit], gaps[fit], suns[fit]
+        bounds = index.bounds(near, gaps, suns)
+        order, begun = np.argsort(-bounds, kind="stable"), 0
+        whole_km2 = max(area_km2(self._wanted), 1e-9)
+        looked_at: list[tuple[float, str, Pair, bool]] = []  # -score (at best), id, pair, whether its clouds are known
+        reads = 0
+        while begun < len(order) or looked_at:
+            if begun < len(order) and (not looked_at or -bounds[order[begun]] <= looked_at[0][0]):
+                i, begun = order[begun], begun + 1
+                pair = self._overlapping(index.scenes[near[i]], float(suns[i]), float(bounds[i]), whole_km2)
+                if pair is not None:
+                    known = settings.cloud_reads == 0 or not pair.lr.classified
+                    heapq.heappush(looked_at, (-pair.score, pair.id, pair, known))
+                continue
+            _, _, pair, known = heapq.heappop(looked_at)
+            if known:
+                self.pair = pair
+                break
+            reads += 1
+            if reads > settings.cloud_reads:
+                continue
+            cloud = read_overlap(pair.lr, pair.region, settings.cloud_classes)
+            pair = self._with_cloud(pair, cloud)
+            if cloud.source == "SCL" and (cloud.percent or 0.0) > settings.max_overlap_cloud_percent:
+                self.clouded[pair.lr.id] = cloud.percent or 0.0
+            elif pair.overlap_km2 >= settings.min_overlap_km2:
+                heapq.heappush(looked_at, (-pair.score, pair.id, pair, True))
+        return self
+
+    @cached_property
+    def _wanted(self) -> BaseGeometry:
+        return self.hr.region if self.area is None else polygons(self.hr.region.intersection(self.area))
+
+    def _overlapping(self, lr: Candidate, sun: float, bound: float, whole_km2: float) -> Pair | None:
+        """Return a pair with its share of overlap in the score; None where the two have too little in common."""
+        region = polygons(lr.region.intersection(self._wanted))
+        overlap_km2 = 0.0 if region.is_empty else area_km2(region)
+        if overlap_km2 < self.settings.min_overlap_km2:
+            return None
+        score = bound * min(overlap_km2 / whole_km2, 1.0) ** self.settings.weights.overlap
+        return Pair(lr, self.hr, region, overlap_km2, of_scene(lr), None if math.isnan(sun) else sun, score)
+
+    def _with_cloud(self, pair: Pair, cloud: OverlapCloud) -> Pair:
+        """Return a pair with what was read of its clouds; without any estimate it counts as clear."""
+        weights = self.settings.weights
+        clear = (1.0 - (cloud.percent or 0.0) / 100.0) ** weights.cloud
+        score = pair.score * clear * cloud.valid_share**weights.overlap
+        return replace(pair, cloud=cloud, overlap_km2=pair.overlap_km2 * cloud.valid_share, score=score)
+
+    def refusals(self) -> dict[str, str]:
+        """Return why LR scenes that were looked at closely are not good enough, by id."""
+        limit = f"search.max_overlap_cloud_percent is {self.settings.max_overlap_cloud_percent:g}"
+        return {
+            name: f"cloud over its overlap with {self.hr.id} {percent:.0f} % ({limit})"
+            for name, percent in self.clouded.items()
+        }
+
+    def why_none(self) -> str:
+        """Say which limit keeps every LR scene from this HR scene."""
+        settings, index = self.settings, self.index
+        near = index.over(self._wanted)
+        common = shapely.intersection(index.regions[near], self._wanted)
+        degrees2 = shapely.area(common)  # of one latitude: in proportion to square kilometres
+        if not degrees2.any():
+            return "no LR scene overlaps it"
+        largest = int(np.argmax(degrees2))
+        most = area_km2(polygons(common[largest]))
+        large = near[degrees2 * most / degrees2[largest] >= settings.min_overlap_km2]
+        if not len(large):
+            return f"largest overlap {most:.3g} km2 (search.min_overlap_km2 is {settings.min_overlap_km2:g})"
+        gaps = index.gaps_days(large, self.hr)
+        in_time = large[gaps <= settings.max_date_gap_days]
+        if not len(in_time):
+            limit = f"search.max_date_gap_days is {settings.max_date_gap_days:g}"
+            return f"nearest dates {gaps.min():.0f} days apart ({limit})"
+        suns = index.sun_differences_deg(in_time, self.hr)
+        if (suns > settings.max_sun_difference_deg).all():
+            limit = f"search.max_sun_difference_deg is {settings.max_sun_difference_deg:g}"
+            return f"the Sun of the best LR scene {suns.min():.0f} degrees away ({limit})"
+        if self.clouded:
+            limit = f"search.max_overlap_cloud_percent is {settings.max_overlap_cloud_percent:g}"
+            return (
+                f"cloud over the overlap at least {min(self.clouded.values()):.0f} % in the {len(self.clouded)} best "
+                f"LR scenes ({limit}, search.cloud_reads {settings.cloud_reads})"
+            )
+        return f"LR scenes have too little data over it (search.min_overlap_km2 is {settings.min_overlap_km2:g})"
+
+
+def _direction(sun: tuple[float, float] | None) -> np.ndarray:
+    """Return the unit vector (east, north, up) to the Sun; NaN when its place is not known."""
+    if sun is None:
+        return np.full(3, np.nan)
+    azimuth, elevation = np.radians(sun)
+    return np.array([np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)])

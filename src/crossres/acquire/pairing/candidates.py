@@ -1,0 +1,128 @@
+"""Scenes that a source offers, reduced to what choosing between them needs."""
+
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from crossres.acquire.bands.assets import class_asset
+from crossres.acquire.pairing.acquisition import acquisition, identity, quality
+from crossres.acquire.regions import area_km2, from_geojson, polygons
+from crossres.acquire.stac.hrefs import resolved
+from crossres.acquire.stac.items import Item, item_time, safe_id
+from crossres.errors import UserError
+
+LONGEST_ID = 100
+"""A pair's files are named by two ids; file systems allow 255 characters."""
+
+
+class Offered(NamedTuple):
+    """An item as a source gives it."""
+
+    item: Item
+    base: str
+    """File or URL that the item's hrefs are relative to."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One scene: its item stands packed, since a search may hold tens of thousands."""
+
+    id: str
+    base: str
+    region: BaseGeometry
+    """Its footprint in degrees."""
+    time: datetime
+    """When it was acquired, in UTC."""
+    cloud_percent: float | None
+    """Its `eo:cloud_cover`; None when not given."""
+    sun: tuple[float, float] | None
+    """Azimuth and elevation of the Sun in degrees; None when not given."""
+    classified: bool
+    """Whether it comes with a scene classification (SCL)."""
+    identity: str
+    acquisition: tuple[str, ...]
+    quality: tuple[Any, ...]
+    packed: bytes = field(repr=False)
+    parts: tuple["Candidate", ...] = ()
+    """Other items of the same tile and acquisition, each with a part of it that this one lacks."""
+
+    @property
+    def item(self) -> Item:
+        """The item as its source gave it."""
+        return dict(json.loads(zlib.decompress(self.packed)))
+
+    def resolved_item(self) -> Item:
+        """The item with absolute hrefs; `UserError` for an href that may not be used."""
+        return resolved_item(Offered(self.item, self.base))
+
+
+def candidate(offered: Offered) -> Candidate:
+    """Reduce an item to what choosing needs; `UserError` when it has no footprint or no time, or is no item at all."""
+    name = offered_id(offered.item)
+    try:
+        return _reduced(offered, name)
+    except (AttributeError, TypeError, ValueError):
+        raise UserError(f"item {name}: is no STAC item") from None
+
+
+def _reduced(offered: Offered, name: str) -> Candidate:
+    item, base = offered
+    properties = item.get("properties") or {}
+    cloud = properties.get("eo:cloud_cover")
+    return Candidate(
+        id=name,
+        base=base,
+        region=from_geojson(item.get("geometry"), f"item {name}"),
+        time=item_time(item),
+        cloud_percent=None if cloud is None else float(cloud),
+        sun=_sun(properties),
+        classified=class_asset({"assets": item.get("assets") or {}}) is not None,
+        identity=identity(item),
+        acquisition=acquisition(item),
+        quality=quality(item),
+        packed=zlib.compress(json.dumps(item).encode(), 1),
+    )
+
+
+def resolved_item(offered: Offered) -> Item:
+    """Return an item with absolute hrefs; `UserError` without assets, and for an href that may not be used."""
+    item, base = offered
+    name, assets = offered_id(item), item.get("assets")
+    if not isinstance(assets, dict) or not assets:
+        raise UserError(f"item {name}: has no assets")
+    found = {
+        key: {**asset, "href": resolved(str(asset.get("href")), base, f"item {name}")} for key, asset in assets.items()
+    }
+    return {**item, "assets": found}
+
+
+def united(parts: list[Candidate]) -> Candidate:
+    """Return several parts of one acquisition as one scene with the first one's id, its footprint that of all."""
+    if len(parts) == 1:
+        return parts[0]
+    clouds = [(p.cloud_percent, area_km2(p.region)) for p in parts if p.cloud_percent is not None]
+    whole = sum(area for _, area in clouds)
+    cloud = sum(percent * area for percent, area in clouds) / whole if whole > 0 else parts[0].cloud_percent
+    region = polygons(shapely.union_all([p.region for p in parts]))
+    return replace(parts[0], region=region, cloud_percent=cloud, parts=tuple(parts[1:]))
+
+
+def offered_id(item: Item) -> str:
+    """Return an item's id as a file name; one that had to be changed carries a hash of what it was."""
+    text = str(item.get("id") or "")
+    safe = safe_id(text)[:LONGEST_ID]
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _sun(properties: dict[str, Any]) -> tuple[float, float] | None:
+    azimuth = properties.get("view:sun_azimuth", properties.get("s2:mean_solar_azimuth"))
+    elevation = properties.get("view:sun_elevation")
+    if elevation is None and properties.get("s2:mean_solar_zenith") is not None:
+        elevation = 90.0 - float(properties["s2:mean_solar_zenith"])
+    return None if azimuth is None or elevation is None else (float(azimuth), float(elevation))

@@ -1,0 +1,201 @@
+"""The window of one Sentinel-2 scene from Sentinel Hub's Process API, put on disk as its own numbers.
+
+The API draws mosaics. Here it is made to hand out pixels: one product, one acquisition, a window on the tile's own
+10 m grid, nearest neighbour, and the product's own numbers. Windows larger than one request are asked for in parts.
+"""
+
+import io
+import json
+import logging
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from pyproj import CRS
+from rasterio.errors import RasterioIOError
+from rasterio.io import MemoryFile
+from rasterio.windows import Window
+from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
+
+from crossres.acquire.bands.read_bands import MOSAIC
+from crossres.acquire.regions import LON_LAT, crs_of, reproject
+from crossres.acquire.sentinelhub.service import SentinelHub
+from crossres.acquire.stac.items import Item, band_fields, item_time
+from crossres.errors import UserError
+from crossres.grids import crop
+from crossres.sensors.sentinel2 import BAND_IDS
+
+log = logging.getLogger(__name__)
+
+LARGEST_SIDE = 2500
+"""Pixels a side that one request may ask for."""
+GSD_M = 10.0
+CLASSES = "SCL"
+HARMONIZE_VALUES = False
+"""The product's own numbers are asked for: harmonised ones are cut off at reflectance 0, and whether the offset is in
+them would hang on the service and not on the baseline."""
+
+# One product only, since neighbouring tiles and older processings of the same acquisition lie in the same window.
+# They are told apart by whichever of the names the service gives: of the product, or of the tile and its baseline.
+EVALSCRIPT = """//VERSION=3
+var BANDS = %(bands)s, PRODUCT = "%(product)s", TILE = "%(tile)s";
+function setup() {
+  return {
+    input: [{bands: BANDS.concat(["dataMask"]), units: "DN"}],
+    output: [{id: "default", bands: BANDS.length, sampleType: "UINT16"}],
+    mosaicking: "TILE"
+  };
+}
+function isWanted(tile) {
+  var product = [tile.productId, tile.sentinel2ProductId, tile.dataPath].join(" ");
+  if (product.indexOf("_MSIL2A_") >= 0) return product.indexOf(PRODUCT) >= 0;
+  return String(tile.tileOriginalId).indexOf(TILE) >= 0;
+}
+function preProcessScenes(collections) {
+  collections.scenes.tiles = collections.scenes.tiles.filter(isWanted);
+  return collections;
+}
+function evaluatePixel(samples) {
+  for (var i = 0; i < samples.length; i++) {
+    if (samples[i].dataMask == 1) return BANDS.map(function (band) { return samples[i][band]; });
+  }
+  return BANDS.map(function () { return 0; });
+}
+function updateOutputMetadata(scenes, inputMetadata, outputMetadata) {
+  outputMetadata.userData = {tiles: (scenes.tiles || []).map(function (tile) {
+    return tile.tileOriginalId || tile.productId || tile.dataPath || "";
+  })};
+}
+"""
+
+
+def process_asset(item: Item) -> Mapping[str, Any] | None:
+    """Return the asset that is a window of Sentinel Hub; None when the item is of another kind."""
+    asset = item["assets"].get("process")
+    return asset if isinstance(asset, dict) and "crossres:sentinelhub" in asset else None
+
+
+def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder: Path) -> tuple[Item, dict[str, str]]:
+    """Fetch what covers a region (in degrees) into `folder`; return the item with that file as its asset, and notes.
+
+    The file has the bands asked for and the scene classification as uint16, 0 where the scene has no data; parts of a
+    mosaic have files of their own. Raises `UserError` when the scene does not reach the region, when the service has no
+    such scene, and when it refuses.
+    """
+    service = SentinelHub(str(item["assets"]["process"]["crossres:sentinelhub"]["endpoint"]))
+    contents = [item, *item["properties"].get(MOSAIC, [])]
+    fetched, tiles = [], []
+    for number, content in enumerate(contents):
+        path = folder / f"window-{number}.tif"
+        tiles.append(_fetch(service, content, _window_grid(content, region), bands, path))
+        asset = {"href": path.name, **band_fields((*bands, CLASSES.lower()), "uint16", 1.0, 0.0, 0)}
+        for entry in asset["raster:bands"]:  # what the numbers mean is decided by the baseline, as everywhere else
+            del entry["scale"], entry["offset"]
+        fetched.append({**content, "assets": {"window": asset}})
+    window, *others = fetched
+    if others:
+        window["properties"] = {**window["properties"], MOSAIC: others}
+    how = f"{service.endpoint}, harmonizeValues {str(HARMONIZE_VALUES).lower()}"
+    return window, {"sentinelhub": how, "tile": ", ".join(tiles)}
+
+
+def _fetch(service: SentinelHub, item: Item, grid: GeoBox, bands: Sequence[str], path: Path) -> str:
+    """Fetch one product on a grid, part by part; return the names of the tiles that the service took it from."""
+    name = f"item {item['id']}"
+    wanted = [*(BAND_IDS[band] for band in bands), CLASSES]
+    profile = dict(
+        driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(wanted), dtype="uint16", nodata=0,
+        crs=crs_of(grid).to_wkt(), transform=grid.affine, tiled=True, bigtiff="if_safer",
+    )  # fmt: skip
+    parts = list(_parts(grid))
+    tiles: set[str] = set()
+    with rasterio.open(path, "w", **profile) as dst:
+        for number, window in enumerate(parts, 1):
+            part = crop(grid, window)
+            request = _request(service, item, part, wanted)
+            answer = service.ask(partial(service.client.download, [request], decode_data=False))[0]
+            values, used = _decoded(answer.content, part, len(wanted), name)
+            tiles |= used
+            dst.write(values, window=window)
+            log.info("%s: part %d of %d, %.1f MB", name, number, len(parts), len(answer.content) / 1e6)
+    if not tiles:
+        raise UserError(f"{name}: Sentinel Hub ({service.url}) has no such product; search again")
+    return ", ".join(sorted(tiles))
+
+
+def _window_grid(item: Item, region: BaseGeometry) -> GeoBox:
+    """Return the part of the tile's 10 m grid that covers a region; Sentinel-2's grids start at multiples of 10 m."""
+    properties = item["properties"]
+    crs = CRS.from_epsg(int(properties["proj:epsg"]))
+    wanted = reproject(region, LON_LAT, crs)
+    if properties.get("proj:bbox"):
+        wanted = wanted.intersection(box(*properties["proj:bbox"]))
+    if wanted.area < GSD_M**2:
+        raise UserError(f"item {item['id']}: its tile does not reach the region to read; check its geometry")
+    return GeoBox.from_bbox(wanted.bounds, crs.to_wkt(), resolution=GSD_M, anchor="edge")
+
+
+def _parts(grid: GeoBox) -> Iterator[Window]:
+    rows, cols = grid.shape
+    for row in range(0, rows, LARGEST_SIDE):
+        for col in range(0, cols, LARGEST_SIDE):
+            yield Window(col, row, min(LARGEST_SIDE, cols - col), min(LARGEST_SIDE, rows - row))
+
+
+def _request(service: SentinelHub, item: Item, part: GeoBox, wanted: list[str]) -> Any:
+    from sentinelhub import CRS as SentinelHubCRS
+    from sentinelhub import BBox, MimeType, SentinelHubRequest
+
+    made, properties = item["assets"]["process"]["crossres:sentinelhub"], item["properties"]
+    tile = f"_T{properties['s2:mgrs_tile']}_N{properties['s2:processing_baseline']}"
+    # The catalogue's times are cut to seconds; other satellites follow half a minute apart at the nearest.
+    time = item_time(item).replace(microsecond=0)
+    data = {
+        "type": made["collection"],
+        "dataFilter": {
+            "timeRange": {"from": _written(time - timedelta(seconds=1)), "to": _written(time + timedelta(seconds=2))}
+        },
+        "processing": {
+            "upsampling": "NEAREST", "downsampling": "NEAREST", "harmonizeValues": HARMONIZE_VALUES,
+        },
+    }  # fmt: skip
+    left, bottom, right, top = part.boundingbox.bbox
+    request = SentinelHubRequest(
+        evalscript=EVALSCRIPT % {"bands": json.dumps(wanted), "product": made["product"], "tile": tile},
+        input_data=[data],
+        responses=[
+            SentinelHubRequest.output_response("default", MimeType.TIFF),
+            SentinelHubRequest.output_response("userdata", MimeType.JSON),
+        ],
+        bbox=BBox((left, bottom, right, top), SentinelHubCRS(int(properties["proj:epsg"]))),
+        size=(part.shape[1], part.shape[0]),
+        config=service.config,
+    )
+    return request.download_list[0]
+
+
+def _decoded(content: bytes, part: GeoBox, count: int, name: str) -> tuple[np.ndarray, set[str]]:
+    """Return an answer's numbers (band, row, column) and the tiles they are from, after checking where they lie."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            members = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
+        tiles = {str(tile) for tile in json.loads(members["userdata.json"])["tiles"]}
+        with MemoryFile(members["default.tif"]) as file, file.open(driver="GTiff") as src:
+            placed = src.transform.almost_equals(part.affine, 1e-3)
+            if src.shape != part.shape or src.count != count or src.dtypes[0] != "uint16" or not placed:
+                raise UserError(f"{name}: Sentinel Hub's answer is not the window that was asked for; try again")
+            return src.read(), tiles
+    except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError, RasterioIOError) as error:
+        reason = type(error).__name__
+        raise UserError(f"{name}: Sentinel Hub's answer cannot be read ({reason}); try again later") from None
+
+
+def _written(time: Any) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
