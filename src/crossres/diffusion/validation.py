@@ -98,7 +98,7 @@ class Validation:
 
     @torch.inference_mode()
     def network(self, network: Network, sigma_start: float) -> dict[str, float]:
-        """Measure one sample per patch, drawn from an LR start with that noise in NFE evaluations by the usual solver."""
+        """Measure one sample per patch, drawn from an LR start with that noise in NFE evaluations."""
         lr, y, noise = (v.to(self.device) for v in (self.batch.lr, self.batch.y, self.noise))
         levels = network.prior.levels(network.prior(lr)) if network.prior else None
 

@@ -59,15 +59,10 @@ def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str
     Both starts are of the same weights, solver and scenes. Scenes where a value is missing are left out.
     """
     seeds = len(next(iter(lr.values()))["swd"])
-    whole = {name: _kept(curve, _complete(lr, noise)) for name, curve in (("lr", lr), ("noise", noise))}
-    over_seeds = {name: _pooled(curve) for name, curve in whole.items()}
-    scenes = next(iter(over_seeds["lr"].values()))["swd"].shape[1]
-    each = [
-        _figures(*({n: {k: v[i : i + 1] for k, v in m.items()} for n, m in whole[w].items()} for w in whole),
-                 replicates, seed)
-        for i in range(seeds)
-    ]  # fmt: skip
-    pooled = _figures(over_seeds["lr"], over_seeds["noise"], replicates, seed)
+    lr, noise = (_kept(curve, _complete(lr, noise)) for curve in (lr, noise))
+    scenes = next(iter(lr.values()))["swd"].shape[1]
+    each = [_figures(_seed(lr, i), _seed(noise, i), replicates, seed) for i in range(seeds)]
+    pooled = _figures(_pooled(lr), _pooled(noise), replicates, seed)
     answers = pooled["answers"]
     return dict(
         scenes=scenes, seeds=seeds, claimed=CLAIMED, level=LEVEL, verdict=verdict(answers, scenes), **pooled,
@@ -142,6 +137,10 @@ def _complete(*curves: Curve) -> np.ndarray:
 
 def _kept(curve: Curve, scenes: np.ndarray) -> dict[int, dict[str, np.ndarray]]:
     return {n: {key: values[:, scenes] for key, values in metrics.items()} for n, metrics in curve.items()}
+
+
+def _seed(curve: Curve, i: int) -> dict[int, dict[str, np.ndarray]]:
+    return {n: {key: v[i : i + 1] for key, v in metrics.items()} for n, metrics in curve.items()}
 
 
 def _pooled(curve: Curve) -> dict[int, dict[str, np.ndarray]]:
