@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; a `UserError`, or a damaged input, ends as one line on stderr and exit status 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     args = _parser().parse_args(arguments)
+    args.arguments = arguments
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         args.run_stage(args)
@@ -184,6 +186,7 @@ def _cache(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from crossres.diffusion.processes import share
     from crossres.diffusion.training import train
 
     model, settings = _section(args, "model"), _section(args, "train")
@@ -193,13 +196,19 @@ def _train(args: argparse.Namespace) -> None:
         if args.name not in config.models:
             raise UserError(f"--name: {args.name!r} is not one of models: {', '.join(config.models)}")
         model, settings = config.variant(args.name)
+    if share(settings.processes, args.arguments):
+        return
     train(settings, model, args.dataset, args.index, args.summary, args.output, args.events)
 
 
 def _distill(args: argparse.Namespace) -> None:
+    from crossres.diffusion.checkpoint import load_card
     from crossres.diffusion.distillation import distill
+    from crossres.diffusion.processes import share
 
     settings = _section(args, "distill")
+    if share(load_card(args.teacher).train.processes, args.arguments):
+        return
     distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)
 
 

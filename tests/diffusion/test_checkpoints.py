@@ -68,3 +68,15 @@ def test_missing_weights_are_one_clear_line(folder):
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match="no such file"):
         checkpoint.load(folder)
+
+
+def test_best_weights_that_are_the_last_stand_in_one_file_and_missing_ones_are_one_clear_line(folder, tmp_path):
+    with pytest.raises(UserError, match="weights 'best' need a model that was validated"):
+        checkpoint.load(folder, "best")
+    card = checkpoint.load_card(folder)
+    about = {"step": 7, "by": "swd", "sigma": 0.7, "metrics": {"swd": 1.0}}
+    fields = card.model_dump(exclude={"best", "parameters", "weights_sha256"})
+    network = checkpoint.load(folder).network
+    checkpoint.save(folder, network, (network, about), **fields)
+    assert not (folder / "best.safetensors").exists()
+    assert checkpoint.load(folder, "best").card.sigma == 0.7 and checkpoint.load(folder).card.sigma == 0.3

@@ -1,5 +1,7 @@
 """Noise and tiles leave no trace of how a scene was cut."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from crossres.diffusion.network import Network
 from crossres.diffusion.noise import noise_window
 from crossres.diffusion.tiling import blend, overlap_for, plan
+from crossres.diffusion.upsample import View, upsample
 from crossres.settings.model import ModelSettings
 
 
@@ -88,3 +91,18 @@ def test_an_untrained_network_changes_nothing_and_its_regression_is_bicubic():
     x = torch.randn(2, 3, 30, 26)
     t = torch.rand(2)
     assert torch.equal(network(x, x, t, t), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("prior", ["module", "concat", "none"])
+def test_what_is_given_once_for_all_steps_gives_the_same_velocity(prior):
+    network = some_network(prior=prior)
+    x, y = torch.randn(2, 2, 2, 32, 48, generator=torch.Generator().manual_seed(0))
+    t, sigma = torch.rand(2), torch.rand(2)
+    added = None
+    if network.prior is not None:
+        view = View.whole(Fraction(4), 8, 12)
+        levels = network.prior.levels(network.prior(y[..., ::4, ::4]))
+        added = [upsample(f, view, "bilinear", 2 ** (i + 1)) for i, f in enumerate(levels)]
+    whole = network.velocity(x, y, t, sigma, added)
+    assert whole.abs().max() > 0.01
+    assert torch.allclose(network.velocity_given(x, network.given(y, added), t, sigma), whole, atol=1e-5)

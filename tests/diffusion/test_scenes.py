@@ -100,6 +100,34 @@ def test_gradients_across_tile_borders_are_those_of_everywhere_else(tmp_path, mo
         assert step[crossing].mean() / reference[crossing].mean() == pytest.approx(1, abs=0.01)
 
 
+def test_when_memory_runs_out_fewer_tiles_go_through_at_once_and_the_result_stays(tmp_path, model, monkeypatch, caplog):
+    scene, arm = lr_scene(40, 24), ArmSettings(steps=2, samples=2)
+    tiling = TilingSettings(threads=1, tile_px=96, batch=4)
+    whole = dn(run(tmp_path, scene, model, arm, tiling, name="whole") / "mean.tif")
+    velocity, seen = Network.velocity_given, []
+
+    def small(self, pixels, *args):
+        if len(pixels) > 1:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        seen.append(len(pixels))
+        return velocity(self, pixels, *args)
+
+    monkeypatch.setattr(Network, "velocity_given", small)
+    short = dn(run(tmp_path, scene, model, arm, tiling, name="short") / "mean.tif")
+    assert [m for m in caplog.messages if "out of memory" in m] == [
+        f"out of memory: going on with {n} tiles at once, the result stays" for n in (2, 1)
+    ]
+    assert seen and abs(whole - short).max() <= 1
+
+    def never(self, *args):
+        raise MemoryError
+
+    monkeypatch.setattr(Network, "velocity_given", never)
+    with pytest.raises(UserError, match=r"a single tile; lower sample\.tiling\.tile_px"):
+        run(tmp_path, scene, model, arm, tiling, name="none")
+    assert not (tmp_path / "sr" / "place" / "none").exists()
+
+
 @pytest.mark.parametrize("factor", [Fraction(25, 2), Fraction(2), Fraction(25, 8)])
 def test_any_factor_any_shape_and_any_number_of_bands(tmp_path, factor):
     model = make_model(tmp_path / "model", factor, ("red", "nir"), prior=factor != 2)

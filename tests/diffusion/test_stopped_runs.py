@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from crossres.diffusion.checkpoint import load, load_card
 from crossres.diffusion.network import Network
 from crossres.diffusion.training import train
 from crossres.diffusion.training_state import state_file
@@ -94,6 +95,26 @@ def test_the_state_is_plain_numbers_and_json(stopped):
         assert set(about) == {"key", "updates", "micro"} and about["updates"] == 2
         assert state.get_tensor("history").shape[0] == 2
     json.loads(json.dumps(about))
+
+
+def test_the_best_weights_of_a_stopped_run_are_those_of_one_that_was_not(small_dataset, tmp_path):
+    falling_apart = {"learning_rate": 0.3, "ema": 0.5}
+    settings = SETTINGS.model_copy(update={"validate_every": 1, "steps": 8, **falling_apart})
+    train(settings, MODEL, *small_dataset, tmp_path / "whole")
+    card = load_card(tmp_path / "whole")
+    swd = pd.read_csv(tmp_path / "whole" / "history.csv")["swd"]
+    assert card.best.step == swd.argmin() + 1 and card.best.metrics["swd"] == pytest.approx(swd.min(), rel=1e-5)
+    assert card.best.step < 8, "the last step is the best: this test sees nothing"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        stop_at(7, patch)
+        train(settings, MODEL, *small_dataset, tmp_path / "stopped")
+    train(settings, MODEL, *small_dataset, tmp_path / "stopped")
+    assert files(tmp_path / "stopped") == files(tmp_path / "whole")
+    assert {"best.safetensors", "model.safetensors"} <= files(tmp_path / "whole").keys()
+
+    best, last = (load(tmp_path / "whole", weights) for weights in ("best", "last"))
+    assert best.card.weights_sha256 != last.card.weights_sha256 and best.card.sigma == card.best.sigma
+    assert not all(torch.equal(a, b) for a, b in zip(best.network.parameters(), last.network.parameters()))
 
 
 def test_the_state_of_other_settings_or_data_is_never_used(stopped, small_dataset, tmp_path):
@@ -192,14 +213,29 @@ def test_when_the_machines_memory_really_runs_out_training_goes_on(small_dataset
     assert (tmp_path / "model" / "model.safetensors").exists()
 
 
-def test_two_processes_learn_what_one_does(small_dataset, tmp_path):
+@pytest.mark.parametrize("launch", ["torchrun", "own"])
+def test_two_processes_learn_what_one_does(small_dataset, tmp_path, launch):
     train(FEW, MODEL, *small_dataset, tmp_path / "one")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    done = subprocess.run([*launch, *command(FEW, small_dataset, tmp_path / "two")], capture_output=True, text=True,
+    start = {
+        "torchrun": [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"],
+        "own": [sys.executable, "-m"],
+    }[launch]
+    shared = FEW.model_copy(update={"processes": 2})
+    done = subprocess.run([*start, *command(shared, small_dataset, tmp_path / "two")], capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert np.allclose(losses(tmp_path / "one"), losses(tmp_path / "two"), rtol=1e-5)
     assert np.allclose(weights(tmp_path / "one"), weights(tmp_path / "two"), atol=2e-4)
+
+
+def test_what_fails_in_a_shared_run_is_said_in_one_line(small_dataset, tmp_path):
+    dataset, index, _ = small_dataset
+    paths = (dataset, index, tmp_path / "none.json")
+    done = subprocess.run([sys.executable, "-m", *command(FEW.model_copy(update={"processes": 2}), paths,
+                          tmp_path / "model")], capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert "none.json: no such file" in done.stderr and "of 2 failed; its own line is above" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_event_files_are_written_where_asked_and_do_not_change_the_model(small_dataset, tmp_path):

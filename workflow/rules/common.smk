@@ -174,6 +174,20 @@ def model_settings(wildcards):
     return json.dumps({"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")})
 
 
+def processes_of_model(wildcards):
+    """Return how many processes are asked for; those on GPUs, which are counted where the job runs, are one per GPU."""
+    return CONFIG.variant(wildcards.model)[1].processes or 1
+
+
+def threads_of_model(wildcards):
+    return CONFIG.variant(wildcards.model)[1].threads * processes_of_model(wildcards)
+
+
+def memory_of_model(wildcards, attempt):
+    """Return MB for all processes, and as much again each time the job is submitted again (see `by_attempt`)."""
+    return 6000 * processes_of_model(wildcards) * attempt
+
+
 def model_file(name):
     """Return a function for `input` that gives a file of the model that an arm draws from."""
 

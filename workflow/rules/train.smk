@@ -2,7 +2,7 @@
 
 Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json.
 Gives: model/<name>/ with model.safetensors (averaged weights), card.json (everything needed to use them), history.csv and curves.png.
-Uses a GPU where torch sees one. A job that was stopped goes on where it last saved. `distill` makes a
+Uses the GPUs that torch sees, or as many processes as train.processes asks for. A job that was stopped goes on where it last saved. `distill` makes a
 one-step model of the product's model, in one_step/<name>/; arms with start one-step ask for theirs by themselves.
 """
 
@@ -28,9 +28,9 @@ rule train:
         f"{RUN}/benchmarks/train/{{model}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: CONFIG.train.threads
+    threads: threads_of_model
     resources:
-        mem_mb=by_attempt(6000),
+        mem_mb=memory_of_model,
         runtime=by_attempt(1440),
     params:
         settings=model_settings,
@@ -67,9 +67,9 @@ rule distill_model:
         f"{RUN}/benchmarks/distill/{{model}}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: CONFIG.train.threads
+    threads: threads_of_model
     resources:
-        mem_mb=by_attempt(6000),
+        mem_mb=memory_of_model,
         runtime=by_attempt(1440),
     params:
         settings=settings("distill"),

@@ -1,7 +1,9 @@
 """The ways to make an HR image: sampling from an LR start or from noise, and what these are compared with."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -9,14 +11,20 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.consistency import enforce
+from crossres.diffusion.memory import is_out_of_memory, release
 from crossres.diffusion.network import Network
 from crossres.diffusion.noise import noise_window
-from crossres.diffusion.paths.path import Chain, Field, Path
+from crossres.diffusion.paths.path import Chain, Path
 from crossres.diffusion.samplers import EVALUATIONS
 from crossres.diffusion.tiling import Tile, blend, overlap_for, plan
 from crossres.diffusion.upsample import View, nearest, upsample
 from crossres.errors import UserError
 from crossres.settings.sample import ArmSettings, TilingSettings
+
+log = logging.getLogger(__name__)
+
+GIVEN_BYTES = 2**29
+"""Memory for what the network is given at every solver step; what does not fit is computed anew at each."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,11 @@ class Arm:
     """What the network was trained on."""
     chain: Chain | None = None
     """How samples are drawn; None where none are."""
+
+    @cached_property
+    def room(self) -> "Room":
+        """How many tiles go through the network at once."""
+        return Room(self.tiling.batch)
 
     @property
     def multiple(self) -> int:
@@ -94,8 +107,8 @@ class Arm:
         levels = network.prior.levels(network.prior(lr)) if network.prior else None
         overlap = self.tiling.overlap_px if self.tiling.overlap_px is not None else overlap_for(network.reach_px)
         tiles = plan(height, width, self.tiling.tile_px, overlap, network.reach_px, self.multiple)
-        together = max(1, self.tiling.batch // len(tiles))
-        field = _tiled_field(network, y, levels, padded, tiles, max(1, self.tiling.batch // together))
+        together = max(1, self.room.tiles // len(tiles))
+        field = TiledField(network, y, levels, padded, tiles, self.room)
         for first in range(0, self.settings.samples, together):
             numbers = range(first, min(first + together, self.settings.samples))
 
@@ -147,31 +160,75 @@ def chain_of(name: str, arm: ArmSettings, path: Path, sigma: float, distilled: b
     return Chain(start, steps, solver, 1.0 if start == "noise" else arm.sigma or sigma, eta)
 
 
-def _tiled_field(
-    network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], batch: int
-) -> Field:
-    """Return the network's output over the whole view, computed tile by tile; y and the prior's features are fixed."""
+@dataclass
+class Room:
+    """How many tiles go through the network at once; fewer once memory has run out."""
 
-    def field(x: Tensor, t: float, sigma: float) -> Tensor:
-        samples = len(x)
+    tiles: int
+
+    def shrink(self) -> None:
+        """Halve it; `UserError` when there is nothing left to halve."""
+        if self.tiles == 1:
+            raise UserError("sample: memory does not hold a single tile; lower sample.tiling.tile_px")
+        self.tiles = -(-self.tiles // 2)
+        log.warning("out of memory: going on with %d tiles at once, the result stays", self.tiles)
+
+
+class TiledField:
+    """The network's output over a whole view, computed tile by tile; y and the prior's features are fixed."""
+
+    def __init__(
+        self, network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], room: Room
+    ) -> None:
+        self.network, self.y, self.levels, self.view, self.tiles, self.room = network, y, levels, view, tiles, room
+        self._given: dict[tuple[tuple[int, int], ...], list[Tensor | None]] = {}
+        self._bytes_left = GIVEN_BYTES
+
+    def __call__(self, x: Tensor, t: float, sigma: float) -> Tensor:
+        """Return the velocity of (sample, band, row, column) `x`; when memory runs out, with fewer tiles at once."""
 
         def of_tiles(pixels: Tensor, group: list[Tile]) -> Tensor:
-            count = len(pixels)
-            around = torch.cat([y[(..., *tile.window)].expand(samples, -1, -1, -1) for tile in group])
-            time, noise = (torch.full((count,), v, device=x.device, dtype=x.dtype) for v in (t, sigma))
-            added = None
-            if levels is not None:
-                parts = [view.part(tile.top, tile.left, *pixels.shape[-2:]) for tile in group]
-                added = [
-                    torch.cat([upsample(f, p, "bilinear", 2 ** (i + 1)).expand(samples, -1, -1, -1) for p in parts])
-                    for i, f in enumerate(levels)
-                ]
-            pixels, around = (v.contiguous(memory_format=torch.channels_last) for v in (pixels, around))
-            return network.velocity(pixels, around, time, noise, added)
+            samples = len(pixels) // len(group)
+            given = [
+                None if v is None else v[:, None].expand(-1, samples, *v.shape[1:]).flatten(0, 1)
+                for v in self._of_group(group)
+            ]
+            time, noise = (torch.full((len(pixels),), v, device=x.device, dtype=x.dtype) for v in (t, sigma))
+            return self.network.velocity_given(pixels.contiguous(memory_format=torch.channels_last), given, time, noise)
 
-        return blend(x, tiles, batch, of_tiles)
+        while True:
+            try:
+                parts = x.split(self.room.tiles)
+                return torch.cat([blend(p, self.tiles, max(1, self.room.tiles // len(p)), of_tiles) for p in parts])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._given.clear()
+            self._bytes_left = 0
+            release(x.device)
+            self.room.shrink()
 
-    return field
+    def _of_group(self, group: list[Tile]) -> list[Tensor | None]:
+        """Return what the network is given of some tiles, (tile, channel, row, column) for each level."""
+        key = tuple((tile.top, tile.left) for tile in group)
+        if key in self._given:
+            return self._given[key]
+        around = torch.cat([self.y[(..., *tile.window)] for tile in group])
+        added = None
+        if self.levels is not None:
+            parts = [self.view.part(tile.top, tile.left, *around.shape[-2:]) for tile in group]
+            added = [
+                torch.cat([upsample(f, p, "bilinear", 2 ** (i + 1)) for p in parts]).contiguous(
+                    memory_format=torch.channels_last
+                )
+                for i, f in enumerate(self.levels)
+            ]
+        given = self.network.given(around.contiguous(memory_format=torch.channels_last), added)
+        size = sum(v.numel() * v.element_size() for v in given if v is not None)
+        if size <= self._bytes_left:
+            self._bytes_left -= size
+            self._given[key] = given
+        return given
 
 
 def _summarise(groups: Iterator[Tensor]) -> Estimate:

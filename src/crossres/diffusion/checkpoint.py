@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from safetensors import SafetensorError
@@ -21,7 +21,18 @@ from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
 WEIGHTS = "model.safetensors"
+BEST = "best.safetensors"
 CARD = "card.json"
+
+
+class Best(Section):
+    """The weights that did best in validation while training went on."""
+
+    step: int = Field(description="optimiser steps they had")
+    by: str = Field(description="the figure of validation that chose them: the least is best")
+    sigma: float = Field(gt=0, le=1, description="source noise of an LR start, chosen in validation")
+    weights_sha256: str = Field(description="hash of their file; the same as the last weights' where these are best")
+    metrics: dict[str, float | None] = Field(description="validation of these weights")
 
 
 class Card(Section):
@@ -45,6 +56,7 @@ class Card(Section):
     weights_sha256: str = Field(description="hash of the weights' file")
     code: str = Field(description="fingerprint of the training code")
     metrics: dict[str, float | None] = Field(description="validation of the final weights; empty without a val split")
+    best: Best | None = Field(None, description="weights that stand beside the last; null without a val split")
 
     @field_validator("factor")
     @classmethod
@@ -52,6 +64,14 @@ class Card(Section):
         if Fraction(value) <= 1:
             raise ValueError("must be above 1")
         return value
+
+    def of(self, weights: Literal["last", "best"]) -> "Card":
+        """Return the card of the last weights, or of the best in validation; `UserError` where there are none."""
+        if weights == "last":
+            return self
+        if self.best is None:
+            raise UserError("sample: weights 'best' need a model that was validated in training; use 'last'")
+        return self.model_copy(update=self.best.model_dump(include={"sigma", "metrics", "weights_sha256"}))
 
     @property
     def scale(self) -> Fraction:
@@ -72,14 +92,19 @@ class Checkpoint:
     network: Network
 
 
-def save(folder: Path, network: Network, **card: Any) -> Card:
+def save(folder: Path, network: Network, best: tuple[Network, dict[str, Any]] | None = None, **card: Any) -> Card:
     """Write `model.safetensors` and `card.json` into an existing folder and return the card.
 
-    `card` has the fields of `Card` but those that the weights themselves tell.
+    `best` are the weights that did best in validation, with the fields of `Best`; they become `best.safetensors` where
+    they are not the last. `card` has the fields of `Card`. The weights themselves tell their hash and number.
     """
-    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    content = save_tensors(state)
+    content = _content(network)
     (folder / WEIGHTS).write_bytes(content)
+    if best is not None:
+        best_content = _content(best[0])
+        card["best"] = Best(**best[1], weights_sha256=hashlib.sha256(best_content).hexdigest())
+        if best_content != content:
+            (folder / BEST).write_bytes(best_content)
     full = Card(
         **card,
         parameters=sum(p.numel() for p in network.parameters()),
@@ -87,6 +112,10 @@ def save(folder: Path, network: Network, **card: Any) -> Card:
     )
     write_json(folder / CARD, full.model_dump(mode="json"))
     return full
+
+
+def _content(network: Network) -> bytes:
+    return save_tensors({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()})
 
 
 def load_card(folder: Path) -> Card:
@@ -102,14 +131,15 @@ def load_card(folder: Path) -> Card:
         ) from None
 
 
-def load(folder: Path) -> Checkpoint:
+def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:
     """Read a model; `UserError` when its weights are missing, damaged or not those that its card describes."""
-    card = load_card(folder)
-    path = Path(folder) / WEIGHTS
+    last = load_card(folder)
+    card = last.of(weights)
+    path = Path(folder) / (WEIGHTS if card.weights_sha256 == last.weights_sha256 else BEST)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; a model folder holds {WEIGHTS} and {CARD}") from None
+        raise UserError(f"{path}: no such file; a model folder holds {path.name} and {CARD}") from None
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
         raise UserError(f"{path}: not the weights that {CARD} describes (hashes differ); copy the model folder again")
     network = Network(card.model, len(card.bands)).eval().requires_grad_(False)

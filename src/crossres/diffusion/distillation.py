@@ -27,6 +27,7 @@ from crossres.diffusion.paths.path import Draws, Example
 from crossres.diffusion.paths.straight import source_state
 from crossres.diffusion.processes import processes
 from crossres.diffusion.samplers import sample_euler, sample_midpoint
+from crossres.diffusion.training import best_of
 from crossres.diffusion.training_state import run_key, state_file
 from crossres.diffusion.upsample import View
 from crossres.diffusion.validation import Validation
@@ -56,7 +57,9 @@ def distill(
     if card.train.path != "straight" or card.teacher_sha256:
         what = "is distilled already" if card.teacher_sha256 else f"was trained on the path {card.train.path}"
         raise UserError(f"{teacher}: {what}; only a model of the straight path can be distilled")
-    train = card.train.model_copy(update=settings.model_dump(exclude={"teacher_steps", "solver"}))
+    # The student is shown where its teacher's solver ends: nothing lies off.
+    own = settings.model_dump(exclude={"teacher_steps", "solver"}) | {"shift_tolerance_px": 0}
+    train = card.train.model_copy(update=own)
     torch.set_num_threads(train.threads)
     with processes() as group:
         material = read_material(dataset, index, summary)
@@ -75,17 +78,17 @@ def distill(
         student.load_state_dict(loaded.network.state_dict())
         example = Lesson(settings, loaded.network.to(group.device), card.scale)
         with open_events(log_folder if group.first else None) as events:
-            network, rows = fit(
-                train, student, material.data, path, example, validation, card.sigma, group, state, events
-            )
+            run = fit(train, student, material.data, path, example, validation, card.sigma, group, state, events)
         if group.first:
+            network, rows = run.ema.network, run.history
             bicubic = validation.bicubic() if validation else {}
             last = {k: v for k, v in rows[-1].items() if k in bicubic}
             with whole(output) as folder:
                 folder.mkdir()
                 checkpoint.save(
-                    folder, network, **material.card(), sigma=card.sigma, model=card.model, train=train, code=code,
-                    teacher_sha256=card.weights_sha256, metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
+                    folder, network, best_of(run, lambda _: card.sigma), **material.card(), sigma=card.sigma,
+                    model=card.model, train=train, code=code, teacher_sha256=card.weights_sha256,
+                    metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
                 )  # fmt: skip
                 write_history(folder / "history.csv", rows)
                 draw_curves(folder / "curves.png", rows, bicubic)

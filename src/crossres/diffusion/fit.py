@@ -42,8 +42,8 @@ def fit(
     group: Processes,
     state: tuple[Path, str],
     events: Events,
-) -> tuple[Network, list[dict[str, float]]]:
-    """Run the optimiser; return the averaged network and one row of history per step (validated from `sigma`).
+) -> Run:
+    """Run the optimiser and return where it ended, with one row of history per step (validated from `sigma`).
 
     `example` makes of a batch and the path's random numbers what the network learns. `state` is where the run is
     saved from time to time, and the key it is saved under.
@@ -85,6 +85,7 @@ def fit(
             raise UserError(f"train: the loss is no number at step {step}; lower train.learning_rate or train.clip")
         if validation and group.first and (step % settings.validate_every == 0 or step == settings.steps):
             row |= validation.network(ema.network, sigma)
+            run.validated(row)
         run.history.append(row)
         bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
         if not group.first:
@@ -94,4 +95,4 @@ def fit(
             log.info("step %d of %d: %s", step, settings.steps, ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
         if step % settings.save_every == 0 and step < settings.steps:
             save(*state, run, learn.micro)
-    return ema.network, run.history
+    return run

@@ -1,6 +1,5 @@
 """One optimiser step: a batch through the network in as many parts as memory asks for."""
 
-import gc
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,9 +9,11 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.data import Batch
+from crossres.diffusion.memory import is_out_of_memory, release
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Draws, Example, Path
 from crossres.diffusion.processes import Processes
+from crossres.diffusion.shift_tolerance import shift_tolerant_l1
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View
 from crossres.errors import UserError
@@ -81,10 +82,8 @@ class LearningStep:
             if not is_out_of_memory(error):
                 raise
             total = None
-        if total is None:  # outside `except`, whose traceback would keep the memory
-            gc.collect()
-            if count.device.type == "cuda":
-                torch.cuda.empty_cache()
+        if total is None:
+            release(count.device)
         return total
 
     def _loss(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor:
@@ -95,18 +94,23 @@ class LearningStep:
         view = View.whole(self.factor, *batch.lr.shape[-2:])
         if network.prior is None:
             answer = network(x, batch.y, example.t, example.sigma)
-            return self._distance(answer, example.target, batch.weight, count)
+            return self._distance(answer, example.target, batch, count)
         features = network.prior(batch.lr)
         levels = network.prior.levels(features)
         answer = network(x, batch.y, example.t, example.sigma, levels, view, batch.shift)
-        loss = self._distance(answer, example.target, batch.weight, count)
+        loss = self._distance(answer, example.target, batch, count)
         regression = network.prior.regression(features, batch.y, view, batch.shift)
-        own = ((regression - batch.hr).abs() * batch.weight).sum() / count
+        if self.settings.shift_tolerance_px:
+            own = self._distance(regression, batch.hr, batch, count)
+        else:
+            own = ((regression - batch.hr).abs() * batch.weight).sum() / count
         return loss + self.settings.regression_weight * own
 
-    def _distance(self, a: Tensor, b: Tensor, weight: Tensor, count: Tensor) -> Tensor:
+    def _distance(self, a: Tensor, b: Tensor, batch: Batch, count: Tensor) -> Tensor:
+        if self.settings.shift_tolerance_px:
+            return shift_tolerant_l1(a, b, batch.hr, batch.weight, self.settings.shift_tolerance_px) / count
         error = (a - b).abs() if self.path.loss == "l1" else (a - b).square()
-        return (error * weight).sum() / count
+        return (error * batch.weight).sum() / count
 
     def _with_gains(self, batch: Batch, own: slice) -> Batch:
         """Multiply the reflectance of each crop's bands by a random gain near 1, LR and HR alike."""
@@ -127,14 +131,6 @@ def part_of(batch: Batch, which: slice) -> Batch:
     """Return some examples of a batch."""
     shift = None if batch.shift is None else (batch.shift[0][which], batch.shift[1][which])
     return Batch(batch.lr[which], batch.y[which], batch.hr[which], batch.weight[which], shift)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that the GPU's or the machine's memory ran out."""
-    words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        sign in words for sign in ("can't allocate memory", "out of memory", "cannot allocate memory", "bad_alloc")
-    )
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:

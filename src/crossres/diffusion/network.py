@@ -40,7 +40,9 @@ class Size:
 
 SIZES: dict[Literal["demo", "base", "large"], Size] = {
     "demo": Size(40, (1,), 3, (2,), 64, 24, 3),
-    "base": Size(64, (2, 3, 4), 6, (2, 3, 4), 256, 64, 8),
+    # A block costs the same operations at every level, and most memory traffic at the finest: few blocks there, and
+    # the parameters at the bottom.
+    "base": Size(64, (0, 1, 1, 1), 1, (1, 1, 1, 1), 256, 64, 8),
     "large": Size(128, (2, 3, 4), 6, (2, 3, 4), 512, 128, 10),
 }
 
@@ -152,15 +154,34 @@ class Network(nn.Module):
 
     def velocity(self, x: Tensor, y: Tensor, t: Tensor, sigma: Tensor, added: list[Tensor] | None) -> Tensor:
         """Return the velocity for sides that are multiples of `multiple`; `added` is on the grid of each level."""
-        embedding = self.embed(embed_time_sigma(t, sigma).to(x.dtype))
         h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1) if self.sees_y else x, 2))
+        return self._levels(h, [*added] if added else [None] * (len(self.encoder) + 1), t, sigma)
+
+    def given(self, y: Tensor, added: list[Tensor] | None) -> list[Tensor | None]:
+        """Return what each level gets that is the same at every solver step: y's part of the entry, `added`."""
+        if not self.sees_y:
+            return [*added] if added else [None] * (len(self.encoder) + 1)
+        # A convolution of x and y is the sum of theirs.
+        weight = self.entry.weight[:, 4 * y.shape[1] :]
+        first = F.conv2d(F.pixel_unshuffle(y, 2), weight, padding=1)
+        return [first + added[0], *added[1:]] if added else [first, *[None] * len(self.encoder)]
+
+    def velocity_given(self, x: Tensor, given: list[Tensor | None], t: Tensor, sigma: Tensor) -> Tensor:
+        """Return the velocity as `velocity` does, from what `given` returned once for all steps."""
+        weight = self.entry.weight[:, : 4 * x.shape[1]]
+        h = F.conv2d(F.pixel_unshuffle(x, 2), weight, self.entry.bias, padding=1)
+        return self._levels(h, given, t, sigma)
+
+    def _levels(self, h: Tensor, added: list[Tensor | None], t: Tensor, sigma: Tensor) -> Tensor:
+        """Return the velocity from the entry's features and what is `added` on each level's grid."""
+        embedding = self.embed(embed_time_sigma(t, sigma).to(h.dtype))
         skips = []
-        for i, (stage, down) in enumerate(zip(self.encoder, self.down, strict=True)):
-            h = h if added is None else h + added[i]
+        for stage, down, more in zip(self.encoder, self.down, added[:-1], strict=True):
+            h = h if more is None else h + more
             h = stage(h, embedding)
             skips.append(h)
             h = down(h)
-        h = h if added is None else h + added[-1]
+        h = h if added[-1] is None else h + added[-1]
         h = self.middle(h, embedding)
         for i in reversed(range(len(skips))):
             h = self.decoder[i](F.pixel_shuffle(self.up[i](h), 2) + skips[i], embedding)

@@ -1,4 +1,4 @@
-"""Training shared by several processes, one per GPU, on one or many machines: started by torchrun.
+"""Training shared by several processes, one per GPU, on one or many machines: started by torchrun or `share`.
 
 Every process has the whole network and a part of each batch; gradients are summed once per step. That is one
 `all_reduce` of the weights' size, so that a process which runs out of memory can take its step again before the
@@ -6,6 +6,7 @@ others have seen anything of it, which a sum that overlaps with the backward pas
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from crossres.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,27 @@ class Processes:
     def wait(self) -> None:
         """Wait until every process is here."""
         self.any(False)
+
+
+def share(count: int | None, arguments: Sequence[str]) -> bool:
+    """Run `python -m crossres ARGUMENTS` in `count` processes of this machine (None: one per GPU), as torchrun would.
+
+    Returns whether that was done: not for one process, nor in a process that torchrun or this started. Raises
+    `UserError` when a process failed, which has said why.
+    """
+    count = count or max(1, torch.cuda.device_count())
+    if count == 1 or "WORLD_SIZE" in os.environ:
+        return False
+    if torch.cuda.is_available() and count > torch.cuda.device_count():
+        raise UserError(f"train.processes: {count} processes, but {torch.cuda.device_count()} GPUs; one each at most")
+    # Port 0: the system finds a free one, so that several trainings can share a machine.
+    config = LaunchConfig(1, 1, count, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0",
+                          max_restarts=0)  # fmt: skip
+    try:
+        elastic_launch(config, sys.executable)("-m", "crossres", *arguments)
+    except ChildFailedError as error:
+        raise UserError(f"process {error.get_first_failure()[0]} of {count} failed; its own line is above") from None
+    return True
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, rank
     if arm.start in {"bicubic", "nearest"}:
         card = checkpoint.load_card(model)
         return card, Arm(arm, tiling)
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, arm.weights)
     gpus = torch.cuda.device_count()
     device = torch.device("cuda", rank % gpus) if gpus else torch.device("cpu")
     loaded.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -140,10 +140,11 @@ def _render(
     grid = fine_grid(lr_grid, target.factor)
     tags = {k: v for k, v in source.tags.items() if k in {"datetime", "sensor"}}
     blocks = list(_blocks(arm, target.factor, lr_grid))
+    weights = checkpoint.load_card(model).of(arm.settings.weights).weights_sha256 if model and arm.network else None
     store = BlockStore.beside(
         output, arm=[name, arm.settings.model_dump(), arm.tiling.model_dump(exclude={"processes"}), BLOCK_PX],
         target=asdict(target), source=source.fingerprint(), code=code_version(__name__), torch=torch.__version__,
-        model=checkpoint.load_card(model).weights_sha256 if model else None,
+        model=weights,
     )  # fmt: skip
     _render_blocks(Job(name, arm.settings, arm.tiling, model, target, source, store), arm, blocks)
     with whole(output) as folder:
@@ -156,6 +157,7 @@ def _render(
             "crossres:arm": name,
             "crossres:settings": arm.settings.model_dump(mode="json"),
             "crossres:tiling": arm.tiling.model_dump(mode="json"),
+            "crossres:weights_sha256": weights,
             "crossres:sigma": arm.chain.sigma if arm.chain else None,
             "crossres:assumed": assumed,
         }

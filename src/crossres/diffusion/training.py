@@ -1,15 +1,18 @@
 """From a patch dataset to a model folder."""
 
+import copy
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from crossres.code_version import code_version
 from crossres.diffusion import checkpoint, paths
-from crossres.diffusion.curves import draw_curves, write_history
+from crossres.diffusion.curves import VALIDATED, draw_curves, write_history
 from crossres.diffusion.data import Batch
 from crossres.diffusion.events import open_events
 from crossres.diffusion.fit import fit
@@ -17,7 +20,7 @@ from crossres.diffusion.material import Material, read_material
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Draws, Example
 from crossres.diffusion.processes import Processes, processes
-from crossres.diffusion.training_state import run_key, state_file
+from crossres.diffusion.training_state import BEST_BY, Run, run_key, state_file
 from crossres.diffusion.validation import Validation
 from crossres.errors import UserError
 from crossres.files import whole
@@ -80,28 +83,44 @@ def _train(
         return path.example(batch.y, batch.hr, draws)
 
     with open_events(log_folder) as events:
-        network, rows = fit(
+        run = fit(
             settings, network, material.data, path, example, validation,
             guess if settings.path == "straight" else VALIDATION_SIGMA, group, state, events,
         )  # fmt: skip
     if not group.first:
         return
+    network, rows = run.ema.network, run.history
     # Without a validation split the training patches must do: what is chosen is one number.
     judge = validation or Validation(material.data, path, settings.seed, group.device)
     sigma = judge.best_sigma(network, settings.sigma_min)
     log.info("noise of the LR start: %.2f, chosen on the %s split", sigma, "val" if validation else "train")
 
+    best = best_of(run, lambda network: judge.best_sigma(network, settings.sigma_min))
     bicubic = validation.bicubic() if validation else {}
     last = {k: v for k, v in rows[-1].items() if k in bicubic}
     with whole(output) as folder:
         folder.mkdir()
         checkpoint.save(
-            folder, network, **material.card(), sigma=sigma, model=model, train=settings, code=code,
+            folder, network, best, **material.card(), sigma=sigma, model=model, train=settings, code=code,
             metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
         )  # fmt: skip
         write_history(folder / "history.csv", rows)
         draw_curves(folder / "curves.png", rows, bicubic)
     state[0].unlink(missing_ok=True)
+
+
+def best_of(run: Run, sigma_of: Callable[[Network], float]) -> tuple[Network, dict[str, Any]] | None:
+    """Return the weights that did best in validation and what a card says of them; None where nothing was validated.
+
+    `sigma_of` returns the noise of an LR start that suits a network.
+    """
+    if run.best is None:
+        return None
+    network = copy.deepcopy(run.ema.network)
+    network.load_state_dict(run.best)
+    row = run.best_row
+    metrics = {k: row[k] for k in VALIDATED}
+    return network, {"step": int(row["step"]), "by": BEST_BY, "sigma": sigma_of(network), "metrics": metrics}
 
 
 def initialise(network: Network, seed: int) -> None:

@@ -26,6 +26,9 @@ from crossres.files import whole
 
 log = logging.getLogger(__name__)
 
+BEST_BY = "swd"
+"""The figure of validation that chooses the best weights: the least is best."""
+
 
 @dataclass
 class Run:
@@ -36,6 +39,18 @@ class Run:
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     history: list[dict[str, float]]
+    best: dict[str, Tensor] | None = None
+    """The averaged weights of the step with the least BEST_BY in validation; None before the first."""
+
+    def validated(self, row: dict[str, float]) -> None:
+        """Keep the averaged weights if what validation says of them is the best so far."""
+        if row[BEST_BY] < min((r[BEST_BY] for r in self.history if BEST_BY in r), default=math.inf):
+            self.best = {k: v.detach().cpu().clone() for k, v in self.ema.network.state_dict().items()}
+
+    @property
+    def best_row(self) -> dict[str, float]:
+        """The history's row of the best weights."""
+        return min((row for row in self.history if BEST_BY in row), key=lambda row: row[BEST_BY])
 
 
 def state_file(output: Path) -> Path:
@@ -52,6 +67,7 @@ def save(path: Path, key: str, run: Run, micro: int) -> None:
     """Write the state, whole or not at all."""
     tensors = {f"network.{name}": value for name, value in run.network.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in run.ema.network.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in (run.best or {}).items()}
     for i, parameter in enumerate(run.network.parameters()):
         tensors |= {f"optimiser.{i}.{name}": value for name, value in run.optimiser.state[parameter].items()}
     tensors["generator"] = run.generator.get_state()
@@ -84,6 +100,7 @@ def restore(path: Path, key: str, run: Run) -> int | None:
             run.optimiser.state[parameter] = {
                 name: _like(tensors[f"optimiser.{i}.{name}"], parameter) for name in ("step", "exp_avg", "exp_avg_sq")
             }
+    run.best = {k.removeprefix("best."): v for k, v in tensors.items() if k.startswith("best.")} or None
     run.generator.set_state(tensors["generator"])
     run.ema.updates = about["updates"]
     rows = [zip(COLUMNS, row, strict=True) for row in tensors["history"].tolist()]

@@ -94,7 +94,7 @@ def curves(
 def _kind(model: ModelVariant, arm: ArmSettings) -> str:
     """Return what is alike for all seeds of a kind of model sampled in one way."""
     train = {k: v for k, v in model.train.items() if k != "seed"}
-    return json.dumps([model.model, train, arm.solver, arm.eta], sort_keys=True)
+    return json.dumps([model.model, train, arm.weights, arm.solver, arm.eta, arm.sigma], sort_keys=True)
 
 
 def _one_sample(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -18,6 +18,9 @@ class ArmSettings(Section):
     """One way to make an HR image from an LR image."""
 
     model: str = Field("main", description="which of `models` it is drawn from")
+    weights: Literal["last", "best"] = Field(
+        "last", description="which of its weights: the last (averaged), or those that did best in validation on the way"
+    )
     start: Literal["lr", "noise", "one-step", "regression", "bicubic", "nearest"] = Field(
         "lr",
         description="where sampling starts; one-step is the distilled model, regression the prior module's head,"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crossres.settings.base import Section
 
@@ -45,11 +45,24 @@ class TrainSettings(Section):
         le=4,
         description="random shift of HR against LR in training, in HR pixels (what registration leaves)",
     )
+    shift_tolerance_px: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="offset of HR against LR, in whole HR pixels, that the loss forgives in each crop (what"
+        " registration leaves); on the straight path",
+    )
     max_gain: float = Field(
         0.0, ge=0, lt=0.5, description="largest random gain of a crop's bands, LR and HR alike: 0.05 is within 5 %"
     )
     validate_every: int = Field(250, ge=1, description="steps between validations")
     save_every: int = Field(500, ge=1, description="steps between saves of what a run that is stopped goes on from")
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="processes of one machine that share each batch; null is one per GPU, one without",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of the network; auto is bfloat16 on a GPU that has it, else float32"
     )
@@ -58,3 +71,9 @@ class TrainSettings(Section):
     )
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since results depend on it")
     seed: int = Field(0, ge=0, description="seed of weights, data order and noise")
+
+    @model_validator(mode="after")
+    def _tolerance_has_a_meaning(self) -> "TrainSettings":
+        if self.shift_tolerance_px and self.path != "straight":
+            raise ValueError(f"shift_tolerance_px belongs to path straight, not {self.path}; leave it out")
+        return self
