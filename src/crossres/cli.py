@@ -256,9 +256,10 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _summarise(args: argparse.Namespace) -> None:
+    from crossres.evaluate.report_inputs import held_out
     from crossres.evaluate.summary import summarise
 
-    summarise(_section(args, "evaluate"), args.scenes, args.primary, args.summary, args.table)
+    summarise(_section(args, "evaluate"), held_out(args.dataset, args.scenes), args.primary, args.summary, args.table)
 
 
 def _claim(args: argparse.Namespace) -> None:
@@ -272,9 +273,10 @@ def _claim(args: argparse.Namespace) -> None:
 
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
+    from crossres.evaluate.report_inputs import held_out
 
     arms = _section(args, "sample").model_dump(mode="json")["arms"]
-    figures(arms, args.summary, args.scenes, args.output)
+    figures(arms, args.summary, held_out(args.dataset, args.scenes), args.output)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -430,7 +432,8 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="folder to write")
 
     sub = stage("summarise", _summarise, "put the metrics of all scenes together")
-    path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
+    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out")
+    path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     path(sub, "--summary", "--table", help="file to write")
 
@@ -440,7 +443,8 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = stage("figures", _figures, "draw the figures of all scenes together")
     path(sub, "--summary", help="what `summarise` wrote")
-    path(sub, "--scenes", help="folders that `evaluate` wrote", many=True)
+    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out")
+    path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
     path(sub, "--output", help="folder to write")
 
     sub = stage("report", _report, "write the report of a run as one page")

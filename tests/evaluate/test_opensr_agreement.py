@@ -47,3 +47,21 @@ def test_the_triplet_and_consistency_are_those_of_the_package(scene: tuple[int, 
         back = consistency(on_lr, lr, clear_lr)
         assert back.reflectance_l1.mean() == pytest.approx(theirs["reflectance"], abs=1e-4)
         assert back.spectral_angle_deg == pytest.approx(theirs["spectral"], abs=1e-4)
+
+
+@pytest.mark.parametrize(("factor", "moved"), [(2, 0), (2, 1), (2, 2), (4, 1), (4, 2), (4, 4)])
+def test_the_displacement_from_lr_is_that_of_the_package_within_an_eighth_of_a_pixel(
+    make_landscape,  # type: ignore[no-untyped-def]
+    factor: int,
+    moved: int,
+) -> None:
+    """The definitions differ: the package whitens the spectra, takes three bands, tapers nothing and knows no mask."""
+    hr = make_landscape(factor, (128, 128))
+    lr, sr = to_lr(hr, (128 // factor,) * 2, 0.25), np.roll(hr, moved, 2)
+    package = opensr_test.Metrics(
+        opensr_test.Config(harm_apply_spectral=False, harm_apply_spatial=False, border_mask=0)
+    )
+    theirs = package.compute(lr=torch.from_numpy(lr), sr=torch.from_numpy(sr), hr=torch.from_numpy(hr))["spatial"]
+    ours = consistency(package.sr_to_lr.numpy(), lr, np.ones(lr.shape[1:], bool)).shift_lr_px
+    assert ours == pytest.approx(theirs, abs=0.125)
+    assert ours == pytest.approx(moved / factor, abs=0.125)

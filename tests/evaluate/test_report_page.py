@@ -1,6 +1,7 @@
 """The report is one page that loads nothing, says the truth, and can be read on a phone."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
@@ -19,9 +22,11 @@ from crossres.evaluate.compare import compare
 from crossres.evaluate.costs import costs
 from crossres.evaluate.disclosure import public
 from crossres.evaluate.figures import figures
+from crossres.evaluate.metrics import METRICS
 from crossres.evaluate.nfe_chart import draw_nfe, series
 from crossres.evaluate.report import report
 from crossres.evaluate.report_inputs import ReportInputs, reasons_in_short
+from crossres.evaluate.report_tables import missing_baselines
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.story import findings, headline
 from crossres.evaluate.summary import summarise
@@ -172,6 +177,54 @@ def test_what_decided_for_a_pair_stands_beside_it(run: Path) -> None:
     assert text.count("<td>12.5*</td><td>3.25</td><td>0.712</td>") == 3
 
 
+def test_the_figures_on_the_page_are_those_of_the_table(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    table = pd.read_parquet(run / "evaluation/summary.parquet")
+    table = table[(table.band == "together") & (table.stratum == "everywhere")]
+    means = table.groupby(["image", "metric", "arm"]).value.mean()
+    for image, caption in (("mean", "mean of samples"), ("sample", "one sample")):
+        body = text.partition(f'aria-label="Metrics, {caption}"')[2].partition("</tbody>")[0]
+        rows = dict(re.findall(r'<tr><th scope="row"[^>]*>([^<]+?)\s*<.*?</th>(.*?)</tr>', body))
+        for metric in METRICS:
+            if np.isnan(means.get((image, metric.key, "bicubic"), np.nan)):
+                continue  # LPIPS without weights, MS-SSIM of a small scene
+            cells = re.findall(r"<td[^>]*>([^<]*)", rows.pop(metric.label))
+            expected = [f"{means[image, metric.key, arm]:.{metric.digits}f}" for arm in ARMS]
+            assert [c.replace("\N{MINUS SIGN}", "-") for c in cells[:-1]] == expected
+            if metric.better:
+                change = means[image, metric.key, "lr_start"] - means[image, metric.key, "bicubic"]
+                assert cells[-1].replace("\N{MINUS SIGN}", "-").strip() == f"{change:+.{metric.digits}f}"
+        assert not rows
+
+
+def test_baselines_that_a_run_has_not_are_named(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "Not in this run: nearest neighbour; the prior&#39;s regression; a one-step model" in text
+    every: dict[str, Any] = {s: {"start": s} for s in ("lr", "noise", "one-step", "regression", "bicubic", "nearest")}
+    every["vp"] = {"start": "lr", "model": "chain"}
+    config = {"sample": {"arms": every}, "models": {"main": {}, "chain": {"train": {"path": "vp"}}}}
+    assert missing_baselines(config) == []
+    del every["vp"]
+    assert len(missing_baselines(config)) == 1
+
+
+def test_of_few_scenes_only_what_was_seen_is_said(run: Path) -> None:
+    text = re.sub(r"<style>.*?</style>", "", (run / "report.html").read_text(encoding="utf-8"), flags=re.DOTALL)
+    answer = text.partition('<p class="answer">')[2].partition("</p>")[0]
+    assert "in 2 of 2 scenes held out" in answer and "cannot say whether that holds elsewhere" in answer
+    assert "neither LR nor HR" in answer
+    assert "ahead in every scene on" in text and "So few scenes decide nothing." in text
+    assert not {"better", "worse", "undecided"} & set(re.findall(r"<small>([\w ]+)</small>", text))
+
+
+def test_what_lr_and_hr_disagree_by_stands_beside_each_ranked_place(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert text.count("LR and HR themselves differ by") == 9  # best, median and worst, of all and of each scene
+    for scene in (run / "evaluation/scenes").iterdir():
+        for place in read_json(scene / "metrics.json")["pictures"]["places"].values():
+            assert 0 < place["references_rmse"] < 0.02 and 0 <= place["changed"] <= 1
+
+
 def summary_where(sharper: float, truer: float) -> dict[str, Any]:
     """Return a summary in which the primary arm differs from bicubic by these decades and dB."""
     keys = ("psnr_db", "cpsnr_db", "spectrum_error", "spectrum_bias", "swd", "hallucination", "lr_l1", "lr_angle_deg")
@@ -257,29 +310,19 @@ NAMES = ("report", "compare", "costs")
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("width", [380, 1280])
-def test_it_asks_for_nothing_complains_of_nothing_and_never_scrolls_sideways(
-    pages: dict[str, Path], open_page: Callable[..., Opened], name: str, width: int
+@pytest.mark.parametrize(("width", "scheme"), [(380, "dark"), (1280, "light")])
+def test_a_page_loads_nothing_never_scrolls_sideways_and_axe_finds_no_serious_violation(
+    pages: dict[str, Path], open_page: Callable[..., Opened], name: str, width: int, scheme: str
 ) -> None:
-    found = open_page(pages[name], width)
-    found.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    found = open_page(pages[name], width, scheme)
+    page = found.page
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    axe = Axe().run(page).response
+    assert len(axe["passes"]) > 10
+    assert [(v["id"], v["nodes"][0]["html"]) for v in axe["violations"] if v["impact"] in ("serious", "critical")] == []
     assert [url for url in found.requests if not url.startswith("data:")] == [pages[name].as_uri()]
     assert not found.complaints
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(
-    pages: dict[str, Path], open_page: Callable[..., Opened], name: str, scheme: str
-) -> None:
-    page = open_page(pages[name], scheme=scheme).page
-    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    found = Axe().run(page).response
-    assert len(found["passes"]) > 10
-    assert [
-        (v["id"], v["nodes"][0]["html"]) for v in found["violations"] if v["impact"] in ("serious", "critical")
-    ] == []
 
 
 def test_the_divider_follows_pointer_and_keys_and_the_choices_change_the_images(
@@ -309,6 +352,31 @@ def test_the_divider_follows_pointer_and_keys_and_the_choices_change_the_images(
     assert page.locator('[data-part="right-tag"]').inner_text() == "HR, 2.5 m" and under.get_attribute("src") != before
     page.locator('[data-part="place"]').select_option(label="south")
     assert "south" in str(under.get_attribute("alt"))
+    page.locator('[data-part="place"]').select_option("worst")
+    assert "worst place" in str(under.get_attribute("alt"))
+
+
+def test_both_images_are_zoomed_and_moved_together(run: Path, open_page: Callable[..., Opened]) -> None:
+    page = open_page(run / "report.html").page
+    page.locator('[data-part="zoom"]').select_option("1")
+    boxes = "['under', 'over'].map((n) => document.querySelector(`[data-part=${n}]`).getBoundingClientRect().toJSON())"
+    under, over = page.evaluate(boxes)
+    assert under == over and under["width"] == 64  # native pixels: view_px of the settings
+    stage = page.locator(".stage").bounding_box()
+    assert stage is not None and under["x"] > stage["x"]
+    page.evaluate("document.querySelector('.viewer').style.maxWidth = '18rem'")
+    page.locator('[data-part="zoom"]').select_option("8")
+    page.locator(".stage").focus()
+    before = page.evaluate(boxes)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    after = page.evaluate(boxes)
+    assert before[0]["width"] == 512 and after[0] == after[1]
+    assert (before[0]["x"] - after[0]["x"], before[0]["y"] - after[0]["y"]) == (40, 40)
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    stage, (under, _) = page.locator(".stage").bounding_box(), page.evaluate(boxes)
+    assert stage is not None and abs(under["x"] + under["width"] - stage["x"] - stage["width"]) <= 1
 
 
 def test_a_finger_swipes_the_divider(run: Path, browser: Browser) -> None:
@@ -334,7 +402,8 @@ def test_everything_is_open_in_print(run: Path, open_page: Callable[..., Opened]
 def test_runs_stand_side_by_side_paired_by_place(pages: dict[str, Path], run: Path, tmp_path: Path) -> None:
     text = pages["compare"].read_text(encoding="utf-8")
     assert "2 held-out pairs that all runs share" in text and "patches.size_px" in text
-    assert "worse" in text and "undecided" in text and "abc123" not in text
+    assert "ahead in 0 of 2" in text and "ahead in 2 of 2" in text and "abc123" not in text
+    assert not {"better", "worse", "undecided"} & set(re.findall(r"<small[^>]*>(\w+)</small>", text))
     assert text.count('alt="other, place') == text.count('alt="HR, place') == 4 and "no image kept" not in text
     assert pages["costs"].read_text(encoding="utf-8").count("<tr>") == 2
     with pytest.raises(UserError, match="at least two runs"):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from crossres.evaluate import fidelity
-from crossres.evaluate.shift_tolerant import best_match
+from crossres.evaluate.shift_tolerant import best_match, cssim
+from crossres.evaluate.structure import structure
 
 PEAK, REACH = 0.5, 3
 
@@ -63,3 +64,21 @@ def test_masked_pixels_never_count(hr: np.ndarray, clear: np.ndarray) -> None:
 
 def test_an_image_against_itself_has_no_error(hr: np.ndarray, clear: np.ndarray) -> None:
     assert best_match(hr, hr, clear, PEAK, REACH).cpsnr_together_db == np.inf
+
+
+def test_cssim_of_images_that_lie_right_is_had_with_ssim(hr: np.ndarray, clear: np.ndarray) -> None:
+    sr = hr + np.random.default_rng(7).normal(0.03, 0.01, hr.shape).astype(np.float32)
+    clear[10:30, 10:60] = False
+    match = best_match(sr, hr, clear, PEAK, REACH)
+    assert match.shift_px == (0, 0)
+    together = structure(sr, hr, clear, PEAK, unbiased=(match.bias, match.counted))
+    assert together.cssim == pytest.approx(cssim(sr, hr, match, PEAK), abs=1e-6)
+    assert (together.cssim > together.ssim + 0.003).all()
+
+
+def test_a_shift_of_one_pixel_moves_ssim_but_not_cssim(hr: np.ndarray, clear: np.ndarray) -> None:
+    sr = hr + np.random.default_rng(8).normal(0, 0.004, hr.shape).astype(np.float32)
+    shifted = np.roll(sr, 1, 2)
+    found = [cssim(x, hr, best_match(x, hr, clear, PEAK, REACH), PEAK) for x in (sr, shifted)]
+    assert found[0] == pytest.approx(found[1], abs=0.01)
+    assert (structure(shifted, hr, clear, PEAK).ssim < found[1] - 0.03).all()

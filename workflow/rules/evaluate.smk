@@ -77,6 +77,7 @@ rule evaluate:
 
 rule summarise:
     input:
+        dataset=f"{RUN}/pairs/summary.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
     output:
         summary=f"{RUN}/evaluation/summary.json",
@@ -93,12 +94,13 @@ rule summarise:
         runtime=by_attempt(30),
     params:
         settings=settings("evaluate"),
+        folder=f"{RUN}/evaluation/scenes",
         primary=CONFIG.sample.primary,
         code=code_version("crossres.evaluate.summary"),
     message:
         "Put the metrics of all held-out scenes together"
     shell:
-        "python -m crossres summarise --settings {params.settings:q} --scenes {input.scenes:q}"
+        "python -m crossres summarise --settings {params.settings:q} --dataset {input.dataset:q} --scenes {params.folder:q}"
         " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
 
 
@@ -137,6 +139,7 @@ rule claim:
 rule figures:
     input:
         summary=f"{RUN}/evaluation/summary.json",
+        dataset=f"{RUN}/pairs/summary.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
     output:
         report(
@@ -158,12 +161,13 @@ rule figures:
         runtime=by_attempt(30),
     params:
         settings=settings("sample"),
+        folder=f"{RUN}/evaluation/scenes",
         code=code_version("crossres.evaluate.figures"),
     message:
         "Draw the figures"
     shell:
         "python -m crossres figures --settings {params.settings:q} --summary {input.summary:q}"
-        " --scenes {input.scenes:q} --output {output:q} > {log:q} 2>&1"
+        " --dataset {input.dataset:q} --scenes {params.folder:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -203,7 +207,7 @@ rule report:
         primary=CONFIG.sample.primary,
         model=PRODUCT,
         folder=folder_of("config"),
-        code=code_version("crossres.evaluate.report", "report.html", "report.css", "report.js"),
+        code=code_version("crossres.evaluate.report", "base.html", "report.html", "report.css", "report.js"),
     message:
         "Write the report"
     shell:

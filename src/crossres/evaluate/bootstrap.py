@@ -9,6 +9,18 @@ MIN_SCENES = 6
 """With fewer, a percentile interval of the bootstrap is too narrow to be believed, and the summary says so."""
 
 
+def few(scenes: int) -> bool:
+    """Return whether so many scenes are too few to tell better from worse."""
+    return scenes < MIN_SCENES
+
+
+def ahead(count: int, scenes: int) -> str:
+    """Return in words in how many of a few scenes one image was better than another."""
+    if scenes == 1:
+        return "ahead" if count else "behind"
+    return f"ahead in {count} of {scenes}"
+
+
 @dataclass(frozen=True)
 class Interval:
     """A mean over scenes with its interval."""

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from crossres.errors import UserError
-from crossres.evaluate.bootstrap import MIN_SCENES, interval
+from crossres.evaluate.bootstrap import ahead, few, interval
 from crossres.evaluate.common_places import common_places
 from crossres.evaluate.disclosure import public
 from crossres.evaluate.judge import ALL_BANDS
@@ -43,7 +43,7 @@ def compare(runs: list[Path], output: Path) -> None:
             for name, s in zip(names, summaries)
         ],
         differing=_differing(configs), tables=[_table(image, name, values, common) for image, name in IMAGES],
-        common=common, few=len(common) < MIN_SCENES,
+        common=common, few=few(len(common)),
         places=common_places(runs, [s["primary"] for s in summaries], common, PLACES),
     )  # fmt: skip
     with whole(output) as part:
@@ -105,11 +105,13 @@ def _column(values: pd.DataFrame, image: str, key: str, common: list[str]) -> np
 def _cell(metric: Metric, first: np.ndarray, column: np.ndarray, paired: bool, place: int) -> dict[str, Any]:
     found = interval(column, REPLICATES, 0)
     cell: dict[str, Any] = dict(text=shown(metric.key, found.mean if found else None, unit=False), range="", change="")
-    if found:
+    if found and found.n > 1:
         cell["range"] = f"{shown(metric.key, found.low, unit=False)} to {shown(metric.key, found.high, unit=False)}"
     if paired and place and (difference := interval(column - first, REPLICATES, 0)):
         low, high = sorted(metric.gain(end) for end in (difference.low, difference.high))
         word = "better" if low > 0 else "worse" if high < 0 else "undecided"
+        if few(difference.n):
+            word = ahead(int((metric.gain(1.0) * (column - first) > 0).sum()), difference.n)
         cell["change"] = f"{shown(metric.key, difference.mean, signed=True, unit=False)}"
         cell["verdict"] = word if metric.better else ""
         cell["difference"] = asdict(difference)

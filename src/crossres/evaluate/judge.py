@@ -1,6 +1,7 @@
 """All metrics of one SR image of one scene."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from crossres.evaluate.consistency import consistency
 from crossres.evaluate.pair import AlignedPair
 from crossres.evaluate.resampling import bicubic, to_lr
 from crossres.evaluate.shift_tolerant import best_match
+from crossres.evaluate.shift_tolerant import cssim as shifted_ssim
 from crossres.evaluate.spectrum import RadialSpectrum, clear_blocks, radial_spectrum, spectrum_error
 from crossres.evaluate.strata import strata_of
 from crossres.evaluate.structure import structure
@@ -39,7 +41,7 @@ class Judge:
     def __init__(self, settings: EvaluateSettings, pair: AlignedPair, threads: int = 1) -> None:
         """Prepare the references of a pair: upsampled LR, strata, HR's spectrum and patches."""
         self.settings, self.pair, self._threads = settings, pair, threads
-        self.lr_up = bicubic(pair.lr, (pair.hr.shape[1], pair.hr.shape[2]))
+        self.lr_up = bicubic(pair.lr, (pair.hr.shape[1], pair.hr.shape[2]), threads)
         self._hr = np.where(pair.clear, pair.hr, 0)
         self._means = fidelity.band_means(pair.hr, pair.clear)
         self.strata = strata_of(self._hr, pair.bands, pair.clear)
@@ -48,6 +50,11 @@ class Judge:
         self.hr_spectrum = self.spectrum(self._hr)
         self._slices = PatchSlices(self._hr, pair.clear, settings.seed)
         self._hr_slices = self._slices.project(self._hr)
+        self._lpips = None
+        if settings.lpips_weights is not None and {"red", "green", "blue"} <= set(pair.bands):
+            from crossres.evaluate.lpips import Lpips  # torch takes seconds to come
+
+            self._lpips = Lpips(Path(settings.lpips_weights), self._hr, pair.bands, *self._blocks, settings.peak)
 
     def spectrum(self, image: np.ndarray) -> RadialSpectrum:
         """Return the radial spectrum of an image on the HR grid over the scene's clear blocks."""
@@ -65,15 +72,17 @@ class Judge:
         pixels = fidelity.pixel_errors(sr, self._hr, self.strata.label, len(names), pair.bands, threads)
         error = pixels.rmse()
         match = best_match(sr, self._hr, clear, peak, settings.max_shift_px, threads)
-        alike = structure(sr, self._hr, clear, peak, threads)
+        moved = match.shift_px != (0, 0)
+        alike = structure(sr, self._hr, clear, peak, threads, None if moved else (match.bias, match.counted))
+        cssim = shifted_ssim(sr, self._hr, match, peak, threads) if moved else alike.cssim
         spectrum = self.spectrum(sr)
         detail = spectrum_error(spectrum, self.hr_spectrum, pair.lr_gsd_m)
         shares = self._triplet(sr, self.strata.label, len(names))
-        back = consistency(to_lr(image, pair.mask.shape, settings.lr_mtf), pair.lr, pair.clear_lr)
+        back = consistency(to_lr(image, pair.mask.shape, settings.lr_mtf, threads), pair.lr, pair.clear_lr)
         result = {
             band: dict(
                 rmse=error[i], psnr_db=fidelity.psnr(error[i], peak), cpsnr_db=match.cpsnr_db[i],
-                ssim=alike.ssim[i], ms_ssim=alike.ms_ssim[i], cssim=match.cssim[i], uqi=alike.uqi[i],
+                ssim=alike.ssim[i], ms_ssim=alike.ms_ssim[i], cssim=cssim[i], uqi=alike.uqi[i],
                 spectrum_error=detail.detail[i], spectrum_bias=detail.detail_bias[i], spectrum_error_all=detail.all[i],
                 lr_l1=back.reflectance_l1[i],
             )
@@ -83,7 +92,7 @@ class Judge:
         indices = {f"{name}_error": value for name, value in pixels.index_errors().items()}
         result[ALL_BANDS] = dict(
             rmse=whole, psnr_db=fidelity.psnr(whole, peak), cpsnr_db=match.cpsnr_together_db, ssim=alike.ssim.mean(),
-            ms_ssim=alike.ms_ssim.mean(), cssim=match.cssim.mean(), uqi=alike.uqi.mean(),
+            ms_ssim=alike.ms_ssim.mean(), cssim=cssim.mean(), uqi=alike.uqi.mean(),
             ergas=fidelity.ergas(error, self._means, pair.factor), sam_deg=pixels.sam_deg(), **indices,
             spectrum_error=detail.detail.mean(), spectrum_bias=detail.detail_bias.mean(),
             spectrum_error_all=detail.all.mean(), swd=sliced_wasserstein(self._slices.project(sr), self._hr_slices),
@@ -91,6 +100,8 @@ class Judge:
             lr_l1=back.reflectance_l1.mean(), lr_angle_deg=back.spectral_angle_deg, lr_shift_px=back.shift_lr_px,
             shift_rows_px=match.shift_px[0], shift_cols_px=match.shift_px[1],
         )  # fmt: skip
+        if self._lpips is not None:
+            result[ALL_BANDS]["lpips"] = self._lpips(sr)
         strata = {name: self._stratum(pixels.of(i), shares.by_stratum[i]) for i, name in enumerate(names)}
         return Judged(result, spectrum, shares.hallucination_map, strata)
 

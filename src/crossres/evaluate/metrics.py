@@ -37,6 +37,7 @@ METRICS = (
     Metric("spectrum_bias", "Spectrum bias", "decades", None, 3, "below 0 too smooth, above 0 too rough"),
     Metric("spectrum_error_all", "Spectrum error, all", "decades", "lower", 3, "the same at all frequencies"),
     Metric("swd", "SWD", "% of HR std", "lower", 2, "distance between the textures of 7 × 7 patches"),
+    Metric("lpips", "LPIPS", "", "lower", 3, "distance of AlexNet's features of red, green and blue, 0 to peak"),
     Metric("improvement", "Improvement", "", "higher", 3, "share of detail moved towards HR"),
     Metric("omission", "Omission", "", "lower", 3, "share of HR's detail that is missing"),
     Metric("hallucination", "Hallucination", "", "lower", 3, "share of detail in neither LR nor HR"),
@@ -50,7 +51,7 @@ IN_STRATA = ("psnr_db", "rmse", "sam_deg", "ndvi_error", "ndwi_error", "improvem
 
 NOT_AVAILABLE = {
     "LPIPS": "needs a network's weights, trained on photographs; none come with this package, and nothing is "
-    "fetched while it runs",
+    "fetched while it runs: name a file in evaluate.lpips_weights",
     "FID": "needs the Inception network's weights and thousands of images; a Fréchet distance on other features would "
     "not be FID",
 }

@@ -13,13 +13,15 @@ PARTS = {"style": "report.css", "script": "report.js"}
 
 def render(template: str, **content: Any) -> str:
     """Return a template of this folder filled in; `style` and `script` are there for it to put in."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"arm": arm_label, "number": number, "percent": percent, "signed": signed}
     source = files(__package__)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: (source / name).read_text(encoding="utf-8")),
+    )  # fmt: skip
+    environment.filters |= {"arm": arm_label, "number": number, "percent": percent, "signed": signed, "fixed": fixed}
+    environment.globals["arrow"] = {"higher": "↑", "lower": "↓", None: ""}
     parts = {name: Markup((source / file).read_text(encoding="utf-8")) for name, file in PARTS.items()}
-    return environment.from_string((source / template).read_text(encoding="utf-8")).render(**content, **parts) + "\n"
+    return environment.get_template(template).render(**content, **parts) + "\n"
 
 
 def number(value: Any) -> str:
@@ -34,6 +36,11 @@ def number(value: Any) -> str:
         text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
         return (f"{float(text):g}" if "e" in text else text).replace("-", "\N{MINUS SIGN}")
     return str(value)
+
+
+def fixed(value: float, digits: int) -> str:
+    """Return a number with so many decimals: the figures of a column then stand below one another."""
+    return f"{value:,.{digits}f}".replace(",", "\N{THIN SPACE}").replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float) -> str:

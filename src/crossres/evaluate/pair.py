@@ -9,7 +9,7 @@ from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.evaluate.resampling import nearest
-from crossres.evaluate.strips import strips
+from crossres.evaluate.strips import STRIP_ROWS, each
 from crossres.rasters import Mask, Scene, grid_of, open_raster, read_mask, read_scene
 
 ARM_FILES = ("mean", "std", "sample")
@@ -51,13 +51,18 @@ class AlignedPair:
 
 
 def read_pair(
-    aligned: Path, bands: tuple[str, ...], arms: dict[str, Path], border_px: int, mask_path: Path | None = None
+    aligned: Path,
+    bands: tuple[str, ...],
+    arms: dict[str, Path],
+    border_px: int,
+    mask_path: Path | None = None,
+    threads: int = 1,
 ) -> AlignedPair:
     """Read an aligned pair; every arm is judged on the same pixels. Its own mask counts unless another is named.
 
     Raises `UserError` when a file is missing, an arm is on another grid, or nothing is clear.
     """
-    lr, hr = (read_image(aligned / f"{name}.tif", bands) for name in ("lr", "hr"))
+    lr, hr = (read_image(aligned / f"{name}.tif", bands, threads) for name in ("lr", "hr"))
     mask_path = mask_path or aligned / "mask.tif"
     mask = read_mask(mask_path)
     if mask.shape != lr.values.shape[1:]:
@@ -70,7 +75,7 @@ def read_pair(
     clear &= inside
     for folder in arms.values():
         for name in ARM_FILES:
-            clear &= _valid(folder / f"{name}.tif", shape)
+            clear &= _valid(folder / f"{name}.tif", shape, threads)
     if not clear.any():
         raise UserError(f"{aligned}: no pixel is clear in LR, HR and every arm; leave this pair out of the test split")
     dates = {"lr": lr.tags.get("datetime"), "hr": hr.tags.get("datetime")}
@@ -78,22 +83,36 @@ def read_pair(
     return AlignedPair(lr.values, hr.values, bands, hr.grid, mask, clear_lr, clear, lr_gsd, hr_gsd, dates)
 
 
-def read_image(path: Path, bands: tuple[str, ...] | None = None) -> Scene:
-    """Read some bands of a scene, or all, strip by strip: a large scene then stands in memory once."""
-    with open_raster(path) as src:
-        height, width = src.shape
-    windows = [Window(0, rows.start, width, rows.stop - rows.start) for rows in strips(height)]
-    first = read_scene(path, windows[0])
-    chosen = bands or first.bands
-    values = np.empty((len(chosen), height, width), np.float32)
-    for window in windows:
-        part = first if window is windows[0] else read_scene(path, window)
-        values[:, window.row_off : window.row_off + window.height] = part.select(chosen).values
-    return Scene(values, grid_of(path), chosen, first.tags)
+def read_image(path: Path, bands: tuple[str, ...] | None = None, threads: int = 1) -> Scene:
+    """Read some bands of a scene, or all, by rows of its blocks: a large scene then stands in memory once."""
+    first, *others = _block_rows(path)
+    start = read_scene(path, first)
+    chosen = bands or start.bands
+    grid = grid_of(path)
+    values = np.empty((len(chosen), *grid.shape), np.float32)
+    values[:, : first.height] = start.select(chosen).values
+
+    def read(window: Window) -> None:
+        values[:, window.row_off : window.row_off + window.height] = read_scene(path, window).select(chosen).values
+
+    each(read, others, threads)
+    return Scene(values, grid, chosen, start.tags)
 
 
-def _valid(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _valid(path: Path, shape: tuple[int, ...], threads: int) -> np.ndarray:
+    def valid(window: Window) -> np.ndarray:
+        with open_raster(path) as src:
+            return src.read_masks(1, window=window) > 0
+
     with open_raster(path) as src:
         if src.shape != shape:
             raise UserError(f"{path}: {src.shape} pixels, but hr.tif has {shape}; delete it and run again")
-        return src.read_masks(1) > 0
+    return np.concatenate(each(valid, _block_rows(path), threads))
+
+
+def _block_rows(path: Path) -> list[Window]:
+    """Return windows of whole rows of blocks, so that each block is decoded once."""
+    with open_raster(path) as src:
+        height, width = src.shape
+        step = max(src.block_shapes[0][0], STRIP_ROWS)
+    return [Window(0, top, width, min(step, height - top)) for top in range(0, height, step)]

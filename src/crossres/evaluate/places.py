@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossres.evaluate.strips import each
+
 
 @dataclass(frozen=True)
 class Place:
@@ -18,7 +20,9 @@ class Place:
         return image[..., self.row : self.row + self.side, self.col : self.col + self.side]
 
 
-def choose_places(hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: int, count: int) -> list[Place]:
+def choose_places(
+    hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: int, count: int, threads: int = 1
+) -> list[Place]:
     """Return up to `count` windows that are clear, rich in the detail that LR lacks, and unlike one another.
 
     The first has the strongest |HR - LR|; each next one is furthest from those taken, by mean colour and detail,
@@ -26,7 +30,7 @@ def choose_places(hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: in
     """
     side = min(side, *clear.shape)
     windows = _clear_windows(clear, side, max(1, side // 2))
-    colour, detail = _colour_and_detail(hr, lr_up, windows)
+    colour, detail = _colour_and_detail(hr, lr_up, windows, threads)
     rich = np.flatnonzero(detail >= np.median(detail))
     features = np.column_stack([colour, detail])[rich]
     features = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-6)
@@ -42,28 +46,37 @@ def choose_places(hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: in
     return [windows[rich[t]] for t in taken]
 
 
-def _colour_and_detail(hr: np.ndarray, lr_up: np.ndarray, windows: list[Place]) -> tuple[np.ndarray, np.ndarray]:
-    """Return each window's mean colour, (window, band), and the log of its standard deviation of HR - LR, (window,)."""
-    finite = np.isfinite(hr).all(axis=0) & np.isfinite(lr_up).all(axis=0)
-    count = np.maximum(_sums(finite, windows), 1)
-    colour, total, squares = [], np.zeros(len(windows)), np.zeros(len(windows))
-    for truth, up in zip(hr, lr_up):
-        colour.append(_sums(np.where(finite, truth, 0), windows) / count)
-        difference = np.where(finite, truth - up, 0)
-        total += _sums(difference, windows)
-        squares += _sums(difference * difference, windows)
-    size = count * len(hr)
-    spread = np.sqrt(np.maximum(squares / size - (total / size) ** 2, 0))
-    return np.stack(colour, axis=1), np.log(spread + 1e-6)
+def _colour_and_detail(
+    hr: np.ndarray, lr_up: np.ndarray, windows: list[Place], threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each window's mean colour, (window, band), and the log of its standard deviation of HR - LR, (window,).
 
-
-def _sums(image: np.ndarray, windows: list[Place]) -> np.ndarray:
-    """Return the sum of a (row, column) image over each window, from its running sums along both axes."""
-    table = np.zeros((image.shape[0] + 1, image.shape[1] + 1))
-    np.cumsum(image, axis=0, dtype=np.float64, out=table[1:, 1:])
-    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+    Sums are taken over the cells that the windows' borders cut the image into, and windows are made up of cells.
+    """
     top, left, side = np.array([(w.row, w.col, w.side) for w in windows]).T
-    return table[top + side, left + side] - table[top, left + side] - table[top + side, left] + table[top, left]
+    rows, cols = (np.unique([*start, *(start + side)]) for start in (top, left))
+
+    def cells(i: int) -> np.ndarray:
+        """Return the sums over one row of cells: of pixels with data, of each HR band, of HR - LR and its square."""
+        part = slice(rows[i], rows[i + 1]), slice(cols[0], cols[-1])
+        truth, up = hr[:, *part], lr_up[:, *part]
+        finite = np.isfinite(truth).all(axis=0) & np.isfinite(up).all(axis=0)
+        truth, difference = np.where(finite, truth, 0), np.where(finite, truth - up, 0)
+        columns = [finite.sum(axis=0), *truth.sum(axis=1, dtype=np.float64)]
+        columns += [
+            difference.sum(axis=(0, 1), dtype=np.float64),
+            np.square(difference).sum(axis=(0, 1), dtype=np.float64),
+        ]
+        return np.add.reduceat(np.array(columns, np.float64), cols[:-1] - cols[0], axis=1)
+
+    table = np.zeros((3 + len(hr), len(rows), len(cols)))
+    table[:, 1:, 1:] = np.stack(each(cells, range(len(rows) - 1), threads), axis=1).cumsum(axis=1).cumsum(axis=2)
+    above, below = np.searchsorted(rows, top), np.searchsorted(rows, top + side)
+    before, right = np.searchsorted(cols, left), np.searchsorted(cols, left + side)
+    sums = table[:, below, right] - table[:, above, right] - table[:, below, before] + table[:, above, before]
+    count, size = np.maximum(sums[0], 1), np.maximum(sums[0], 1) * len(hr)
+    spread = np.sqrt(np.maximum(sums[-1] / size - (sums[-2] / size) ** 2, 0))
+    return (sums[1:-2] / count).T, np.log(spread + 1e-6)
 
 
 def rank_places(

@@ -12,12 +12,12 @@ from crossres.errors import UserError
 from crossres.evaluate.claim_table import claim_tables
 from crossres.evaluate.disclosure import public
 from crossres.evaluate.embedding import drawing, photo
-from crossres.evaluate.metrics import METRICS, NOT_AVAILABLE
+from crossres.evaluate.metrics import BY_KEY, METRICS, NOT_AVAILABLE
 from crossres.evaluate.page import render
 from crossres.evaluate.place_map import place_map
 from crossres.evaluate.report_inputs import ReportInputs, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report_scenes import pictured_scenes, ranked_places
-from crossres.evaluate.report_tables import calibration_rows, metric_tables, strata_table
+from crossres.evaluate.report_tables import calibration_rows, metric_tables, missing_baselines, strata_table
 from crossres.evaluate.story import findings, headline
 from crossres.files import read_json, whole
 from crossres.settings.evaluate import ReportSettings
@@ -48,9 +48,10 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
     content = dict(
         settings=settings, summary=summary, dataset=dataset, primary=inputs.primary, pairs=pairs, arms=arms,
         headline=headline(summary, arms), findings=findings(summary, arms), tables=metric_tables(summary, arms),
-        strata=strata_table(summary, arms), reliability=calibration_rows(summary), not_available=NOT_AVAILABLE,
-        scenes=scenes, ranked=ranked_places(scenes), history=_history(inputs.model / "history.csv"),
-        scene_count=len(inputs.scenes), scene_rows=_scene_rows(summary),
+        strata=strata_table(summary, arms), reliability=calibration_rows(summary),
+        not_available=_not_available(summary), scenes=scenes,
+        ranked=ranked_places(scenes), history=_history(inputs.model / "history.csv"),
+        scene_count=len(inputs.scenes), missing=missing_baselines(config), scene_rows=_scene_rows(summary),
         map=place_map(pairs), declined=declined, reasons=reasons_in_short(declined), declined_rows=DECLINED_ROWS,
         plates=_plates(inputs, dataset["splits"].get("test", [])), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), card=read_json(inputs.model / "card.json"),
@@ -62,6 +63,12 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
     )  # fmt: skip
     with whole(output) as part:
         part.write_text(render("report.html", **content), encoding="utf-8")
+
+
+def _not_available(summary: dict[str, Any]) -> dict[str, str]:
+    """Return what readers ask for and this run has not measured, with the reason."""
+    measured = {BY_KEY[key].label for arm in summary["arms"].values() for key, found in arm["sample"].items() if found}
+    return {name: why for name, why in NOT_AVAILABLE.items() if name not in measured}
 
 
 def _scene_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:

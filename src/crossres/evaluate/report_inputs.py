@@ -33,18 +33,22 @@ class ReportInputs:
     def of_run(cls, run: Path, primary: str, model: str = "main") -> "ReportInputs":
         """Return the inputs that lie at their usual places in a run's result folder; `model` is the product's."""
         pairs = sorted(path.stem for path in (run / "items/pairs").glob("*.json"))
-        splits = read_json(run / "pairs/summary.json")["splits"]
         return cls(
             items=run / "items",
             aligned=tuple(run / "aligned" / pair for pair in pairs),
             dataset_summary=run / "pairs/summary.json",
             contact_sheet=run / "pairs/contact_sheet.png",
             model=run / "model" / model,
-            scenes=tuple(run / "evaluation/scenes" / pair for pair in sorted(splits["test"])),
+            scenes=tuple(held_out(run / "pairs/summary.json", run / "evaluation/scenes")),
             figures=run / "evaluation/figures",
             summary=run / "evaluation/summary.json",
             primary=primary,
         )
+
+
+def held_out(dataset_summary: Path, scenes: Path) -> list[Path]:
+    """Return the folder of each pair held out, below `scenes`: thousands of names would pass no command line."""
+    return [scenes / pair for pair in sorted(read_json(dataset_summary)["splits"]["test"])]
 
 
 def read_pairs(inputs: ReportInputs, splits: dict[str, list[str]]) -> list[dict[str, Any]]:

@@ -35,7 +35,8 @@ def _scene(folder: Path) -> dict[str, Any]:
         places={
             name: dict(
                 layers=_layers(folder / "places" / name), gain_db=pictures["places"][name]["gain_db"], name=name,
-                pair=content["pair"], labels=labels,
+                pair=content["pair"], labels=labels, dates=content["dates"],
+                **{key: pictures["places"][name][key] for key in ("side", "changed", "references_rmse")},
             )
             for name in RANKS
         },

@@ -2,12 +2,38 @@
 
 from typing import Any
 
-from crossres.evaluate.metrics import BY_KEY, IN_STRATA, METRICS, shown
+from crossres.evaluate.bootstrap import ahead, few
+from crossres.evaluate.metrics import BY_KEY, IN_STRATA, METRICS, Metric, shown
 from crossres.evaluate.story import value, verdict
 
 IMAGES = (("mean", "Mean of samples"), ("sample", "One sample"))
 CALIBRATED = ("sharpness", "ratio", "expected_error", "rank_correlation")
 STRATUM_COLUMNS = ("rmse", "psnr_db", "sam_deg", "ndvi_error", "omission", "hallucination")
+
+
+BASELINES = {
+    "nearest": "nearest neighbour",
+    "bicubic": "bicubic interpolation",
+    "regression": "the prior's regression",
+    "noise": "a start from noise",
+    "one-step": "a one-step model (made on request by the target `distill`)",
+    "vp": "an LR start on the variance-preserving chain (needs a model of its own, trained with train.path: vp)",
+}
+"""What every product should be compared with, by an arm's start; vp is an LR start of a model on that chain."""
+
+
+def missing_baselines(config: dict[str, Any]) -> list[str]:
+    """Return in words the baselines that a run has not: without them its tables say less."""
+    arms = config.get("sample", {}).get("arms", {}).values()
+    models = {"main": {}} | config.get("models", {})
+    usual = config.get("train", {}).get("path", "straight")
+
+    def path_of(arm: dict[str, Any]) -> str:
+        return str(models.get(arm.get("model", "main"), {}).get("train", {}).get("path", usual))
+
+    there = {arm.get("start", "lr") for arm in arms}
+    there |= {path_of(arm) for arm in arms if arm.get("start", "lr") == "lr"}
+    return [words for start, words in BASELINES.items() if start not in there]
 
 
 def bicubic_of(summary: dict[str, Any], arms: dict[str, Any]) -> str | None:
@@ -31,7 +57,7 @@ def metric_tables(summary: dict[str, Any], arms: dict[str, Any]) -> list[dict[st
                 continue
             gains = {arm: metric.gain(v) for arm, v in values.items() if v is not None and metric.better}
             best, worst = max(gains.values(), default=0.0), min(gains.values(), default=0.0)
-            against = verdict(summary, bicubic, image, metric.key) if bicubic and metric.better else None
+            against = _against(summary, bicubic, image, metric) if bicubic and metric.better else None
             cells = [
                 dict(
                     arm=arm, text=shown(metric.key, v, unit=False), best=arm in gains and gains[arm] == best > worst,
@@ -42,6 +68,16 @@ def metric_tables(summary: dict[str, Any], arms: dict[str, Any]) -> list[dict[st
             rows.append(dict(metric=metric, cells=cells, against=against))
         tables.append(dict(name=name, rows=rows))
     return tables
+
+
+def _against(summary: dict[str, Any], other: str, image: str, metric: Metric) -> dict[str, str] | None:
+    """Return the product's difference to another arm, and whether that is better, or in how many scenes it is."""
+    difference = summary["differences"][other][image][metric.key]
+    if not difference:
+        return None
+    n = difference["n"]
+    word = ahead(difference["ahead"], n) if few(n) else verdict(summary, other, image, metric.key)
+    return dict(text=shown(metric.key, difference["mean"], signed=True, unit=False), word=word)
 
 
 def strata_table(summary: dict[str, Any], arms: dict[str, Any]) -> dict[str, Any]:
@@ -83,5 +119,7 @@ def calibration_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
 def _interval(key: str, found: dict[str, Any] | None) -> str:
     if not found:
         return "no value"
+    if found["n"] == 1:
+        return "1 scene, no interval"
     low, high = (shown(key, found[end], unit=False) for end in ("low", "high"))
-    return f"95 %: {low} to {high}, {found['n']} scene{'' if found['n'] == 1 else 's'}"
+    return f"95 %: {low} to {high}, {found['n']} scenes"

@@ -6,8 +6,10 @@ Both are separable: a sparse matrix along rows and one along columns. The grids 
 import numpy as np
 from scipy import sparse
 
+from crossres.evaluate.strips import each
 
-def to_lr(image: np.ndarray, shape: tuple[int, int], mtf: float) -> np.ndarray:
+
+def to_lr(image: np.ndarray, shape: tuple[int, int], mtf: float, threads: int = 1) -> np.ndarray:
     """Return (band, row, column) brought to an LR grid of `shape` by a Gaussian MTF, NaN-aware.
 
     The Gaussian has the modulation `mtf` at LR's Nyquist frequency. An LR pixel is NaN when less than nine tenths of
@@ -15,19 +17,25 @@ def to_lr(image: np.ndarray, shape: tuple[int, int], mtf: float) -> np.ndarray:
     """
     rows, cols = (_gaussian_matrix(n, fine, mtf) for n, fine in zip(shape, image.shape[1:]))
     finite = np.isfinite(image).all(axis=0)
-    sums = np.stack([rows @ np.where(finite, band, 0).astype(np.float32) @ cols.T for band in image])
+    sums = np.stack(each(lambda band: rows @ np.where(finite, band, np.float32(0)) @ cols.T, image, threads))
     weight = rows @ finite.astype(np.float32) @ cols.T
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(weight > 0.9, sums / weight, np.nan).astype(np.float32)
 
 
-def bicubic(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def bicubic(image: np.ndarray, shape: tuple[int, int], threads: int = 1) -> np.ndarray:
     """Return (band, row, column) on a finer grid of `shape`. Source: Keys 1981, a = -0.5. NaN spreads no further."""
     rows, cols = (_cubic_matrix(n, coarse) for n, coarse in zip(shape, image.shape[1:]))
     finite = np.isfinite(image).all(axis=0)
     fill = np.nan_to_num(np.array([np.nanmean(b) if np.isfinite(b).any() else 0.0 for b in image]))
-    result = np.stack([rows @ np.where(finite, b, f) @ cols.T for b, f in zip(image, fill)]).astype(np.float32)
-    result[:, ~nearest(finite, shape)] = np.nan
+    unseen = ~nearest(finite, shape)
+    result = np.empty((len(image), *shape), np.float32)
+
+    def enlarge(band: int) -> None:
+        result[band] = rows @ np.where(finite, image[band], fill[band]) @ cols.T
+        result[band][unseen] = np.nan
+
+    each(enlarge, range(len(image)), threads)
     return result
 
 

@@ -41,7 +41,7 @@ def evaluate_scene(
     """
     declined = {arm: read_json(path)["reason"] for arm in arms if (path := arms[arm] / "declined.json").exists()}
     arms = {arm: folder for arm, folder in arms.items() if arm not in declined}
-    truth = read_pair(aligned, grid.bands, arms, settings.border_px, mask)
+    truth = read_pair(aligned, grid.bands, arms, settings.border_px, mask, threads)
     judge = Judge(settings, truth, threads)
     metrics: dict[str, Any] = {}
     strata: dict[str, Any] = {}
@@ -51,14 +51,15 @@ def evaluate_scene(
     pictured: Pictured | None = None
     external: dict[str, np.ndarray] = {}
     for arm, folder in arms.items():
-        mean, std = read_image(folder / "mean.tif", grid.bands).values, read_image(folder / "std.tif").values
+        mean = read_image(folder / "mean.tif", grid.bands, threads).values
+        std = read_image(folder / "std.tif", threads=threads).values
         judged = judge(mean)
         metrics[arm], spectra[arm] = {"mean": judged.metrics}, {"mean": judged.spectrum.power}
         strata[arm] = {"mean": judged.strata}
         changed[arm] = _rmse_where_changed(truth, mean, threads)
         reliability = calibration(mean, std, truth.hr, truth.clear, threads)
         spread[arm] = asdict(reliability) if reliability else None
-        sample = read_image(folder / "sample.tif", grid.bands).values
+        sample = read_image(folder / "sample.tif", grid.bands, threads).values
         if not np.array_equal(sample, mean, equal_nan=True):
             judged = judge(sample)
         metrics[arm]["sample"], spectra[arm]["sample"] = judged.metrics, judged.spectrum.power
@@ -70,6 +71,7 @@ def evaluate_scene(
         log.info("%s: judged %s", pair, arm)
     if pictured is None:
         raise UserError("sample.arms: there is none to evaluate; name at least one")
+    hr_on_lr = to_lr(truth.hr, (truth.mask.shape[0], truth.mask.shape[1]), settings.lr_mtf, threads)
     with whole(output) as part:
         part.mkdir()
         content = _spectra(truth, judge.hr_spectrum, judge.lr_spectrum(), spectra)
@@ -83,8 +85,8 @@ def evaluate_scene(
             factor=truth.factor, shape_px=truth.clear.shape, clear_share=float(truth.clear.mean()),
             mask_shares=truth.mask_shares(), arm_order=list(metrics), pictured=pictured.arm, declined=declined,
             strata=dict(rule=judge.strata.rule, shares=judge.strata.shares(), arms=strata),
-            references=_references(settings, truth), rmse_where_changed=changed,
-            pictures=save_pictures(settings, truth, pictured, external, part), arms=metrics,
+            references=_references(truth, hr_on_lr), rmse_where_changed=changed,
+            pictures=save_pictures(settings, truth, pictured, external, hr_on_lr, part, threads), arms=metrics,
         )  # fmt: skip
         write_json(part / "metrics.json", summary)
 
@@ -96,13 +98,12 @@ def _spectra(pair: AlignedPair, hr: RadialSpectrum, lr: RadialSpectrum, arms: di
     )  # fmt: skip
 
 
-def _references(settings: EvaluateSettings, pair: AlignedPair) -> dict[str, float]:
+def _references(pair: AlignedPair, hr_on_lr: np.ndarray) -> dict[str, float]:
     """Return how far the references themselves disagree: HR brought to the LR grid against LR.
 
     Land cover that changed between the dates and was not masked, haze and registration are in it. A model that follows
     LR cannot come closer to HR than this, at LR's own scale.
     """
-    hr_on_lr = to_lr(pair.hr, (pair.mask.shape[0], pair.mask.shape[1]), settings.lr_mtf)
     clear = pair.clear_lr & np.isfinite(hr_on_lr).all(axis=0)
     found = consistency(hr_on_lr, pair.lr, clear)
     rmse = fidelity.together(fidelity.rmse(hr_on_lr, pair.lr, clear))

@@ -18,6 +18,7 @@ from crossres.evaluate.places import Place, choose_places, rank_places
 from crossres.evaluate.resampling import nearest
 from crossres.evaluate.stretch import STD_MAP, Stretch, stretch_from
 from crossres.evaluate.theme import INK, MUTED, arm_label, save
+from crossres.rasters import Mask
 from crossres.settings.evaluate import EvaluateSettings
 
 OVERVIEW_PX = 800
@@ -37,16 +38,23 @@ class Pictured:
 
 
 def save_pictures(
-    settings: EvaluateSettings, pair: AlignedPair, pictured: Pictured, external: dict[str, np.ndarray], folder: Path
+    settings: EvaluateSettings,
+    pair: AlignedPair,
+    pictured: Pictured,
+    external: dict[str, np.ndarray],
+    hr_on_lr: np.ndarray,
+    folder: Path,
+    threads: int = 1,
 ) -> dict[str, Any]:
     """Write all pictures of a scene; return the windows they show and what the layers are called.
 
-    `external` holds the images of external arms, (band, row, column) reflectance, each a layer of its own.
+    `external` holds the images of external arms, (band, row, column) reflectance, each a layer of its own; `hr_on_lr`
+    is HR brought to the LR grid.
     """
     stretch = stretch_from(pair.hr, pictured.std, pair.clear, pair.bands)
     labels = layer_labels(pair) | {arm: arm_label(arm) for arm in external}
-    crops = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.crop_px, settings.crops)
-    view = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.view_px, 1)[0]
+    crops = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.crop_px, settings.crops, threads)
+    view = choose_places(pair.hr, pictured.lr_up, pair.clear, settings.view_px, 1, threads)[0]
     ranked = rank_places(pair.hr, pictured.lr_up, pictured.mean, pair.clear, settings.crop_px)
 
     def images(place: Place) -> dict[str, np.ndarray]:
@@ -59,10 +67,27 @@ def save_pictures(
         labels=labels, std_high=stretch.std_high, view=save_layers(folder / "view", images(view), view),
         crops=[save_layers(folder / "crops" / str(i), images(place), place) for i, place in enumerate(crops)],
         places={
-            name: save_layers(folder / "places" / name, images(place), place) | {"gain_db": gain}
+            name: save_layers(folder / "places" / name, images(place), place)
+            | {"gain_db": gain, **_disagreement(pair, hr_on_lr, place)}
             for name, (place, gain) in ranked.items()
         },
     )  # fmt: skip
+
+
+def _disagreement(pair: AlignedPair, hr_on_lr: np.ndarray, place: Place) -> dict[str, float | None]:
+    """Return the share of a place that changed between the dates, and LR's RMSE to HR, on LR's grid, over the rest."""
+    top, left, bottom, right = (
+        round(n / pair.factor) for n in (place.row, place.col, place.row + place.side, place.col + place.side)
+    )
+    window = slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+    difference = (hr_on_lr - pair.lr)[:, *window]
+    counted = pair.clear_lr[window] & np.isfinite(difference).all(axis=0)
+    squares = np.square(difference[:, counted], dtype=np.float64)
+    changed = pair.mask[window] == Mask.CHANGED
+    return {
+        "changed": float(changed.mean()),
+        "references_rmse": float(np.sqrt(squares.mean())) if squares.size else None,
+    }
 
 
 def layers(pair: AlignedPair, pictured: Pictured, stretch: Stretch, place: Place) -> dict[str, np.ndarray]:

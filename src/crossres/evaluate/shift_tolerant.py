@@ -25,16 +25,18 @@ class ShiftedMatch:
     cpsnr_db: np.ndarray
     """(band,)"""
     cpsnr_together_db: float
-    cssim: np.ndarray
-    """(band,)"""
     shift_px: tuple[int, int]
     """Rows, columns: HR at (row, col) is like SR at (row + shift)."""
+    bias: np.ndarray
+    """(band,) mean of HR - SR, in reflectance."""
+    counted: np.ndarray
+    """HR pixels that counted, (row, column): clear in both images, and not in the frame that shifts may push out."""
 
 
 def best_match(
     sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, max_shift_px: int, threads: int = 1
 ) -> ShiftedMatch:
-    """Return cPSNR and cSSIM over whole-pixel shifts of up to `max_shift_px` on each axis, one shift for all bands.
+    """Return cPSNR over whole-pixel shifts of up to `max_shift_px` on each axis, one shift for all bands.
 
     A pixel counts when it is clear in HR and clear in the shifted SR. Images are (band, row, column) reflectance. HR is
     cropped by `max_shift_px` on each side, so that every shift is judged on the same frame.
@@ -46,17 +48,28 @@ def best_match(
     total = _shifted_mse(sr, hr, clear, inner, m, threads)
     if np.isnan(total).all():
         nothing = np.full(len(sr), np.nan)
-        return ShiftedMatch(nothing, np.nan, nothing, (0, 0))
+        return ShiftedMatch(nothing, np.nan, (0, 0), nothing, np.zeros_like(clear))
     row, col = np.unravel_index(np.nanargmin(total), total.shape)
     shift = int(row) - m, int(col) - m
-    fixed = tuple(slice(m, max(n - m, m)) for n in clear.shape)
-    moved = tuple(slice(m + d, max(n - m, m) + d) for n, d in zip(clear.shape, shift))
-    weight = clear[fixed] & clear[moved]
-    x, y = sr[:, *moved], hr[:, *fixed]
-    mean, variance = _difference(x, y, weight, threads)
-    unbiased = x + mean.astype(np.float32)[:, None, None]
-    alike = ssim(unbiased, y, weight, peak, threads)
-    return ShiftedMatch(psnr(np.sqrt(variance), peak), float(psnr(np.sqrt(variance.mean()), peak)), alike, shift)
+    fixed, moved = _overlaps(clear.shape, shift)
+    counted = np.zeros_like(clear)
+    counted[fixed] = inner[fixed] & clear[moved]
+    bias, variance = _difference(sr[:, *moved], hr[:, *fixed], counted[fixed], threads)
+    cpsnr = psnr(np.sqrt(variance), peak)
+    return ShiftedMatch(cpsnr, float(psnr(np.sqrt(variance.mean()), peak)), shift, bias, counted)
+
+
+def cssim(sr: np.ndarray, hr: np.ndarray, match: ShiftedMatch, peak: float, threads: int = 1) -> np.ndarray:
+    """Return cSSIM of each band, (band,): SSIM at the shift that cPSNR found, without each band's bias."""
+    fixed, moved = _overlaps(match.counted.shape, match.shift_px)
+    unbiased = sr[:, *moved] + match.bias.astype(np.float32)[:, None, None]
+    return ssim(unbiased, hr[:, *fixed], match.counted[fixed], peak, threads)
+
+
+def _overlaps(shape: tuple[int, ...], shift: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the window of HR that has a partner in SR, and that partner."""
+    rows, cols = ((slice(max(0, -d), n - max(0, d)), slice(max(0, d), n - max(0, -d))) for n, d in zip(shape, shift))
+    return (rows[0], cols[0]), (rows[1], cols[1])
 
 
 def _shifted_mse(

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from crossres.evaluate.bootstrap import ahead, few
 from crossres.evaluate.metrics import BY_KEY, shown
 from crossres.evaluate.theme import arm_label
 
+STANDINGS = (
+    "better", "ahead in every scene", "ahead", "worse", "behind in every scene", "behind", "undecided", "mixed",
+)  # fmt: skip
 COMPARED = ("psnr_db", "cpsnr_db", "spectrum_error", "swd", "hallucination")
 
 
@@ -20,22 +24,42 @@ class Finding:
 
 
 def findings(summary: dict[str, Any], arms: dict[str, Any]) -> list[Finding]:
-    """Return the findings in the order a reader asks: how sharp, how true, how sure, does the LR start pay.
+    """Return the findings in the order a reader asks: does the LR start pay, how sharp, how true, how sure.
 
     `summary` is the content of summary.json, `arms` the settings of each arm (`start`, `steps`, `samples`).
     """
     primary = summary["primary"]
     bicubic = next((a for a in summary["arm_order"] if arms.get(a, {}).get("start") == "bicubic"), None)
     found = [_sharp(summary, primary, bicubic), _true(summary, primary, bicubic), _sure(summary, primary)]
-    return [*found, *_start_pays(summary, primary, arms)]
+    return [*_start_pays(summary, primary, arms), *found]
 
 
 def headline(summary: dict[str, Any], arms: dict[str, Any]) -> str:
-    """Return one sentence: what SR gains over bicubic, and at what price."""
+    """Return what SR gains over bicubic, and at what price; of few scenes only what was seen in them."""
     primary = summary["primary"]
     bicubic = next((a for a in summary["arm_order"] if arms.get(a, {}).get("start") == "bicubic"), None)
     if bicubic is None or bicubic == primary:
         return "There is no bicubic arm to compare with; the numbers below stand alone."
+    return f"{_gains(summary, bicubic)} {_price(summary, primary, bicubic)}".strip()
+
+
+def _gains(summary: dict[str, Any], bicubic: str) -> str:
+    differences = summary["differences"][bicubic]
+    detail, pixels = differences["sample"]["spectrum_error"], differences["mean"]["psnr_db"]
+    if detail and pixels and few(detail["n"]):
+        n = detail["n"]
+        if n == 1:
+            closer = ["closer to" if d["ahead"] else "further from" for d in (detail, pixels)]
+            return (
+                f"On the one scene held out, one sample’s detail is {closer[0]} HR’s than bicubic interpolation’s is, "
+                f"and the mean of samples is {closer[1]} HR pixel by pixel. One scene cannot say whether that holds "
+                "elsewhere."
+            )
+        return (
+            f"One sample’s detail is closer to HR’s than bicubic interpolation’s is in {detail['ahead']} of {n} scenes "
+            f"held out, and the mean of samples is closer to HR pixel by pixel in {pixels['ahead']} of {n}. So few "
+            "scenes cannot say whether that holds elsewhere."
+        )
     sharp = verdict(summary, bicubic, "sample", "spectrum_error")
     true = verdict(summary, bicubic, "mean", "psnr_db")
     gains = {
@@ -55,10 +79,25 @@ def headline(summary: dict[str, Any], arms: dict[str, Any]) -> str:
     return f"{gains}{joint} {ends}."
 
 
+def _price(summary: dict[str, Any], primary: str, bicubic: str) -> str:
+    """Return what one sample pays for its detail: made-up detail, and texture that is further from HR's."""
+    parts = []
+    made_up = value(summary, primary, "sample", "hallucination")
+    if made_up is not None:
+        parts.append(f"{100 * made_up:.0f} % of one sample’s detail is in neither LR nor HR")
+    swd = summary["differences"][bicubic]["sample"]["swd"]
+    if swd and (verdict(summary, bicubic, "sample", "swd") == "worse" or (few(swd["n"]) and not swd["ahead"])):
+        parts.append("the texture of its patches (SWD) is further from HR’s than bicubic’s")
+    return f"The price: {', and '.join(parts)}." if parts else ""
+
+
 def verdict(summary: dict[str, Any], other: str, image: str, key: str) -> str:
-    """Return whether the primary arm is better or worse than another: undecided when the interval holds 0."""
+    """Return whether the primary arm is better or worse than another.
+
+    It is undecided when the interval over scenes holds 0, and when there are too few scenes for an interval.
+    """
     difference = summary["differences"][other][image][key]
-    if not difference:
+    if not difference or few(difference["n"]):
         return "undecided"
     ends = sorted(BY_KEY[key].gain(difference[end]) for end in ("low", "high"))
     return "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "undecided"
@@ -82,8 +121,11 @@ def _sharp(summary: dict[str, Any], primary: str, bicubic: str | None) -> Findin
         if bicubic and bicubic != primary:
             reference = value(summary, bicubic, "mean", "spectrum_error") or 0.0
             word = {"better": "Closer than", "worse": "Further off than", "undecided": "Not clearly different from"}
-            what = word[verdict(summary, bicubic, "sample", "spectrum_error")]
-            words += f" {what} bicubic (a factor of {_times(reference)})."
+            what = word[verdict(summary, bicubic, "sample", "spectrum_error")] + " bicubic"
+            difference = summary["differences"][bicubic]["sample"]["spectrum_error"]
+            if difference and few(difference["n"]):
+                what = f"Against bicubic it is {ahead(difference['ahead'], difference['n'])}"
+            words += f" {what} (a factor of {_times(reference)})."
         smooth = value(summary, primary, "mean", "spectrum_error")
         if smooth is not None and smooth > 1.1 * error:
             words += " The mean of the samples is smoother than one sample: it leaves out what the samples disagree on."
@@ -102,7 +144,10 @@ def _true(summary: dict[str, Any], primary: str, bicubic: str | None) -> Finding
                 word = verdict(summary, bicubic, image, "psnr_db")
                 amount = shown("psnr_db", abs(difference["mean"]))
                 side = "above" if difference["mean"] >= 0 else "below"
-                parts.append(f"{name} is {amount} {side}{' (undecided)' if word == 'undecided' else ''}")
+                several = difference["n"] > 1 and few(difference["n"])
+                doubt = f" ({ahead(difference['ahead'], difference['n'])})" if several else ""
+                doubt = doubt or (" (undecided)" if word == "undecided" and not few(difference["n"]) else "")
+                parts.append(f"{name} is {amount} {side}{doubt}")
         if parts:
             words += f" Against bicubic, {', '.join(parts)}."
     back, angle = (value(summary, primary, "mean", key) for key in ("lr_l1", "lr_angle_deg"))
@@ -151,9 +196,10 @@ def _start_pays(summary: dict[str, Any], primary: str, arms: dict[str, Any]) -> 
         return []
     sentences = []
     for rival in sorted(rivals, key=lambda a: arms[a].get("steps", 0)):
-        verdicts = {key: verdict(summary, rival, "sample", key) for key in COMPARED}
+        verdicts = {key: _standing(summary, rival, key) for key in COMPARED}
         parts = []
-        for word, text in (("better", "better on {}"), ("worse", "worse on {}"), ("undecided", "undecided on {}")):
+        for word in dict.fromkeys(sorted(verdicts.values(), key=STANDINGS.index)):
+            text = f"{word} on {{}}"
             names = [_in_text(BY_KEY[key].label) for key in COMPARED if verdicts[key] == word]
             if names:
                 parts.append(text.format(_listed(names)))
@@ -161,11 +207,24 @@ def _start_pays(summary: dict[str, Any], primary: str, arms: dict[str, Any]) -> 
             f"Against “{arm_label(rival)}” ({arms[rival].get('steps', '?')} steps), one sample of the LR start is "
             f"{'; '.join(parts)}."
         )
+    seen = summary["differences"][rivals[0]]["sample"]["psnr_db"]
+    if seen and few(seen["n"]):
+        sentences.append("One scene decides nothing." if seen["n"] == 1 else "So few scenes decide nothing.")
     rival = min(rivals, key=lambda a: (abs(arms[a].get("steps", 0) - mine.get("steps", 0)), a))
     swd = summary["differences"][rival]["sample"]["swd"]
     number = shown("swd", swd["mean"], signed=True, unit=False) if swd else "–"
     caption = f"SWD against the noise start at {arms[rival].get('steps', '?')} steps; below 0 is better"
     return [Finding("Does the LR start pay?", number, caption, " ".join(sentences))]
+
+
+def _standing(summary: dict[str, Any], rival: str, key: str) -> str:
+    """Return how one sample of the product stands against a rival; of few scenes, in which of them it is ahead."""
+    difference = summary["differences"][rival]["sample"][key]
+    if not difference or not few(difference["n"]):
+        return verdict(summary, rival, "sample", key)
+    if difference["n"] == 1:
+        return ahead(difference["ahead"], 1)
+    return {difference["n"]: "ahead in every scene", 0: "behind in every scene"}.get(difference["ahead"], "mixed")
 
 
 def _times(decades: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-STRIP_ROWS = 256
+STRIP_ROWS = 128
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -32,23 +32,35 @@ class Structure:
     """SSIM's contrast and structure at five scales, its luminance at the coarsest; NaN without a clear window there."""
     uqi: np.ndarray
     """Window of 8 x 8 pixels. Source: Wang and Bovik 2002."""
+    cssim: np.ndarray
+    """SSIM without a bias and of other windows, where both were given; else NaN."""
 
 
-def structure(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1) -> Structure:
-    """Compare two images, (band, row, column) reflectance; `peak` is the reflectance SSIM takes as the full range."""
+def structure(
+    sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1,
+    unbiased: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Structure:  # fmt: skip
+    """Compare two images, (band, row, column) reflectance; `peak` is the reflectance SSIM takes as the full range.
+
+    `unbiased` asks for SSIM of SR with something added, (band,), over some of the clear pixels, (row, column): a
+    constant changes nothing but SSIM's luminance, so that it costs little beside SSIM itself.
+    """
     masks = [clear]
     for _ in SCALE_WEIGHTS[1:]:
         masks.append(_halved(masks[-1], np.logical_and) if min(masks[-1].shape) > 1 else masks[-1])
     windows = [windows_clear(mask, 2 * SSIM_RADIUS_PX + 1) for mask in masks]
     small = windows_clear(clear, UQI_PX)
+    bias, fewer = unbiased or (np.full(len(sr), np.nan), np.zeros_like(clear))
+    windows_fewer = windows_clear(fewer, 2 * SSIM_RADIUS_PX + 1)
     found = []
-    for s, h in zip(sr, hr):
+    for s, h, added in zip(sr, hr, bias):
         x, y, offset = _about_mean(s, h, clear)
         sums = []
         for scale, inside in enumerate(windows):
             if scale:
                 x, y = (_halved(image, np.add) / 4 if min(image.shape) > 1 else image for image in (x, y))
-            sums.append(_windows(x, y, inside, None if scale else small, offset, peak, threads))
+            fine = None if scale else _Fine(small, windows_fewer, float(added))
+            sums.append(_windows(x, y, inside, fine, offset, peak, threads))
         found.append(_indices(sums))
     return Structure(*np.array(found).T)
 
@@ -70,29 +82,46 @@ def _about_mean(s: np.ndarray, h: np.ndarray, clear: np.ndarray) -> tuple[np.nda
     return x, y, float(offset)
 
 
+class _Fine(NamedTuple):
+    """What is asked for at the finest scale alone."""
+
+    small: np.ndarray
+    """Clear windows of UQI's size."""
+    fewer: np.ndarray
+    """Windows of SSIM without bias."""
+    added: float
+    """What then is added to SR."""
+
+
 class _Sums(NamedTuple):
     ssim: float
     contrast: float
     windows: int
-    uqi: float
-    uqi_windows: int
+    uqi: float = 0.0
+    uqi_windows: int = 0
+    cssim: float = 0.0
+    cssim_windows: int = 0
 
 
-def _indices(scales: list[_Sums]) -> tuple[float, float, float]:
-    """Return SSIM, MS-SSIM and UQI from the sums at each scale, fine to coarse."""
+def _indices(scales: list[_Sums]) -> tuple[float, float, float, float]:
+    """Return SSIM, MS-SSIM, UQI and SSIM without bias from the sums at each scale, fine to coarse."""
     fine = scales[0]
-    ssim = fine.ssim / fine.windows if fine.windows else np.nan
-    uqi = fine.uqi / fine.uqi_windows if fine.uqi_windows else np.nan
+    ssim, uqi, cssim = (
+        total / windows if windows else np.nan
+        for total, windows in (
+            (fine.ssim, fine.windows), (fine.uqi, fine.uqi_windows), (fine.cssim, fine.cssim_windows),
+        )
+    )  # fmt: skip
     if not all(s.windows for s in scales):
-        return ssim, np.nan, uqi
+        return ssim, np.nan, uqi, cssim
     factors = [s.contrast / s.windows for s in scales[:-1]] + [scales[-1].ssim / scales[-1].windows]
-    return ssim, float(np.prod(np.maximum(factors, 0) ** np.array(SCALE_WEIGHTS))), uqi
+    return ssim, float(np.prod(np.maximum(factors, 0) ** np.array(SCALE_WEIGHTS))), uqi, cssim
 
 
 def _windows(
-    x: np.ndarray, y: np.ndarray, inside: np.ndarray, small: np.ndarray | None, offset: float, peak: float, threads: int
+    x: np.ndarray, y: np.ndarray, inside: np.ndarray, fine: _Fine | None, offset: float, peak: float, threads: int
 ) -> _Sums:
-    """Return sums over clear windows, `inside` of SSIM's and `small` of UQI's size.
+    """Return sums over the clear windows `inside`, of SSIM's size, and at the finest scale what else is asked for.
 
     The images are given without `offset`, which variances do not feel.
     """
@@ -100,13 +129,21 @@ def _windows(
     def sums(rows: slice) -> _Sums:
         halo = slice(max(rows.start - SSIM_RADIUS_PX, 0), min(rows.stop + SSIM_RADIUS_PX, len(x)))
         inner = slice(rows.start - halo.start, rows.stop - halo.start)
-        a, b, counted = x[halo], y[halo], inside[rows]
-        similar, contrast = (m[inner][counted].sum(dtype=np.float64) for m in _ssim_maps(a, b, offset, peak))
-        windows = int(counted.sum())
-        if small is None:
-            return _Sums(similar, contrast, windows, 0.0, 0)
-        quality = _uqi_map(a, b, offset)[inner][small[rows]].sum(dtype=np.float64)
-        return _Sums(similar, contrast, windows, quality, int(small[rows].sum()))
+        a, b = x[halo], y[halo]
+
+        def total(image: np.ndarray, counted: np.ndarray) -> float:
+            return float(image[inner][counted[rows]].sum(dtype=np.float64))
+
+        mean_x, mean_y, contrast = _ssim_parts(a, b, peak)
+        similar = _luminance(mean_x, mean_y, offset, 0.0, peak) * contrast
+        found = _Sums(total(similar, inside), total(contrast, inside), int(inside[rows].sum()))
+        if fine is None:
+            return found
+        found = found._replace(uqi=total(_uqi_map(a, b, offset), fine.small), uqi_windows=int(fine.small[rows].sum()))
+        if not (asked := int(fine.fewer[rows].sum())):
+            return found
+        similar = _luminance(mean_x, mean_y, offset, fine.added, peak) * contrast
+        return found._replace(cssim=total(similar, fine.fewer), cssim_windows=asked)
 
     return _Sums(*(sum(values) for values in zip(*each(sums, strips(len(x)), threads))))
 
@@ -120,14 +157,20 @@ def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:
     return minimum_filter1d(rows, size, axis=1, mode="constant", cval=0).astype(bool)
 
 
-def _ssim_maps(x: np.ndarray, y: np.ndarray, offset: float, peak: float) -> tuple[np.ndarray, np.ndarray]:
-    c1, c2 = (np.float32((k * peak) ** 2) for k in SSIM_K)
+def _ssim_parts(x: np.ndarray, y: np.ndarray, peak: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the local means of both images, and SSIM's contrast and structure."""
+    c2 = np.float32((SSIM_K[1] * peak) ** 2)
     mean_x, mean_y = _gaussian(x), _gaussian(y)
     variances = _gaussian(x * x + y * y) - mean_x**2 - mean_y**2
     covariance = _gaussian(x * y) - mean_x * mean_y
-    contrast = (2 * covariance + c2) / (variances + c2)
-    mean_x, mean_y = mean_x + np.float32(offset), mean_y + np.float32(offset)
-    return (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1) * contrast, contrast
+    return mean_x, mean_y, (2 * covariance + c2) / (variances + c2)
+
+
+def _luminance(mean_x: np.ndarray, mean_y: np.ndarray, offset: float, added: float, peak: float) -> np.ndarray:
+    """Return SSIM's luminance of means that lack `offset`, with something added to those of SR."""
+    c1 = np.float32((SSIM_K[0] * peak) ** 2)
+    mean_x, mean_y = mean_x + np.float32(offset + added), mean_y + np.float32(offset)
+    return (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
 
 
 def _gaussian(image: np.ndarray) -> np.ndarray:

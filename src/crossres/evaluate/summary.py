@@ -11,7 +11,7 @@ import pandas as pd
 from crossres.errors import UserError
 from crossres.evaluate.bootstrap import LEVEL, MIN_SCENES, interval
 from crossres.evaluate.judge import ALL_BANDS
-from crossres.evaluate.metrics import IN_STRATA, METRICS
+from crossres.evaluate.metrics import BY_KEY, IN_STRATA, METRICS
 from crossres.files import read_json, whole, write_json
 from crossres.settings.evaluate import EvaluateSettings
 
@@ -121,15 +121,16 @@ def _arms(settings: EvaluateSettings, table: pd.DataFrame, arms: list[str]) -> d
 
 
 def _differences(settings: EvaluateSettings, table: pd.DataFrame, primary: str, arms: list[str]) -> dict[str, Any]:
-    """Return primary minus other, paired by scene."""
-    return {
-        other: {
-            image: _intervals(settings, _values(table, primary, image) - _values(table, other, image))
-            for image in ("mean", "sample")
-        }
-        for other in arms
-        if other != primary
-    }
+    """Return primary minus other, paired by scene, and in how many scenes primary is ahead."""
+    found: dict[str, Any] = {other: {} for other in arms if other != primary}
+    for other, by_image in found.items():
+        for image in ("mean", "sample"):
+            difference = _values(table, primary, image) - _values(table, other, image)
+            by_image[image] = _intervals(settings, difference)
+            for key, value in by_image[image].items():
+                if value and BY_KEY[key].better:
+                    value["ahead"] = int((BY_KEY[key].gain(1.0) * difference[key] > 0).sum())
+    return found
 
 
 def _intervals(settings: EvaluateSettings, values: pd.DataFrame) -> dict[str, Any]:

@@ -10,6 +10,7 @@ HR_COLOUR, LR_COLOUR = "#1d2327", "#8a939a"
 ARM_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#7f6f00", "#5b4a9c")
 ARM_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 DPI = 160
+ABBREVIATED = frozenset({"lr", "hr", "sr", "vp"})
 
 
 def arm_colours(arms: list[str]) -> dict[str, str]:
@@ -23,8 +24,8 @@ def arm_markers(arms: list[str]) -> dict[str, str]:
 
 
 def arm_label(arm: str) -> str:
-    """Return an arm's name as a person reads it."""
-    return arm.replace("_", " ")
+    """Return an arm's name as a person reads it: words apart, abbreviations in capitals."""
+    return " ".join(word.upper() if word in ABBREVIATED else word for word in arm.split("_"))
 
 
 def chart(width: float, height: float, rows: int = 1, cols: int = 1) -> tuple[Figure, list[Axes]]:

@@ -24,6 +24,11 @@ class EvaluateSettings(Section):
     lr_mtf: float = Field(
         0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency (SR is brought to LR with it)"
     )
+    lpips_weights: str | None = Field(
+        None,
+        description="file of AlexNet's weights, .safetensors or .pth, with torchvision's names, for LPIPS of the red, "
+        "green and blue bands; null leaves LPIPS out",
+    )
     bootstrap: int = Field(4000, ge=200, le=1_000_000, description="resamplings of scenes behind each interval")
     seed: int = Field(0, ge=0, description="seed of SWD's projections and of the bootstrap")
 
