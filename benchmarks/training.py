@@ -2,9 +2,11 @@
 
     python benchmarks/training.py [--size base] [--batch 4] [--crop 64] [--steps 3]
 
+On a GPU owner's machine: python benchmarks/training.py --batch 32 --crop 256 --steps 20
+
 Times the step's parts (a batch made by one loader, forward and backward, optimiser and averaged weights) on random
 patches, and how many loader threads keep up with it. On CUDA also the share of the GPU's peak in bfloat16 (model FLOP
-utilisation, with the operations counted that really ran). A GPU's setting: --batch 32 --crop 256.
+utilisation, with the operations counted that really ran); elsewhere it says that this was not measured.
 """
 
 import argparse
@@ -111,6 +113,8 @@ def measure(args: argparse.Namespace, settings: TrainSettings, split: Split, dev
         peak = next((p for name, p in PEAK_TFLOPS.items() if name in where), None)
         share = f"{100 * flops / compute / (peak * 1e12):.1f} % of {peak} TFLOP/s" if peak else "unknown peak"
         print(f"  model FLOP utilisation: {share}")
+    else:
+        print("  model FLOP utilisation: not measured, since torch sees no CUDA device here")
 
 
 def now(device: torch.device) -> float:

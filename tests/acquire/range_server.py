@@ -11,7 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from web import landing, page
+from local_server import listening
+from stac_server import landing_page
+from web import page
 
 
 @dataclass
@@ -63,7 +65,7 @@ def serve_files(
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length)) if length else {}
                 asked_of = [item for item in api_items if item["collection"] in body.get("collections", [])]
-                content = landing(server.url) if path == "/" else page(server.url, asked_of, body)
+                content = landing_page(server.url) if path == "/" else page(server.url, asked_of, body)
                 for link in content["links"] if path == "/search" else []:
                     link["merge"] = True
                 if not (wrong and self.misbehave(wrong, folder)):
@@ -152,13 +154,5 @@ def serve_files(
         def handle_error(self, request, client_address):
             """Say nothing: clients go away here on purpose."""
 
-    http = Quiet(("127.0.0.1", 0), Handler)
-    server.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler, Quiet) as server.url:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()

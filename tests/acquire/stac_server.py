@@ -1,13 +1,13 @@
 """STAC APIs for tests: one of recorded answers, one that is made of items and speaks the dialect that it is told to."""
 
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import yaml
+from local_server import listening
 
 STAC = "https://api.stacspec.org/v1.0.0"
 
@@ -36,16 +36,8 @@ def answering(answer):
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as url:
         yield url
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def cassette(path: Path) -> list[tuple[str, str, dict | None, dict]]:

@@ -2,10 +2,12 @@
 
 import json
 import re
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from local_server import listening
+from stac_server import landing_page
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def serve(folder: Path, api_items: list[dict] | None = None, fail_every: int = 0
             if fail_every and len(requests) % fail_every == 0:
                 self._send(503 if len(requests) % (2 * fail_every) else 429, b"later")
             elif api_items is not None and self.path in {"/", "/search"}:
-                content = landing(url) if self.path == "/" else page(url, api_items, body)
+                content = landing_page(url) if self.path == "/" else page(url, api_items, body)
                 self._send(200, json.dumps(content).encode(), "application/geo+json")
             elif not (folder / self.path.partition("?")[0].lstrip("/")).is_file():
                 self._send(404, b"")
@@ -57,26 +59,8 @@ def serve(folder: Path, api_items: list[dict] | None = None, fail_every: int = 0
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as url:
         yield url
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def landing(url):
-    return {
-        "type": "Catalog", "stac_version": "1.0.0", "id": "test", "description": "test",
-        "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search",
-                       "https://api.stacspec.org/v1.0.0/item-search#query"],
-        "links": [{"rel": "search", "href": f"{url}/search", "method": "POST", "type": "application/geo+json"},
-                  {"rel": "self", "href": url}, {"rel": "root", "href": url}],
-    }  # fmt: skip
 
 
 def page(url, items, body):

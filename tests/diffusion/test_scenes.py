@@ -167,12 +167,11 @@ def test_every_arm_writes_the_same_files(tmp_path, model, start):
 
 def test_the_same_run_gives_the_same_bytes_and_another_seed_another_sample(tmp_path, model):
     arm = ArmSettings(start="noise", steps=1, samples=3)
-    a, b = (run(tmp_path, lr_scene(16, 16), model, arm, name="arm") / "mean.tif" for _ in range(2))
-    first = a.read_bytes()
-    run(tmp_path, lr_scene(16, 16), model, arm, name="arm")
-    assert b.read_bytes() == first
+    a, b = (run(tmp_path / place, lr_scene(16, 16), model, arm) for place in ("here", "there"))
+    for file in ("mean.tif", "std.tif", "sample.tif", "item.json"):
+        assert (a / file).read_bytes() == (b / file).read_bytes(), file
     other = run(tmp_path, lr_scene(16, 16), model, arm, TilingSettings(threads=1, seed=1), name="other")
-    assert (other / "sample.tif").read_bytes() != (a.parent / "sample.tif").read_bytes()
+    assert (other / "sample.tif").read_bytes() != (a / "sample.tif").read_bytes()
     assert dn(other / "std.tif").min() > 0
 
 

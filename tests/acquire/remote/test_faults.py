@@ -135,7 +135,9 @@ def test_finished_ranges_are_used_again(interrupted, large):
 
 def test_a_damaged_range_is_fetched_again(interrupted, large):
     item, output, _, _ = interrupted
-    for path in (output.parent / ".partial" / "out").rglob("*-*-????????"):
+    ranges = list((output.parent / ".partial" / "out").rglob("*-*-????????"))
+    assert ranges
+    for path in ranges:
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)

@@ -53,6 +53,7 @@ def from_api(source: StacApiSource, area: BaseGeometry, datetime_range: str | No
             for item in items:
                 if _speaks(client, "QUERY") or _speaks(client, "FILTER") or _satisfies(item, source.query):
                     yield Offered(item, _self_href(item) or source.url)
+    # pystac-client raises NotImplementedError when a server conforms to no item search.
     except (APIError, requests.RequestException, NotImplementedError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{without_signature(source.url)}: the search failed ({one_line(error)}); try again or check the source"
