@@ -8,12 +8,8 @@ a process of its own, so that its peak memory is its own; what Python and its li
 
 import argparse
 import json
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
+from own_process import report, reported
 
 PATCHES = 4
 LR_PX, FACTOR = 8, 4
@@ -65,18 +62,13 @@ def write_pairs(root: Path, count: int) -> None:
 
 
 def assemble_here(root: Path) -> None:
-    """Assemble in this process and print seconds, CPU seconds, peak and starting memory in MB, as JSON."""
+    """Assemble in this process and report its time and memory."""
     from crossres.pairs.dataset import assemble
     from crossres.settings.dataset import DatasetSettings
     from crossres.settings.grid import GridSettings
 
-    bare = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    start, cpu = time.perf_counter(), time.process_time()
     folders = (root / name for name in ("items", "patches", "aligned"))
-    assemble(DatasetSettings(), GridSettings(gsd_m=2.5), *folders, None, root / "out")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = time.perf_counter() - start, time.process_time() - cpu
-    print(json.dumps([*seconds, peak, bare]))
+    report(lambda: assemble(DatasetSettings(), GridSettings(gsd_m=2.5), *folders, None, root / "out"))
 
 
 def main() -> None:
@@ -93,9 +85,7 @@ def main() -> None:
         root = Path(tempfile.mkdtemp(prefix="assembly-"))
         try:
             write_pairs(root, count)
-            command = [sys.executable, __file__, "--root", str(root)]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            wall, cpu, peak, bare = json.loads(said.splitlines()[-1])
+            wall, cpu, peak, bare = reported(__file__, root)
             print(f"{count:7d} {count * PATCHES:8d} {wall:8.1f} {cpu:8.1f} {peak:9.0f} {bare:10.0f}", flush=True)
         finally:
             shutil.rmtree(root)

@@ -7,16 +7,13 @@ The scenes are noise with texture, written block by block; each size is normalis
 
 import argparse
 import json
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from own_process import report, reported
 from rasterio.transform import Affine
 from rasterio.windows import Window
 from scipy import ndimage
@@ -53,17 +50,13 @@ def write_pair(root: Path, side: int) -> None:
 
 
 def normalise_here(root: Path) -> None:
-    """Normalise in this process and print seconds, CPU seconds, peak and starting memory in MB, as JSON."""
+    """Normalise in this process and report its time and memory."""
     from crossres.align.normalise import normalise
     from crossres.settings.grid import GridSettings
     from crossres.settings.normalise import NormaliseSettings
 
-    bare = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    start, cpu = time.perf_counter(), time.process_time()
     inputs = root / "lr", root / "registered.tif", root / "registration.json"
-    normalise(NormaliseSettings(), GridSettings(gsd_m=2.5, bands=BANDS), *inputs, root / "out")
-    seconds = time.perf_counter() - start, time.process_time() - cpu
-    print(json.dumps([*seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, bare]))
+    report(lambda: normalise(NormaliseSettings(), GridSettings(gsd_m=2.5, bands=BANDS), *inputs, root / "out"))
 
 
 def main() -> None:
@@ -80,9 +73,7 @@ def main() -> None:
         root = Path(tempfile.mkdtemp(prefix="normalise-"))
         try:
             write_pair(root, side)
-            command = [sys.executable, __file__, "--root", str(root)]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            wall, cpu, peak, bare = json.loads(said.splitlines()[-1])
+            wall, cpu, peak, bare = reported(__file__, root)
             print(f"{side:10d} {4 * side:11d} {wall:8.1f} {cpu:8.1f} {peak:9.0f} {bare:10.0f}", flush=True)
         finally:
             shutil.rmtree(root)

@@ -10,7 +10,15 @@ from rasterio.transform import Affine
 from crossres.align.degrade import blur, mtf_sigma, on_lr_grid
 from crossres.align.field import Extent, Model, fit
 from crossres.align.matching import orientation
-from crossres.align.sampling import antialias_taps, covered, hr_indices, interpolate, low_pass, spline_coefficients
+from crossres.align.sampling import (
+    antialias_taps,
+    covered,
+    gaps_before,
+    hr_indices,
+    interpolate,
+    low_pass,
+    spline_coefficients,
+)
 from crossres.align.selection import MODELS, Half, chessboard, select
 from crossres.align.tie_points import TiePoints
 
@@ -57,8 +65,8 @@ def test_a_pixel_is_covered_only_when_all_of_it_is() -> None:
     rows, cols = np.meshgrid([0.5, 2.5, 4.5, 6.5], [0.5, 2.5, 4.5, 6.5], indexing="ij")
     expected = np.ones((4, 4), bool)
     expected[1, 1] = False
-    np.testing.assert_array_equal(covered(valid, rows, cols, 2), expected)
-    assert not covered(valid, np.array([[7.5]]), np.array([[0.5]]), 2).any()
+    np.testing.assert_array_equal(covered(gaps_before(valid), rows, cols, 2), expected)
+    assert not covered(gaps_before(valid), np.array([[7.5]]), np.array([[0.5]]), 2).any()
 
 
 def test_indices_through_another_projection_come_back() -> None:

@@ -1,8 +1,4 @@
-"""Tie points: where an image over its RPC shows what a reference shows, found chip by chip.
-
-Chips are correlated by the direction of their gradients (orientation correlation: Fitch, Kadyrov, Christmas and
-Kittler, BMVC 2002), summed over bands, so that neither the strength of an edge nor a change of tone has a say.
-"""
+"""Tie points: where an image over its RPC shows what a reference shows, found chip by chip (`crossres.matching`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
-from scipy import fft, ndimage
 
 from crossres.grids import crop
+from crossres.matching import correlate, orientation
 
 Chip = Callable[[GeoBox], np.ndarray]
 """Returns an image on a grid, (band, row, column) float32, NaN where there is none or it is not clear."""
 
 GRADIENT_SIGMA_PX = 0.7
-FINEST = 20
-"""Shifts are sought in steps of 1/20 pixel, and by a parabola between them."""
+DAMPING = 1.0
+UPSAMPLING = 20
 MIN_CLEAR_SHARE = 0.5
 """Least share of a chip that both images show."""
 
@@ -65,42 +61,14 @@ def match(first: np.ndarray, second: np.ndarray, search_px: int) -> tuple[np.nda
     share less than half of their pixels, have a correlation of 0.
     """
     clear = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
-    nothing = np.zeros(2), 0.0
     if clear.mean() < MIN_CLEAR_SHARE:
-        return nothing
+        return np.zeros(2), 0.0
     rows, cols = clear.shape
     # Content that enters on one side and leaves on the other must not draw the peak to zero.
     taper = np.sqrt(np.outer(np.hanning(rows + 2)[1:-1], np.hanning(cols + 2)[1:-1])).astype(np.float32)
-    a, b = (orientation(image, clear) * taper for image in (first, second))
-    energy = np.sqrt((np.abs(a) ** 2).sum(dtype=np.float64) * (np.abs(b) ** 2).sum(dtype=np.float64))
-    if energy == 0:
-        return nothing
-    spectrum = (np.conj(fft.fft2(a)) * fft.fft2(b)).sum(axis=0)
-    search = min(search_px, (min(rows, cols) - 1) // 2)
-    span = np.arange(-search, search + 1)
-    near = fft.ifft2(spectrum).real[span[:, None], span[None, :]]
-    i, j = np.unravel_index(int(near.argmax()), near.shape)
-    if not (0 < i < 2 * search and 0 < j < 2 * search):
-        return nothing
-    return _finest(spectrum, int(span[i]), int(span[j])), float(np.clip(near[i, j] / energy, 0, 1))
-
-
-def orientation(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Return the direction of the gradient, (band, row, column) complex64; 0 where not clear and beside it.
-
-    Gradients that are small against the band's typical one are damped, not raised to unit length: they are noise.
-    """
-    inner = ndimage.binary_erosion(clear, iterations=2, border_value=1)
-    result = np.zeros(image.shape, np.complex64)
-    for out, band in zip(result, image, strict=True):
-        filled = np.where(clear, band, band[clear].mean()).astype(np.float32)
-        along_x = ndimage.gaussian_filter(filled, GRADIENT_SIGMA_PX, order=(0, 1))
-        along_y = ndimage.gaussian_filter(filled, GRADIENT_SIGMA_PX, order=(1, 0))
-        size = np.hypot(along_x, along_y)
-        typical = np.median(size[inner]) if inner.any() else 0.0
-        if typical > 0:
-            out[inner] = ((along_x + 1j * along_y) / np.hypot(size, typical))[inner]
-    return result
+    a, b = (orientation(image, clear, GRADIENT_SIGMA_PX, DAMPING) * taper for image in (first, second))
+    found = correlate(a[None], b[None], search_px, UPSAMPLING)
+    return np.array([found.rows[0], found.cols[0]]), float(found.reliability[0])
 
 
 def _cut_from(image: np.ndarray, grid: GeoBox) -> Chip:
@@ -109,25 +77,6 @@ def _cut_from(image: np.ndarray, grid: GeoBox) -> Chip:
         return image[:, row : row + part.shape[0], col : col + part.shape[1]]
 
     return chip
-
-
-def _finest(spectrum: np.ndarray, row: int, col: int) -> np.ndarray:
-    """Return the peak of a correlation near a whole pixel, on a DFT upsampled around it (Guizar-Sicairos 2008)."""
-    offsets = np.arange(-FINEST, FINEST + 1) / FINEST
-    waves = [
-        np.exp(2j * np.pi * (whole + offsets)[:, None] * fft.fftfreq(n)[None, :])
-        for whole, n in zip((row, col), spectrum.shape, strict=True)
-    ]
-    fine = (waves[0] @ spectrum @ waves[1].T).real
-    i, j = np.clip(np.unravel_index(int(fine.argmax()), fine.shape), 1, 2 * FINEST - 1)
-    steps = [_vertex(fine[i - 1 : i + 2, j]), _vertex(fine[i, j - 1 : j + 2])]
-    return np.array([row + offsets[i] + steps[0] / FINEST, col + offsets[j] + steps[1] / FINEST])
-
-
-def _vertex(three: np.ndarray) -> float:
-    """Return where the parabola through three neighbours has its top, in steps from the middle one."""
-    bend = three[0] - 2 * three[1] + three[2]
-    return float(np.clip(0.5 * (three[0] - three[2]) / bend, -1, 1)) if bend < 0 else 0.0
 
 
 def _starts(length: int, side: int, most: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from crossres.align.sampling import (
     Displacement,
     covered,
     filled,
+    gaps_before,
     gaussian_taps,
     hr_indices,
     interpolate,
@@ -50,6 +52,11 @@ class Blurred:
     lr_px: float
     """Side of an LR pixel in pixels of `grid`."""
 
+    @cached_property
+    def gaps(self) -> np.ndarray:
+        """`gaps_before` of what is valid."""
+        return gaps_before(self.valid)
+
 
 def blur(read: Callable[[Window], np.ndarray], native: GeoBox, lr: GeoBox, lr_mtf: float) -> Blurred:
     """Blur an HR raster on the grid `native` for the LR grid.
@@ -76,7 +83,7 @@ def on_lr_grid(
     """Return (band, n, m) reflectance at the crossings of LR rows and columns; NaN where an LR pixel is not covered."""
     r, c = hr_indices(lr, blurred.grid, rows, cols, displacement)
     values = interpolate(blurred.coefficients, r, c)
-    values[:, ~covered(blurred.valid, r, c, blurred.lr_px)] = np.nan
+    values[:, ~covered(blurred.gaps, r, c, blurred.lr_px)] = np.nan
     return values
 
 

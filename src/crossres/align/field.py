@@ -63,7 +63,7 @@ class Field:
     def at(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Return (n, 2) displacement in LR pixels (rows, columns) at n points given by their LR indices."""
         result = _linear_basis(self.extent, rows, cols) @ self.linear
-        if self.knots is not None:
+        if self.knots is not None and len(result):
             result = result + _spline_basis(self.extent, rows, cols) @ self.knots.reshape(-1, 2)
         return result
 

@@ -1,9 +1,10 @@
-"""Shifts between two images on one grid, by correlation of the orientation of their gradients.
+"""Shifts of many overlapping windows between two images on one grid, by correlation of their orientations.
 
-Orientation correlation (Fitch, Kadyrov, Christmas and Kittler, BMVC 2002): each pixel is the unit complex number of its
-gradient's direction, so the strength of an edge, which differs between sensors and seasons, has no say. The peak of the
-correlation is found on a DFT that is upsampled around it (Guizar-Sicairos, Thurman and Fienup, Optics Letters 2008).
-Windows are tapered, so that content which enters on one side and leaves on the other does not draw the peak to zero.
+Windows overlap many times, and are looked for a few pixels around where they should be. So the product of the two
+images at each whole-pixel lag is made once, and its sums over all windows are two small matrix products
+(`window_sums`); windows transformed one by one take several times as long. Windows are tapered, so that content which
+enters on one side does not draw the peak. Between whole pixels the correlation is interpolated through its 49 values
+around the peak. On real pairs that agrees with an upsampled DFT to 0.003 pixels RMS.
 
 What limits a match was measured on real pairs (aerial 5 m against Sentinel-2 10 m) by matching each window twice, on
 disjoint pixels: the two disagree because the images' content differs (shadows, crops, seasons), alike in every band,
@@ -14,118 +15,148 @@ Whitening the spectrum gains another tenth, but finds only nine tenths of an inj
 already there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage
+
+from crossres import matching
+from crossres.align.window_sums import Windows, blocks, touched, weights
+from crossres.matching import Shifts
 
 GRADIENT_SIGMA_PX = 0.5
 DAMPING = 0.3
-"""Gradients of this many times the band's typical one have length 0.7; much larger ones have length 1."""
-
 UPSAMPLING = 10
-BATCH = 256
+
+AROUND_PX = 3
+"""Correlations this far from a whole-pixel peak are used to interpolate it."""
+
+BANDWIDTH = 0.28
+"""Frequency in cycles per pixel at which the amplitude of correlations is taken to be 1 / e of its largest."""
 
 
 @dataclass(frozen=True)
-class Shifts:
-    """How far the second image's content lies from the first's, by window."""
+class View:
+    """Windows over some of the pixels."""
 
-    rows: np.ndarray
-    """(n,) along rows, in pixels."""
-    cols: np.ndarray
-    """(n,) along columns, in pixels."""
-    reliability: np.ndarray
-    """(n,) correlation coefficient of the two windows' orientations at the peak, 0 to 1.
+    windows: Windows
+    part: np.ndarray | None = None
+    """(row, column) float32, 1 where pixels of the first image are looked at and 0 elsewhere; None for all."""
 
-    It tells windows of one place from those of different places where the shape of the peak (as in AROSICS) does not,
-    since smooth land has a broad peak.
-    """
+    def over(self, plane: np.ndarray, rows: slice = slice(None), cols: slice = slice(None)) -> np.ndarray:
+        """Return a (row, column) image, or the block of it at `rows` and `cols`, with 0 where nothing is looked at."""
+        return plane if self.part is None else plane * self.part[rows, cols]
 
 
 def orientation(image: np.ndarray) -> np.ndarray:
-    """Return the (band, row, column) complex64 direction of the gradient of an image; 0 at and beside NaN.
+    """Return the direction of a (band, row, column) image's gradient, 0 at and beside NaN.
 
-    Gradients that are small against the band's typical one are damped, not raised to unit length: they are noise.
+    (2 * band, row, column) float32: first the parts along columns, then those along rows.
     """
-    valid = np.isfinite(image).all(axis=0)
-    inner = ndimage.binary_erosion(valid, iterations=2, border_value=0)
-    result = np.zeros(image.shape, np.complex64)
-    if not inner.any():
-        return result
-    for out, band in zip(result, image, strict=True):
-        smooth = np.where(valid, band, band[valid].mean()).astype(np.float32)
-        gx = ndimage.gaussian_filter(smooth, GRADIENT_SIGMA_PX, order=(0, 1))
-        gy = ndimage.gaussian_filter(smooth, GRADIENT_SIGMA_PX, order=(1, 0))
-        size = np.hypot(gx, gy)
-        typical = np.median(size[inner])
-        if typical > 0:
-            out[inner] = ((gx + 1j * gy) / np.hypot(size, DAMPING * typical))[inner]
-    return result
+    found = matching.orientation(image, np.isfinite(image).all(axis=0), GRADIENT_SIGMA_PX, DAMPING)
+    return np.concatenate([found.real, found.imag])
 
 
-def match_windows(first: np.ndarray, second: np.ndarray, corners: np.ndarray, window_px: int, search_px: int) -> Shifts:
-    """Find the shift of each window of two (band, row, column) orientation images.
+def match_views(first: np.ndarray, second: np.ndarray, views: Sequence[View], search_px: int) -> list[Shifts]:
+    """Find the shift of each window of each view between two orientation images; it is the same work for all views.
 
-    `corners` is (n, 2), the row and column of a window's first pixel. Shifts of up to `search_px` a side are looked
-    for; a peak on that border has reliability 0.
+    Shifts of up to `search_px` a side are looked for; a peak on that border has reliability 0.
     """
-    taper = np.sqrt(np.outer(np.hanning(window_px + 2)[1:-1], np.hanning(window_px + 2)[1:-1])).astype(np.float32)
-    parts = [
-        _match(
-            np.stack([first[:, r : r + window_px, c : c + window_px] for r, c in batch]) * taper,
-            np.stack([second[:, r : r + window_px, c : c + window_px] for r, c in batch]) * taper,
-            search_px,
-        )
-        for batch in (corners[i : i + BATCH] for i in range(0, len(corners), BATCH))
-    ]
-    rows, cols, reliability = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0))
-    return Shifts(rows, cols, reliability)
+    surfaces = _correlations(first, second, views, search_px + AROUND_PX)
+    here, there = (o.any(axis=0) for o in (first, second))
+    power = [np.einsum("cij,cij->ij", o, o) * seen for o, seen in ((first, there), (second, here))]
+    found = []
+    for view, surface in zip(views, surfaces, strict=True):
+        taper = view.windows.taper
+        energy = np.sqrt(np.prod([view.windows.sums(view.over(p), taper, taper) for p in power], axis=0))
+        found.append(_peaks(surface, energy, search_px))
+    return found
 
 
 def match_whole(first: np.ndarray, second: np.ndarray, search_px: int) -> Shifts:
-    """Find the one shift of up to `search_px` a side between two (band, row, column) orientation images."""
+    """Find the one shift of up to `search_px` a side between two orientation images."""
     pad = [(0, 0), (0, search_px), (0, search_px)]
-    return Shifts(*_match(np.pad(first, pad)[None], np.pad(second, pad)[None], search_px))
+    one, other = (np.pad(o[: len(o) // 2] + 1j * o[len(o) // 2 :], pad)[None] for o in (first, second))
+    return matching.correlate(one, other, search_px, UPSAMPLING)
 
 
-def _match(a: np.ndarray, b: np.ndarray, search: int) -> np.ndarray:
-    """Return (3, n) row shift, column shift and reliability for (n, band, row, column) images."""
-    spectrum = (np.conj(fft.fft2(a)) * fft.fft2(b)).sum(axis=1)
-    surface = fft.ifft2(spectrum).real
-    search = min(search, (min(a.shape[-2:]) - 1) // 2)
-    span = np.arange(-search, search + 1)
-    near = surface[:, span[:, None], span[None, :]]
-    peak = near.reshape(len(near), -1).argmax(axis=1)
-    pr, pc = span[peak // len(span)], span[peak % len(span)]
-    energy_a, energy_b = _common_energy(a, b), _common_energy(b, a)
-    coefficient = near.max(axis=(1, 2)) / np.maximum(np.sqrt(energy_a * energy_b), 1e-9)
-    inside = np.maximum(abs(pr), abs(pc)) < search
-    return np.stack([*_refine(spectrum, pr, pc), np.where(inside, np.clip(coefficient, 0, 1), 0.0)])
+def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[View], reach: int) -> list[np.ndarray]:
+    """Return the (window, lag, lag) correlations of each view's windows for lags of up to `reach` pixels a side."""
+    lags = np.arange(-reach, reach + 1)
+    shape = first.shape[1:]
+    totals = [np.zeros((len(v.windows.rows), len(v.windows.cols), lags.size, lags.size), np.float32) for v in views]
+    profiles = [{int(lag): _lagged(v.windows, int(lag)) for lag in lags} for v in views]
+    for rows, cols in blocks(shape):
+        into = [
+            (touched(v.windows.rows, v.windows.side, rows), touched(v.windows.cols, v.windows.side, cols))
+            for v in views
+        ]
+        across = [
+            {int(lag): weights(v.windows.cols[j], profile[int(lag)], cols).T for lag in lags}
+            for v, profile, (_, j) in zip(views, profiles, into, strict=True)
+        ]
+        for a, down in enumerate(lags):
+            r = _within(rows, int(down), shape[0])
+            sums = [np.empty((r.stop - r.start, lags.size, j.stop - j.start), np.float32) for _, j in into]
+            for b, right in enumerate(lags):
+                c = _within(cols, int(right), shape[1])
+                product = np.einsum(
+                    "cij,cij->ij",
+                    first[:, r, c],
+                    second[:, r.start + down : r.stop + down, c.start + right : c.stop + right],
+                )
+                for view, part, weight in zip(views, sums, across, strict=True):
+                    used = weight[int(right)][c.start - cols.start : c.stop - cols.start]
+                    np.matmul(view.over(product, r, c), used, out=part[:, b])
+            for view, total, profile, part, (i, j) in zip(views, totals, profiles, sums, into, strict=True):
+                left = weights(view.windows.rows[i], profile[int(down)], r)
+                added = left @ part.reshape(len(part), lags.size * part.shape[2])
+                total[i, j, a] += added.reshape(len(left), lags.size, part.shape[2]).transpose(0, 2, 1)
+    return [total.reshape(total.shape[0] * total.shape[1], lags.size, lags.size) for total in totals]
 
 
-def _common_energy(image: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the energy of (n, band, row, column) images where the other is seen, so that gaps cost no correlation."""
-    power = (image.real**2 + image.imag**2).sum(axis=1)
-    return (power * (other != 0).any(axis=1)).sum(axis=(1, 2), dtype=np.float64)
+def _lagged(windows: Windows, lag: int) -> np.ndarray:
+    """Return the weight along a side of a pixel of one image with the pixel `lag` further on in the other's window."""
+    taper = np.pad(np.sqrt(windows.taper), abs(lag)).astype(np.float32)
+    inner = slice(abs(lag), abs(lag) + windows.side)
+    return taper[inner] * taper[inner.start + lag : inner.stop + lag]
 
 
-def _refine(spectrum: np.ndarray, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the correlation's sub-pixel peak: the upsampled DFT around a whole-pixel peak, then a parabola a side."""
-    offsets = np.arange(-UPSAMPLING, UPSAMPLING + 1) / UPSAMPLING
-    fr, fc = fft.fftfreq(spectrum.shape[1]), fft.fftfreq(spectrum.shape[2])
-    er = np.exp(2j * np.pi * (row[:, None] + offsets)[:, :, None] * fr)
-    ec = np.exp(2j * np.pi * (col[:, None] + offsets)[:, :, None] * fc)
-    fine = (er @ spectrum @ ec.transpose(0, 2, 1)).real
-    n, side = len(fine), len(offsets)
-    peak = fine.reshape(n, -1).argmax(axis=1)
-    i, j = np.clip(peak // side, 1, side - 2), np.clip(peak % side, 1, side - 2)
-    k = np.arange(n)
-    di = _vertex(fine[k, i - 1, j], fine[k, i, j], fine[k, i + 1, j])
-    dj = _vertex(fine[k, i, j - 1], fine[k, i, j], fine[k, i, j + 1])
-    return row + offsets[i] + di / UPSAMPLING, col + offsets[j] + dj / UPSAMPLING
+def _within(block: slice, lag: int, length: int) -> slice:
+    """Return the part of a block whose pixels are still inside an axis `lag` pixels on."""
+    start, stop = max(block.start, -lag), min(block.stop, length - lag)
+    return slice(start, max(start, stop))
 
 
-def _vertex(before: np.ndarray, at: np.ndarray, after: np.ndarray) -> np.ndarray:
-    bend = before - 2 * at + after
-    return np.clip(0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -1, 1)
+def _peaks(surface: np.ndarray, energy: np.ndarray, search: int) -> Shifts:
+    """Return the sub-pixel peaks of (n, lag, lag) correlations that reach `AROUND_PX` further than the search."""
+    n, middle = len(surface), search + AROUND_PX
+    near = surface[:, AROUND_PX:-AROUND_PX, AROUND_PX:-AROUND_PX].reshape(n, (2 * search + 1) ** 2)
+    best = near.argmax(axis=1)
+    row, col = best // (2 * search + 1) - search, best % (2 * search + 1) - search
+    patch = np.arange(-AROUND_PX, AROUND_PX + 1)
+    k = np.arange(n)[:, None, None]
+    values = surface[k, (middle + row)[:, None, None] + patch[:, None], (middle + col)[:, None, None] + patch]
+    fine = _BETWEEN @ values @ _BETWEEN.T
+    di, dj = matching.fine_peak(fine, UPSAMPLING)
+    return Shifts(row + di, col + dj, matching.reliability(near.max(axis=1), energy, row, col, search))
+
+
+def _between() -> np.ndarray:
+    """Return the matrix that takes values at whole pixels to those up to a pixel around the middle one.
+
+    The linear interpolation with the least mean square error (simple kriging) for a power spectrum of exp(-2 (f / q)^2)
+    up to the Nyquist frequency, q = `BANDWIDTH`.
+    """
+    nodes = np.arange(-AROUND_PX, AROUND_PX + 1.0)
+    at = np.arange(-UPSAMPLING, UPSAMPLING + 1) / UPSAMPLING
+    frequency = np.linspace(-0.5, 0.5, 1001)
+    power = np.exp(-2 * (frequency / BANDWIDTH) ** 2)
+
+    def covariance(distance: np.ndarray) -> np.ndarray:
+        return np.cos(2 * np.pi * distance[..., None] * frequency) @ power / power.sum()
+
+    return np.linalg.solve(covariance(nodes[:, None] - nodes), covariance(nodes[:, None] - at)).T
+
+
+_BETWEEN = _between()

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from scipy import ndimage
 
 from crossres.align.degrade import Blurred, on_lr_grid
 from crossres.align.field import Extent, Field, Model, zero_field
-from crossres.align.matching import match_whole, orientation
+from crossres.align.matching import View, match_whole, orientation
 from crossres.align.selection import (
     CHECK_WINDOWS,
     MIN_POINTS,
@@ -36,14 +37,18 @@ from crossres.align.tie_points import (
     OUTLIER,
     TiePoints,
     find,
-    window_corners,
+    regular_windows,
     window_means,
 )
+from crossres.align.window_sums import Windows
 from crossres.settings.coregister import CoregisterSettings
 
 ROUNDS = 4
 """Matches between images already moved by the field so far: a window shows the mean of what bends within it, and each
 round recovers more of the bend."""
+
+STILL_PX = 0.02
+"""Rounds end before when the field moves no tie point by more than this many LR pixels."""
 
 PRELIMINARY_SMOOTHNESS = 0.001
 """Of the splines that lead from round to round, before the held-out check windows choose one."""
@@ -131,29 +136,26 @@ def register(
     `lr` is (band, row, column) reflectance of a part of the LR scene, NaN where not clear, whose first pixel has the
     row and column `origin` in the scene's `grid`. Never raises for a bad pair: it is declined, with a reason.
     """
-    rows, cols = (o + np.arange(n) for o, n in zip(origin, lr.shape[1:], strict=True))
     extent = Extent(origin[0], origin[1], lr.shape[1], lr.shape[2], settings.stride_px)
     field = zero_field(extent)
-    whole = match_whole(orientation(lr), orientation(on_lr_grid(hr, grid, rows, cols)), search_px)
+    models = [m for m in MODELS if settings.model in {"auto", m.kind}]
+    images = Images(settings, lr, grid, origin, hr)
+    whole = match_whole(images.first, images.moved(field)[0], search_px)
     coarse = np.array([whole.rows[0], whole.cols[0]])
     field.linear[0] = coarse
-    models = [m for m in MODELS if settings.model in {"auto", m.kind}]
-    images = _Images(settings, lr, grid, origin, hr)
-    points, field = images.rounds(None, field, (FIRST_SEARCH_PX, *[NEXT_SEARCH_PX] * (ROUNDS - 1)), models, extent)
+    points = images.rounds(field, models, extent)
     model, scores = models[0], dict[str, float]()
     nothing = np.full(points.displacement.shape, np.nan)
     residual, check_windows, error = nothing, 0, nothing
     if points.kept.sum() >= settings.min_tie_points:
         start = fit_to(_leading(models, points, COMMON_SMOOTHNESS), extent, points)
-        white, black = (
-            images.half(part, start, models, extent) for part in chessboard(lr.shape[1:], settings.seed)
-        )  # fmt: skip
+        white, black = images.halves(start, models, extent)
         block = images.check_blocks()
         model, scores = select(models, extent, (white, black), block, settings.max_residual_px)
         points = _reject(settings, model, extent, points)
         if scores:
             residual, check_windows = images.residuals(model, extent, (white, black))
-            fields = [fit_to(model, extent, half.points).at(*points.points.T) for half in (white, black)]
+            fields = [half.field(model, extent).at(*points.points.T) for half in (white, black)]
             error = (fields[0] - fields[1]) / 2
     reason = _reason_to_decline(settings, points, check_windows, _rms(np.hypot(*error[points.kept].T)))
     field = fit_to(model, extent, points) if reason is None else zero_field(extent)
@@ -163,7 +165,7 @@ def register(
     )
 
 
-class _Images:
+class Images:
     """Both images of a pair, and the windows in which they are compared."""
 
     def __init__(
@@ -171,59 +173,79 @@ class _Images:
     ) -> None:
         self.settings, self.lr, self.grid, self.origin, self.hr = settings, lr, grid, origin, hr
         self.rows, self.cols = (o + np.arange(n) for o, n in zip(origin, lr.shape[1:], strict=True))
+        self.first, self.clear = orientation(lr), np.isfinite(lr).all(axis=0)
         shape = lr.shape[1], lr.shape[2]
-        self.window = min(settings.window_px, *(n // 2 * 2 for n in shape))
-        self.corners = window_corners(shape, self.window, settings.stride_px)
-        self.check_window = round(CHECK_WINDOWS * self.window / 2) * 2
-        where = [np.unique(axis, return_inverse=True)[1].reshape(-1) for axis in self.corners.T]
-        self.checked = np.flatnonzero((where[0] % CHECK_STRIDE == 0) & (where[1] % CHECK_STRIDE == 0))
-        self.check_corners = self.corners[self.checked] - (self.check_window - self.window) // 2
+        self.windows = regular_windows(shape, min(settings.window_px, *(n // 2 * 2 for n in shape)), settings.stride_px)
+        side = round(CHECK_WINDOWS * self.windows.side / 2) * 2
+        wider = (side - self.windows.side) // 2
+        rows, cols = self.windows.rows, self.windows.cols
+        self.check_windows = Windows(rows[::CHECK_STRIDE] - wider, cols[::CHECK_STRIDE] - wider, side)
+        number = np.arange(rows.size * cols.size).reshape(rows.size, cols.size)
+        self.checked = number[::CHECK_STRIDE, ::CHECK_STRIDE].reshape(-1)
+        """Which windows have a check window around them."""
 
     def moved(self, field: Field) -> tuple[np.ndarray, np.ndarray]:
         """Return the orientation of HR moved by a field, and where it is clear."""
         image = on_lr_grid(self.hr, self.grid, self.rows, self.cols, field.on_grid(self.rows, self.cols))
         return orientation(image), np.isfinite(image).all(axis=0)
 
-    def seen(self, part: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return the LR image's orientation on a part of its pixels, where it is clear, and a window's least share."""
-        if part is None:
-            return orientation(self.lr), np.isfinite(self.lr).all(axis=0), MIN_CLEAR_SHARE
-        lr = np.where(part, self.lr, np.float32(np.nan))
-        first = orientation(lr)
-        return first, (first != 0).any(axis=0), HALF_CLEAR_SHARE
-
-    def rounds(
-        self, part: np.ndarray | None, field: Field, searches: Sequence[int], models: Sequence[Model], extent: Extent
-    ) -> tuple[TiePoints, Field]:
-        """Match, fit, move and match again; return the last tie points and the field that HR was moved by."""
-        first, clear, least = self.seen(part)
-        for last, search in enumerate(searches, 1 - len(searches)):
-            second, hr_clear = self.moved(field)
-            points = find(first, second, clear & hr_clear, self.origin, field.at, self.corners, self.window, search,
-                          self.settings.min_reliability, least)  # fmt: skip
-            if last == 0 or points.kept.sum() < self.settings.min_tie_points:
-                break
-            field = fit_to(_leading(models, points, PRELIMINARY_SMOOTHNESS), extent, points)
-        return points, field
-
-    def half(self, part: np.ndarray, start: Field, models: Sequence[Model], extent: Extent) -> Half:
-        """Register a part of the LR image's pixels by itself, from a common start, and match its check windows."""
-        points, field = self.rounds(part, start, [NEXT_SEARCH_PX] * 2, models, extent)
-        first, clear, least = self.seen(part)
+    def matches(
+        self, field: Field, views: Sequence[View], search_px: int, min_clear_share: float
+    ) -> tuple[list[TiePoints], np.ndarray]:
+        """Match HR moved by a field; return what each view shows of what is left, and where both images are clear."""
         second, hr_clear = self.moved(field)
-        clear = clear & hr_clear
-        check = find(first, second, clear, self.origin, lambda r, c: np.zeros((len(r), 2)), self.check_corners,
-                     self.check_window, NEXT_SEARCH_PX, self.settings.min_reliability, least)  # fmt: skip
+        clear = self.clear & hr_clear
+        reliability = self.settings.min_reliability
+        return find(self.first, second, clear, self.origin, views, search_px, reliability, min_clear_share), clear
+
+    def rounds(self, field: Field, models: Sequence[Model], extent: Extent) -> TiePoints:
+        """Match, fit, move and match again; return the last tie points."""
+        view = [View(self.windows)]
+        for left, search in enumerate((FIRST_SEARCH_PX, *[NEXT_SEARCH_PX] * (ROUNDS - 1)), 1 - ROUNDS):
+            (points,), _ = self.matches(field, view, search, MIN_CLEAR_SHARE)
+            points = points.after(field.at)
+            if left == 0 or points.kept.sum() < self.settings.min_tie_points:
+                break
+            before = field
+            field = fit_to(_leading(models, points, PRELIMINARY_SMOOTHNESS), extent, points)
+            seen = points.only(points.kept).points.T
+            if np.abs(field.at(*seen) - before.at(*seen)).max() < STILL_PX:
+                break
+        return points
+
+    def halves(self, start: Field, models: Sequence[Model], extent: Extent) -> tuple[Half, Half]:
+        """Register either colour of the chessboard by itself, from a common start, and match its check windows."""
+        inner = [
+            ndimage.binary_erosion(part, np.ones((5, 5)), border_value=1) & self.first.any(axis=0)
+            for part in chessboard(self.clear.shape, self.settings.seed)
+        ]
+        parts = [part.astype(np.float32) for part in inner]
+        first, _ = self.matches(start, [View(self.windows, part) for part in parts], NEXT_SEARCH_PX, HALF_CLEAR_SHARE)
+        white, black = (
+            self.half(part, points.after(start.at), start, models, extent)
+            for part, points in zip(parts, first, strict=True)
+        )
+        return white, black
+
+    def half(self, part: np.ndarray, points: TiePoints, start: Field, models: Sequence[Model], extent: Extent) -> Half:
+        """Match one colour's windows again, and its check windows, after what a first match from `start` has found."""
+        field = start
+        if points.kept.sum() >= self.settings.min_tie_points:
+            field = fit_to(_leading(models, points, PRELIMINARY_SMOOTHNESS), extent, points)
+        views = [View(windows, part) for windows in (self.windows, self.check_windows)]
+        (points, check), clear = self.matches(field, views, NEXT_SEARCH_PX, HALF_CLEAR_SHARE)
+        seen = clear * part
 
         def means(of: Field) -> np.ndarray:
-            return window_means(of.on_grid(self.rows, self.cols), clear, self.check_corners, self.check_window)
+            return window_means(of.on_grid(self.rows, self.cols), seen, self.check_windows)
 
         shift = np.where(check.kept[:, None], check.displacement, np.nan)
-        return Half(points, means(field) + shift, means)
+        return Half(points.after(field.at), means(field) + shift, means)
 
     def check_blocks(self) -> np.ndarray:
         """Return a number for each check window that those of the same square of the window's side share."""
-        return np.unique(self.check_corners // self.check_window, axis=0, return_inverse=True)[1].reshape(-1)
+        square = self.check_windows.corners // self.check_windows.side
+        return np.unique(square, axis=0, return_inverse=True)[1].reshape(-1)
 
     def residuals(self, model: Model, extent: Extent, halves: tuple[Half, Half]) -> tuple[np.ndarray, int]:
         """Return the (n, 2) held-out residual of all windows, NaN for outliers and without a check, and their number.
@@ -236,7 +258,7 @@ class _Images:
         length = np.hypot(*chosen.T)
         matched = np.isfinite(length)
         chosen[~_near(self.settings, length, matched)] = np.nan
-        residual = np.full((len(self.corners), 2), np.nan)
+        residual = np.full((len(self.windows.corners), 2), np.nan)
         residual[self.checked] = chosen
         return residual, int(matched.sum())
 

@@ -13,6 +13,7 @@ from crossres.align.sampling import (
     antialias_taps,
     covered,
     filled,
+    gaps_before,
     hr_indices,
     interpolate,
     low_pass,
@@ -47,7 +48,7 @@ def to_fine_grid(hr: Path, bands: Sequence[str], lr: GeoBox, window: Window, fin
             r, c = r - source.row_off, c - source.col_off
             values = interpolate(spline_coefficients(low_pass(image, taps)), r, c)
             dn = to_dn(values)
-            dn[:, ~covered(valid, r, c, fine_px)] = NODATA
+            dn[:, ~covered(gaps_before(valid), r, c, fine_px)] = NODATA
             result[:, i[0] : i[-1] + 1, j[0] : j[-1] + 1] = dn
     return result
 

@@ -107,17 +107,22 @@ def interpolate(coefficients: np.ndarray, rows: np.ndarray, cols: np.ndarray) ->
     )
 
 
-def covered(valid: np.ndarray, rows: np.ndarray, cols: np.ndarray, side_px: float) -> np.ndarray:
+def gaps_before(valid: np.ndarray) -> np.ndarray:
+    """Return the (row + 1, column + 1) number of pixels above and to the left that are not valid, for `covered`."""
+    count = np.zeros((valid.shape[0] + 1, valid.shape[1] + 1), np.int64)
+    np.cumsum(np.cumsum(~valid, axis=0), axis=1, out=count[1:, 1:])
+    return count
+
+
+def covered(gaps: np.ndarray, rows: np.ndarray, cols: np.ndarray, side_px: float) -> np.ndarray:
     """Say where a square of `side_px` around row and column indices has only pixels that are inside and valid.
 
-    A pixel is in the square when its centre is.
+    `gaps` comes from `gaps_before`. A pixel is in the square when its centre is.
     """
-    height, width = valid.shape
-    bad = np.zeros((height + 1, width + 1), np.int64)
-    np.cumsum(np.cumsum(~valid, axis=0), axis=1, out=bad[1:, 1:])
+    height, width = gaps.shape[0] - 1, gaps.shape[1] - 1
     top, bottom = np.ceil(rows - side_px / 2), np.floor(rows + side_px / 2)
     left, right = np.ceil(cols - side_px / 2), np.floor(cols + side_px / 2)
     inside = (top >= 0) & (bottom < height) & (left >= 0) & (right < width)
     t, b = (np.clip(v, 0, height).astype(np.intp) for v in (top, bottom + 1))
     le, r = (np.clip(v, 0, width).astype(np.intp) for v in (left, right + 1))
-    return inside & (bad[b, r] - bad[t, r] - bad[b, le] + bad[t, le] == 0)
+    return inside & (gaps[b, r] - gaps[t, r] - gaps[b, le] + gaps[t, le] == 0)

@@ -12,6 +12,7 @@ field.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 import numpy as np
 
@@ -64,6 +65,14 @@ class Half:
     """(n, 2) mean displacement in LR pixels that check windows show; NaN where not matched."""
     means: Callable[[Field], np.ndarray]
     """The (n, 2) mean displacement that a field has in the same windows, over the same pixels."""
+    fields: dict[tuple[Model, Extent], Field] = dataclass_field(default_factory=dict)
+    """Those that were fitted before."""
+
+    def field(self, model: Model, extent: Extent) -> Field:
+        """Return the field through the tie points."""
+        if (model, extent) not in self.fields:
+            self.fields[model, extent] = fit_to(model, extent, self.points)
+        return self.fields[model, extent]
 
 
 def fit_to(model: Model, extent: Extent, points: TiePoints) -> Field:
@@ -74,7 +83,7 @@ def fit_to(model: Model, extent: Extent, points: TiePoints) -> Field:
 
 def held_out_residuals(model: Model, extent: Extent, halves: tuple[Half, Half]) -> np.ndarray:
     """Return (2, n, 2) displacement of each half's check windows minus the other half's field, in LR pixels."""
-    fields = [fit_to(model, extent, half.points) for half in halves]
+    fields = [half.field(model, extent) for half in halves]
     return np.stack([half.check - half.means(field) for half, field in zip(halves, fields[::-1], strict=True)])
 
 

@@ -1,13 +1,13 @@
 """Tie points: windows of the LR image, each with the place where HR has the same content, or a reason why not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy import fft
 
-from crossres.align.matching import match_windows
+from crossres.align.matching import View, match_views
 from crossres.align.sampling import Displacement
+from crossres.align.window_sums import Windows
 
 MIN_CLEAR_SHARE = 0.5
 """Least share of a window, weighted with its taper, that is clear in both images."""
@@ -59,16 +59,20 @@ class TiePoints:
         """Return the windows `where` is true."""
         return TiePoints(*(getattr(self, f.name)[where] for f in fields(self)))
 
+    def after(self, moved: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> "TiePoints":
+        """Return what these matches mean when HR was `moved` before: `moved(rows, cols)` is (n, 2) in LR pixels."""
+        return replace(self, displacement=self.displacement + moved(*self.points.T))
+
     def decline(self, where: np.ndarray, reason: str) -> "TiePoints":
         """Return the tie points with this reason for kept windows `where` is true."""
         return replace(self, reason=np.where(self.kept & where, reason, self.reason))
 
 
-def window_corners(shape: tuple[int, int], window_px: int, stride_px: int) -> np.ndarray:
-    """Return (n, 2) row and column of the first pixel of each window over an image; windows may overhang it by half."""
+def regular_windows(shape: tuple[int, int], window_px: int, stride_px: int) -> Windows:
+    """Return the windows over an image; they may overhang it by half."""
     pad = window_px // 2
-    return np.array([(r - pad, c - pad) for r in _starts(shape[0] + 2 * pad, window_px, stride_px)
-                     for c in _starts(shape[1] + 2 * pad, window_px, stride_px)])  # fmt: skip
+    rows, cols = (_starts(n + 2 * pad, window_px, stride_px) - pad for n in shape)
+    return Windows(rows, cols, window_px)
 
 
 def find(
@@ -76,53 +80,39 @@ def find(
     second: np.ndarray,
     clear: np.ndarray,
     origin: tuple[int, int],
-    prior: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    corners: np.ndarray,
-    window_px: int,
+    views: Sequence[View],
     search_px: int,
     min_reliability: float,
-    min_clear_share: float = MIN_CLEAR_SHARE,
-) -> TiePoints:
-    """Match windows, given by `corners`, of the (band, row, column) orientations of two images on one grid.
+    min_clear_share: float,
+) -> list[TiePoints]:
+    """Match the windows of each view of the orientations of two images on one grid.
 
     `clear` (row, column) is where both are to be seen; each orientation is 0 only where its own image is not, since a
     gap that both had in common would draw the match to zero. `origin` is the LR scene's row and column of the first
-    pixel; `prior(rows, cols)` is the (n, 2) displacement with which the second image was already sampled, to which the
-    matches are added.
+    pixel.
     """
-    pad = window_px // 2
-    padding = [(0, 0), (pad, pad), (pad, pad)]
-    first, second = np.pad(first, padding), np.pad(second, padding)
-    corners, clear = corners + pad, np.pad(clear, pad)
-    taper = np.outer(*[np.hanning(window_px + 2)[1:-1]] * 2)
-    share, row, col = _moments(clear.astype(np.float64), taper, corners)
-    texture = np.minimum(*(_moments((abs(o) ** 2).mean(axis=0) * clear, taper, corners)[0] for o in (first, second)))
-    points = np.stack([row, col], axis=1) + np.array(origin) - pad
-
-    reason = np.where(share < min_clear_share, UNCLEAR, np.where(texture < FLAT * share, FLAT_TEXTURE, ""))
-    reason = reason.astype("U40")
-    todo = reason == ""
-    displacement = np.full(points.shape, np.nan)
-    reliability = np.zeros(len(points))
-    shifts = match_windows(first, second, corners[todo], window_px, search_px)
-    displacement[todo] = prior(*points[todo].T) + np.stack([shifts.rows, shifts.cols], axis=1)
-    reliability[todo] = shifts.reliability
-    found = TiePoints(points, displacement, reliability, share, reason)
-    return found.decline(reliability == 0, AT_BORDER).decline(reliability < min_reliability, UNRELIABLE)
+    texture = [np.einsum("cij,cij->ij", o, o) * (clear / (len(o) // 2)) for o in (first, second)]
+    found = []
+    for view, shifts in zip(views, match_views(first, second, views, search_px), strict=True):
+        windows = view.windows
+        share, row, col = _moments(view.over(clear.astype(np.float64)), windows)
+        rough = np.minimum(*(windows.means(view.over(t)) for t in texture))
+        reason = np.where(share < min_clear_share, UNCLEAR, np.where(rough < FLAT * share, FLAT_TEXTURE, ""))
+        reason = reason.astype("U40")
+        todo = reason == ""
+        points = np.stack([row, col], axis=1) + np.array(origin)
+        displacement = np.where(todo[:, None], np.stack([shifts.rows, shifts.cols], axis=1), np.nan)
+        reliability = np.where(todo, shifts.reliability, 0.0)
+        these = TiePoints(points, displacement, reliability, share, reason)
+        found.append(these.decline(reliability == 0, AT_BORDER).decline(reliability < min_reliability, UNRELIABLE))
+    return found
 
 
-def window_means(field: Displacement, clear: np.ndarray, corners: np.ndarray, window_px: int) -> np.ndarray:
-    """Return the (n, 2) mean displacement that windows show: over clear pixels, tapered; NaN if there are none."""
-    pad = window_px // 2
-    taper = np.outer(*[np.hanning(window_px + 2)[1:-1]] * 2)
-    parts = [np.pad(part, pad) for part in (clear, field.rows, field.cols)]
-    result = np.full((len(corners), 2), np.nan)
-    for mean, (r, c) in zip(result, corners + pad, strict=True):
-        here = slice(r, r + window_px), slice(c, c + window_px)
-        weight = taper * parts[0][here]
-        if weight.any():
-            mean[:] = [(weight * part[here]).sum() / weight.sum() for part in parts[1:]]
-    return result
+def window_means(field: Displacement, seen: np.ndarray, windows: Windows) -> np.ndarray:
+    """Return the (n, 2) mean displacement that windows show: over pixels `seen`, tapered; NaN if there are none."""
+    weight = windows.means(seen)
+    weight[weight < 1e-6] = np.nan
+    return np.stack([windows.means(seen * part) / weight for part in (field.rows, field.cols)], axis=1)
 
 
 def _starts(length: int, window_px: int, stride_px: int) -> np.ndarray:
@@ -131,14 +121,13 @@ def _starts(length: int, window_px: int, stride_px: int) -> np.ndarray:
     return (length - window_px - (count - 1) * stride_px) // 2 + stride_px * np.arange(count)
 
 
-def _moments(image: np.ndarray, taper: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(image: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the tapered mean of each window, and the row and column of its centroid."""
-    side = taper.shape[0]
-    along = np.arange(side)
-    kernels = (taper, taper * along[:, None], taper * along[None, :])
-    shape = [fft.next_fast_len(n + side, real=True) for n in image.shape]
-    spectrum = fft.rfft2(image, shape)
-    sums = [fft.irfft2(spectrum * np.conj(fft.rfft2(k, shape)), shape)[tuple(corners.T)] for k in kernels]
-    mass = np.where(sums[0] > 1e-6 * taper.sum(), sums[0], 0.0)
+    taper = windows.taper
+    turned = taper * np.arange(windows.side)
+    total, down, across = (windows.sums(image, *k) for k in ((taper, taper), (turned, taper), (taper, turned)))
+    whole = taper.sum() ** 2
+    mass = np.where(total > 1e-6 * whole, total, 0.0)
     safe = np.where(mass > 0, mass, 1.0)
-    return mass / taper.sum(), corners[:, 0] + sums[1] / safe, corners[:, 1] + sums[2] / safe
+    corners = windows.corners
+    return mass / whole, corners[:, 0] + down / safe, corners[:, 1] + across / safe
