@@ -16,6 +16,7 @@ from crossres.damaged import damaged
 from crossres.errors import UserError
 from crossres.files import read_json, to_delete
 from crossres.settings import config as configuration
+from crossres.settings.model import ModelVariant
 
 log = logging.getLogger(__name__)
 
@@ -268,6 +269,15 @@ def _summarise(args: argparse.Namespace) -> None:
     summarise(_section(args, "evaluate"), held_out(args.dataset, args.scenes), args.primary, args.summary, args.table)
 
 
+def _claim(args: argparse.Namespace) -> None:
+    from crossres.evaluate.claim_curves import claim
+
+    given = _settings(args.settings).get("models") or {"main": {}}
+    models = {name: configuration.parse(own, f"models.{name}", ModelVariant) for name, own in given.items()}
+    arms = _section(args, "sample").arms
+    claim(_section(args, "evaluate"), arms, models, args.table, args.output, args.curves, args.figure)
+
+
 def _figures(args: argparse.Namespace) -> None:
     from crossres.evaluate.figures import figures
     from crossres.evaluate.report_inputs import held_out
@@ -409,7 +419,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
     sub.add_argument("--start", choices=["lr", "noise", "one-step", "regression", "bicubic", "nearest"], default="lr")
-    sub.add_argument("--steps", type=int, default=4, help="solver steps (4)")
+    sub.add_argument("--steps", type=int, default=2, help="solver steps, of two evaluations of the network each (2)")
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
@@ -433,6 +443,10 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     path(sub, "--summary", "--table", help="file to write")
+
+    sub = stage("claim", _claim, "judge whether a start from the LR image saves steps")
+    path(sub, "--table", help="the table that `summarise` wrote")
+    path(sub, "--output", "--curves", "--figure", help="file to write: JSON, Parquet, PNG")
 
     sub = stage("figures", _figures, "draw the figures of all scenes together")
     path(sub, "--summary", help="what `summarise` wrote")

@@ -77,7 +77,7 @@ def test_samples_of_a_chain_with_fresh_noise_do_not_depend_on_tiles(tmp_path, tr
     ("path", "arm", "message"),
     [
         ("resshift", dict(start="noise"), "path resshift, which has no noise start; use start lr"),
-        ("straight", dict(solver="ddim"), "solver ddim does not fit .* use euler or midpoint"),
+        ("straight", dict(solver="ddim"), "solver ddim does not fit .* use midpoint or euler"),
         ("vp", dict(solver="euler"), "use ddim or dpm"),
         ("straight", dict(eta=1.0), "eta belongs to solver ddim"),
     ],

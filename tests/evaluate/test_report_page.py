@@ -415,10 +415,11 @@ def test_runs_stand_side_by_side_paired_by_place(pages: dict[str, Path], run: Pa
 
 
 def test_quality_over_steps_is_drawn_where_steps_vary(run: Path, tmp_path: Path) -> None:
-    arms = {"a": {"start": "noise", "steps": 4, "samples": 4}, "b": {"start": "noise", "steps": 32, "samples": 1}}
+    euler = {"start": "noise", "solver": "euler"}
+    arms = {"a": {**euler, "steps": 4, "samples": 4}, "b": {**euler, "steps": 32, "samples": 1}}
     arms |= {"c": {"start": "noise", "steps": 4, "solver": "midpoint"}, "d": {"start": "lr", "steps": 1}}
     assert series(arms, list(arms)) == {
-        "noise start": [(4, "a"), (32, "b")], "noise start, solver midpoint": [(8, "c")], "lr start": [(1, "d")],
+        "noise start, solver euler": [(4, "a"), (32, "b")], "noise start": [(8, "c")], "lr start": [(1, "d")],
     }  # fmt: skip
     scenes = sorted((run / "evaluation/scenes").iterdir())
     varying = {"lr_start": ARMS["lr_start"], "noise_start": {"start": "lr", "steps": 16}}

@@ -57,7 +57,7 @@ def test_a_second_run_has_nothing_to_do(default_run):
 # What a dry run plans when one key of a section changes. Behind a search that will run again, the jobs per pair are not
 # known yet, so the plan then names only what is certain.
 LATE = {"resolved_config", "report", "all"}
-SUMMARY = {"summarise", "figures"} | LATE
+SUMMARY = {"summarise", "claim", "figures"} | LATE
 JUDGED = {"sample", "evaluate"} | SUMMARY
 LEARNED = {"dataset", "train"} | JUDGED
 SEARCHED = {"search", "dataset", "train"} | SUMMARY

@@ -1,7 +1,7 @@
 """Metrics, figures and the report.
 
 Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair. Gives: evaluation/scenes/<pair>/, evaluation/summary.json and .parquet,
-evaluation/figures/ and report.html, one page that needs nothing beside it.
+evaluation/claim.json, .parquet and .png, evaluation/figures/ and report.html, one page that needs nothing beside it.
 """
 
 
@@ -104,6 +104,38 @@ rule summarise:
         " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
 
 
+rule claim:
+    input:
+        table=f"{RUN}/evaluation/summary.parquet",
+    output:
+        claim=f"{RUN}/evaluation/claim.json",
+        curves=f"{RUN}/evaluation/claim.parquet",
+        figure=report(
+            f"{RUN}/evaluation/claim.png",
+            caption="../report/claim.rst",
+            category="Results",
+            labels={"figure": "claim"},
+        ),
+    log:
+        f"{RUN}/logs/claim.log",
+    benchmark:
+        f"{RUN}/benchmarks/claim.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
+    params:
+        settings=settings("claim"),
+        code=code("claim"),
+    message:
+        "Judge whether a start from the LR image saves steps"
+    shell:
+        "python -m crossres claim --settings {params.settings:q} --table {input.table:q} --output {output.claim:q}"
+        " --curves {output.curves:q} --figure {output.figure:q} > {log:q} 2>&1"
+
+
 rule figures:
     input:
         summary=f"{RUN}/evaluation/summary.json",
@@ -151,6 +183,7 @@ rule report:
         card=f"{RUN}/model/{PRODUCT}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
+        claim=rules.claim.output,
         figures=f"{RUN}/evaluation/figures",
     output:
         report(

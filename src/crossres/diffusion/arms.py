@@ -142,7 +142,7 @@ def chain_of(name: str, arm: ArmSettings, path: Path, sigma: float, distilled: b
             f"{'use start one-step' if distilled else 'distil it, with `crossres distill`'}"
         )
     start: Literal["lr", "noise"] = "noise" if arm.start == "noise" else "lr"
-    solver = arm.solver or path.solvers[0]
+    solver = "euler" if arm.start == "one-step" else arm.solver or path.solvers[0]
     if start not in path.starts:
         raise UserError(
             f"sample.arms.{name}: model {arm.model!r} was trained on the path {path.name}, which has no {start} start; "

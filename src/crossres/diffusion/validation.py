@@ -12,9 +12,11 @@ from torch import Tensor
 from crossres.diffusion.data import Split
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Chain, Path
+from crossres.diffusion.samplers import EVALUATIONS
 from crossres.diffusion.upsample import View
 
-STEPS = 4
+NFE = 4
+"""Evaluations of the network for each sample."""
 PATCHES = 16
 PROJECTIONS = 128
 BINS = 16
@@ -68,12 +70,14 @@ def _patches(image: Tensor) -> Tensor:
 class Validation:
     """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
 
-    def __init__(self, split: Split, path: Path, seed: int, device: torch.device, steps: int = STEPS) -> None:
+    def __init__(self, split: Split, path: Path, seed: int, device: torch.device, one_step: bool = False) -> None:
         chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
         self.batch = split.batch(np.sort(chosen))
         self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])
         self.noise = torch.randn(self.batch.hr.shape, generator=torch.Generator().manual_seed(seed))
-        self.path, self.seed, self.device, self.steps = path, seed, device, steps
+        self.path, self.seed, self.device = path, seed, device
+        self.solver = "euler" if one_step else path.solvers[0]
+        self.steps = 1 if one_step else NFE // EVALUATIONS[self.solver]
 
     def bicubic(self) -> dict[str, float]:
         """Measure the bicubic image, the least that training must beat."""
@@ -94,7 +98,7 @@ class Validation:
 
     @torch.inference_mode()
     def network(self, network: Network, sigma_start: float) -> dict[str, float]:
-        """Measure one sample per patch, drawn from an LR start with that noise in a few steps of the usual solver."""
+        """Measure one sample per patch, drawn from an LR start with that noise in NFE evaluations."""
         lr, y, noise = (v.to(self.device) for v in (self.batch.lr, self.batch.y, self.noise))
         levels = network.prior.levels(network.prior(lr)) if network.prior else None
 
@@ -106,6 +110,6 @@ class Validation:
             generator = torch.Generator().manual_seed(self.seed + k)
             return noise if k == 0 else torch.randn(noise.shape, generator=generator).to(self.device)
 
-        chain = Chain("lr", self.steps, self.path.solvers[0], sigma_start, self.path.usual_eta("lr"))
+        chain = Chain("lr", self.steps, self.solver, sigma_start, self.path.usual_eta("lr"))
         image = self.path.run(field, y, draw, chain).cpu()
         return measure(image, self.batch.hr, self.batch.weight, self.seed)

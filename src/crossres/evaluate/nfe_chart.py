@@ -25,7 +25,7 @@ def series(arms: dict[str, Any], order: list[str]) -> dict[str, list[tuple[int, 
         if content.get("start") not in SAMPLED:
             continue
         rest = {k: v for k, v in content.items() if k not in STEPS_ASIDE and v is not None}
-        plain = {"solver": "euler", "model": "main"}
+        plain = {"solver": "midpoint", "model": "main"}
         name = rest["start"] if rest["start"] == "one-step" else f"{rest['start']} start"
         extra = [f"{k} {v}" for k, v in sorted(rest.items()) if plain.get(k) != v and k != "start"]
         nfe = 1 if rest["start"] == "one-step" else content["steps"] * (2 if rest.get("solver") == "midpoint" else 1)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from crossres.errors import UserError
+from crossres.evaluate.claim_table import claim_tables
 from crossres.evaluate.disclosure import public
 from crossres.evaluate.embedding import drawing, photo
 from crossres.evaluate.metrics import BY_KEY, METRICS, NOT_AVAILABLE
@@ -54,6 +55,8 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
         map=place_map(pairs), declined=declined, reasons=reasons_in_short(declined), declined_rows=DECLINED_ROWS,
         plates=_plates(inputs, dataset["splits"].get("test", [])), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), card=read_json(inputs.model / "card.json"),
+        claims=claim_tables(inputs.summary.with_name("claim.json")),
+        claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
         yaml=yaml.safe_dump(public(config), sort_keys=False, allow_unicode=True, width=100),
         seeds=_seeds(config), versions=_versions(), hashes=_hashes(inputs), metrics=METRICS,

@@ -19,7 +19,7 @@ from crossres.settings.grid import GridSettings
 from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
-from crossres.settings.sample import SampleSettings
+from crossres.settings.sample import SOLVERS, SampleSettings
 from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
 from crossres.settings.train import TrainSettings
@@ -69,6 +69,17 @@ class Config(Section):
             _merged(f"models.{name}.model", self.model, own.model),
             _merged(f"models.{name}.train", self.train, own.train),
         )
+
+    @model_validator(mode="after")
+    def _solvers_are_named(self) -> "Config":
+        """Put in the usual solver where an arm names none: how often the network is evaluated depends on it."""
+        arms = {
+            name: arm.model_copy(update={"solver": SOLVERS[self.variant(arm.model)[1].path][0]})
+            if arm.solver is None and arm.start in {"lr", "noise"}
+            else arm
+            for name, arm in self.sample.arms.items()
+        }
+        return self.model_copy(update={"sample": self.sample.model_copy(update={"arms": arms})})
 
     @model_validator(mode="after")
     def _arms_are_named_well(self) -> "Config":

@@ -6,6 +6,13 @@ from pydantic import Field
 
 from crossres.settings.base import Section
 
+SOLVERS: dict[str, tuple[str, ...]] = {
+    "straight": ("midpoint", "euler"),
+    "vp": ("ddim", "dpm++2m"),
+    "resshift": ("ancestral",),
+}
+"""What a model can be sampled with, by the path it was trained on; the first is the usual one."""
+
 
 class ArmSettings(Section):
     """One way to make an HR image from an LR image."""
@@ -19,11 +26,11 @@ class ArmSettings(Section):
         description="where sampling starts; one-step is the distilled model, regression the prior module's head,"
         " bicubic and nearest use no model",
     )
-    steps: int = Field(4, ge=1, le=1000, description="solver steps")
+    steps: int = Field(2, ge=1, le=1000, description="solver steps; midpoint evaluates the network twice in each")
     solver: Literal["euler", "midpoint", "ddim", "dpm++2m", "ancestral"] | None = Field(
         None,
-        description="euler or midpoint (evaluates twice a step) on the straight path, ddim or dpm++2m on vp, ancestral"
-        " on resshift; null takes the first of them",
+        description="midpoint or euler on the straight path, ddim or dpm++2m on vp, ancestral on resshift; null takes"
+        " the first of them",
     )
     eta: float | None = Field(
         None, ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"
@@ -41,7 +48,7 @@ class ArmSettings(Section):
 DEFAULT_ARMS = {
     "lr_start": ArmSettings(),
     "noise_start": ArmSettings(start="noise"),
-    "noise_start_32": ArmSettings(start="noise", steps=32, samples=1),
+    "noise_start_32": ArmSettings(start="noise", steps=16, samples=1),
     "regression": ArmSettings(start="regression", samples=1),
     "bicubic": ArmSettings(start="bicubic", samples=1),
     "nearest": ArmSettings(start="nearest", samples=1),

@@ -29,6 +29,7 @@ READS: dict[str, tuple[str, ...]] = {
     "external": ("grid.bands", "evaluate.external"),
     "evaluate": ("evaluate", "-evaluate.bootstrap", "grid"),
     "summarise": ("evaluate.bootstrap", "evaluate.seed"),
+    "claim": ("evaluate.bootstrap", "evaluate.seed", "sample.arms", "models"),
     "figures": ("sample.arms",),
     "report": ("report",),
 }
@@ -65,9 +66,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "external": ("search", "normalise"),
     "evaluate": ("normalise", "held_out", "sample", "external"),
     "summarise": ("dataset", "evaluate"),
+    "claim": ("summarise",),
     "figures": ("dataset", "evaluate", "summarise"),
     "report": (
-        "resolved_config", "search", "coregister", "normalise", "dataset", "train", "evaluate", "summarise", "figures",
+        "resolved_config", "search", "coregister", "normalise", "dataset", "train", "evaluate", "summarise", "claim", "figures",
     ),
 }  # fmt: skip
 """The rules whose files a rule reads."""

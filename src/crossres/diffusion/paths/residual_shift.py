@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
 from crossres.diffusion.samplers import sample_residual_shift
+from crossres.settings.sample import SOLVERS
 
 KAPPA = 2.0
 POWER = 0.3
@@ -37,7 +38,7 @@ class ResidualShift:
     name = "resshift"
     loss: Literal["l1", "l2"] = "l2"
     starts = ("lr",)
-    solvers = ("ancestral",)
+    solvers = SOLVERS["resshift"]
     sigmas = ()
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:

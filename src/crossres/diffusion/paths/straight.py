@@ -19,6 +19,7 @@ from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
 from crossres.diffusion.samplers import sample_euler, sample_midpoint
+from crossres.settings.sample import SOLVERS
 
 
 def source_state(y: Tensor, noise: Tensor, sigma: Tensor | float) -> Tensor:
@@ -60,7 +61,7 @@ class Straight:
     name = "straight"
     loss: Literal["l1", "l2"] = "l1"
     starts = ("lr", "noise")
-    solvers = ("euler", "midpoint")
+    solvers = SOLVERS["straight"]
     sigmas = (0.15, 0.22, 0.32, 0.47, 0.68)
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
 from crossres.diffusion.samplers import sample_ddim, sample_dpm_solver_pp_2m
+from crossres.settings.sample import SOLVERS
 
 T_MAX = 0.999
 """Where pure noise is taken to be: alpha is 0.0016 there, and the log signal-to-noise ratio still finite."""
@@ -41,7 +42,7 @@ class VariancePreserving:
     name = "vp"
     loss: Literal["l1", "l2"] = "l2"
     starts = ("lr", "noise")
-    solvers = ("ddim", "dpm++2m")
+    solvers = SOLVERS["vp"]
     sigmas = tuple(math.sin(math.pi / 2 * t0) for t0 in (0.5, 0.65, 0.8, 0.85, 0.9, 0.95))
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:

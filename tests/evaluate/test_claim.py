@@ -1,0 +1,166 @@
+"""What the claim's figures say of made-up curves whose answer is known by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossres.evaluate.claim import judge_claim, speed_up, verdict
+from crossres.evaluate.claim_curves import claim, curves
+from crossres.evaluate.claim_table import claim_tables
+from crossres.evaluate.judge import ALL_BANDS
+from crossres.files import read_json
+from crossres.settings.evaluate import EvaluateSettings
+from crossres.settings.model import ModelVariant
+from crossres.settings.sample import ArmSettings
+
+SCENES = 8
+SPREAD = np.linspace(-0.5, 0.5, SCENES)
+"""What makes one scene harder than another, for both starts alike; its mean is 0."""
+
+
+def curve(swd: dict[int, float], seeds: int = 1, psnr: float = 24.0, hallucination: float = 0.2, **more: np.ndarray):
+    """Return a curve whose scenes differ by SPREAD, equally at each NFE."""
+    level = np.ones((seeds, 1))
+    return {
+        nfe: {
+            "swd": level * (value + SPREAD), "spectrum_error": level * (value / 10 + 0 * SPREAD),
+            "psnr_db": level * (psnr + SPREAD), "cpsnr_db": level * (psnr + 1 + SPREAD),
+            "hallucination": level * (hallucination + SPREAD / 10), **more,
+        }
+        for nfe, value in swd.items()
+    }  # fmt: skip
+
+
+NOISE = curve({1: 12.0, 4: 8.0, 16: 6.0, 32: 5.0})
+
+
+def test_the_speed_up_is_the_noise_starts_best_nfe_over_the_first_as_good_of_the_lr_start():
+    found = speed_up({1: 9.0, 2: 6.0, 4: 5.0, 8: 4.0}, {1: 12.0, 16: 5.5, 32: 5.0})
+    assert (found.tau, found.noise_nfe, found.lr_nfe, found.value) == (5.0, 32, 4, 8.0)
+
+
+def test_of_two_equally_good_numbers_of_steps_the_smaller_is_the_noise_starts_best():
+    assert speed_up({4: 5.0}, {8: 5.0, 32: 5.0}).value == 2.0
+
+
+def test_a_start_that_never_gets_there_has_no_speed_up():
+    found = speed_up({1: 9.0, 32: 5.1}, {1: 12.0, 32: 5.0})
+    assert found.lr_nfe is None and found.value == 0.0
+
+
+def test_it_holds_when_it_is_fast_and_nothing_was_paid_for_it():
+    found = judge_claim(curve({1: 9.0, 4: 4.5, 8: 4.0}, psnr=24.5, hallucination=0.15), NOISE, 500, 0)
+    swd = found["speed_up"]["swd"]
+    assert (swd["tau"], swd["noise_nfe"], swd["lr_nfe"], swd["value"]) == (5.0, 32, 4, 8.0)
+    assert (swd["low"], swd["high"]) == (8.0, 8.0)  # scenes differ alike at each NFE: resampling changes nothing
+    assert found["compared"] == {"lr_nfe": 4, "noise_nfe": 32}
+    assert found["differences"]["psnr_db"]["mean"] == pytest.approx(0.5)
+    assert found["verdict"] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("lr", "failed"),
+    [
+        (curve({1: 9.0, 4: 5.2, 32: 5.1}), "swd"),
+        (curve({1: 9.0, 16: 4.5}), "swd"),
+        (curve({4: 4.5}, psnr=23.9), "psnr_db"),
+        (curve({4: 4.5}, hallucination=0.21), "hallucination"),
+    ],
+    ids=["never as good", "as good but only twice as fast", "less true", "makes up more"],
+)
+def test_it_does_not_hold_when_one_condition_fails(lr, failed):
+    found = judge_claim(lr, NOISE, 500, 0)
+    assert found["answers"][failed] == "no"
+    assert found["verdict"] == "does not hold"
+
+
+def test_it_cannot_be_said_when_scenes_disagree():
+    psnr = (24.1 + np.where(np.arange(SCENES) % 2, 2.0, -2.0))[None]
+    found = judge_claim(curve({4: 4.5}, psnr_db=psnr), NOISE, 500, 0)
+    assert found["differences"]["psnr_db"]["low"] < 0 < found["differences"]["psnr_db"]["high"]
+    assert found["verdict"] == "cannot be said"
+
+
+def test_it_cannot_be_said_of_five_scenes():
+    assert verdict({"swd": "yes", "psnr_db": "yes"}, 6) == "holds"
+    assert verdict({"swd": "yes", "psnr_db": "yes"}, 5) == "cannot be said"
+    assert verdict({"swd": "no", "psnr_db": "yes"}, 5) == "cannot be said"
+
+
+def test_seeds_are_averaged_within_a_scene_and_also_told_apart():
+    lr = curve({4: 4.5}, seeds=2)
+    lr[4]["swd"][1] += 2.0  # the second seed does not get to 5.0, nor does the mean of both (5.5)
+    found = judge_claim(lr, curve({32: 5.0}, seeds=2), 500, 0)
+    assert [one["speed_up"]["swd"]["lr_nfe"] for one in found["by_seed"]] == [4, None]
+    assert found["speed_up"]["swd"]["lr_nfe"] is None
+
+
+def test_a_scene_without_a_value_is_left_out():
+    lr = curve({4: 4.5})
+    lr[4]["hallucination"][0, 3] = np.nan
+    assert judge_claim(lr, NOISE, 500, 0)["scenes"] == SCENES - 1
+
+
+MODELS = {
+    "main": ModelVariant(),
+    "again": ModelVariant(train={"seed": 1}),
+    "plain": ModelVariant(model={"prior": "none"}),
+}
+ARMS = {
+    f"{model}_{start}_{steps}": ArmSettings(model=model, start=start, steps=steps, samples=1)
+    for model in MODELS
+    for start, steps in (("lr", 4), ("noise", 4), ("noise", 32))
+} | {"bicubic": ArmSettings(start="bicubic")}
+
+
+def table(arms) -> pd.DataFrame:
+    rows = []
+    for arm, settings in arms.items():
+        for i, spread in enumerate(SPREAD):
+            swd = {"lr": 4.5, "noise": 40 / settings.steps + 3.75, "bicubic": 20}[settings.start] + spread
+            values = dict(swd=swd, spectrum_error=0.1, psnr_db=24, cpsnr_db=25, hallucination=0.2)
+            for image in ("sample", "mean"):
+                off = 0 if image == "sample" else 100
+                rows += [(f"place{i}", arm, image, ALL_BANDS, "everywhere", k, v + off) for k, v in values.items()]
+                rows.append((f"place{i}", arm, image, ALL_BANDS, "water", "hallucination", 0.9))
+    return pd.DataFrame(rows, columns=["scene", "arm", "image", "band", "stratum", "metric", "value"])
+
+
+def test_models_that_differ_in_seed_alone_are_one_kind_and_others_are_not(tmp_path):
+    table(ARMS).to_parquet(tmp_path / "summary.parquet")
+    files = [tmp_path / name for name in ("claim.json", "claim.parquet", "claim.png")]
+    claim(EvaluateSettings(bootstrap=200), ARMS, MODELS, tmp_path / "summary.parquet", *files)
+    found = read_json(files[0])["kinds"]
+    assert {kind: content["seeds"] for kind, content in found.items()} == {"main": 2, "plain": 1}
+    assert found["main"]["speed_up"]["swd"]["value"] == 8.0
+    assert found["main"]["verdict"] == "holds"
+    points = pd.read_parquet(files[1]).set_index(["kind", "start", "nfe", "metric"])
+    assert points.loc[("main", "noise", 32, "swd"), "mean"] == pytest.approx(5.0)
+    assert files[2].stat().st_size > 10_000
+    first = claim_tables(files[0])[0]
+    assert first["columns"] == ["all seeds", "seed 1", "seed 2"]
+    assert dict(first["rows"])["SWD: speed-up"] == ["8 (8 to 8)"] * 3
+
+
+def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():
+    arms = {
+        "a": ArmSettings(start="lr", steps=2, solver="midpoint"), "b": ArmSettings(start="noise", steps=8),
+        "c": ArmSettings(start="noise", steps=8, solver="midpoint"),
+    }  # fmt: skip
+    values = {
+        arm: pd.DataFrame(
+            dict(swd=[1.0], spectrum_error=[1.0], psnr_db=[1.0], cpsnr_db=[1.0], hallucination=[0.1]), index=["place0"]
+        )
+        for arm in arms
+    }
+    found = curves(arms, MODELS, values)
+    assert {start: list(c) for start, c in found["main"].items()} == {"lr": [4], "noise": [16]}
+
+
+def test_a_run_without_both_starts_makes_no_claim(tmp_path):
+    arms = {"bicubic": ARMS["bicubic"]}
+    table(arms).to_parquet(tmp_path / "summary.parquet")
+    files = [tmp_path / name for name in ("claim.json", "claim.parquet", "claim.png")]
+    claim(EvaluateSettings(bootstrap=200), arms, MODELS, tmp_path / "summary.parquet", *files)
+    assert claim_tables(files[0]) == []
+    assert files[2].exists()
