@@ -69,7 +69,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "claim": ("summarise",),
     "figures": ("dataset", "evaluate", "summarise"),
     "report": (
-        "resolved_config", "search", "coregister", "normalise", "dataset", "train", "evaluate", "summarise", "claim", "figures",
+        "resolved_config", "search", "coregister", "normalise", "dataset", "train", "evaluate", "summarise",
+        "claim", "figures",
     ),
 }  # fmt: skip
 """The rules whose files a rule reads."""
