@@ -15,7 +15,7 @@ def test_two_processes_started_by_the_workflow_learn_what_one_does(small_run, tm
     shutil.copytree(small_run.folder, project.folder, symlinks=True)
     config = write_small_config(project, models={"main": {}, "two": {"train": {"processes": 2, "threads": 1}}})
     said = project.run("results/small/model/two/card.json", "--configfile", config)
-    assert "rule train:" in said and "rule dataset:" not in said
+    assert "Train the diffusion path" in said and "Assemble the patch dataset" not in said
     one, two = (load_file(project.folder / f"results/small/model/{n}/model.safetensors") for n in ("main", "two"))
     assert one.keys() == two.keys()
     # AdamW's first steps have the gradients' signs: a rounding where one is near zero moves a weight by the rate.
