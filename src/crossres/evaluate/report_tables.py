@@ -16,7 +16,7 @@ BASELINES = {
     "bicubic": "bicubic interpolation",
     "regression": "the prior's regression",
     "noise": "a start from noise",
-    "one-step": "a one-step model (made on request by the target `distill`)",
+    "one-step": "a one-step model (made on request by the target distill)",
     "vp": "an LR start on the variance-preserving chain (needs a model of its own, trained with train.path: vp)",
 }
 """What every product should be compared with, by an arm's start; vp is an LR start of a model on that chain."""
