@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 
 from crossres import cli
-from crossres.damaged import damaged
+from crossres.damaged import READERS, damaged
 from crossres.files import to_delete
 from crossres.rasters import write_cog
 
@@ -77,3 +77,14 @@ def test_a_stage_says_in_one_line_which_input_is_damaged(tmp_path, capsys):
     assert ended.value.code == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == f"crossres held-out: error: {scene}: damaged; delete {scene} and run again"
+
+
+@pytest.mark.parametrize("why", [ImportError, MemoryError, PermissionError])
+def test_what_this_machine_cannot_read_is_not_called_damaged(tmp_path, monkeypatch, why):
+    path = write(tmp_path / "noise.tif")
+
+    def read(_):
+        raise why
+
+    monkeypatch.setitem(READERS, ".tif", read)
+    assert damaged([path]) is None

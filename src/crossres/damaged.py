@@ -22,7 +22,9 @@ def _is_damaged(path: Path) -> bool:
         return False
     try:
         return bool(read(path))
-    except Exception:
+    except (ImportError, MemoryError, PermissionError):  # of this environment, machine or user; the file may be whole
+        return False
+    except Exception:  # each format's library has errors of its own
         return True
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from crossres.evaluate.claim import GUARDS, QUALITIES, Curve, at_each_nfe, judge_claim
 from crossres.evaluate.judge import ALL_BANDS
 from crossres.evaluate.metrics import BY_KEY
+from crossres.evaluate.nfe_chart import over_nfe
 from crossres.evaluate.summary import ALL_STRATA
-from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart, save, title
+from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart, save
 from crossres.files import whole, write_json
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.model import ModelVariant
@@ -111,7 +111,6 @@ def _draw(panels: dict[str, Any], judged: dict[str, Any], plain: dict[str, pd.Se
     ticks = sorted({nfe for panel in panels.values() for by_nfe in panel.values() for nfe in by_nfe})
     lines = [(kind, start) for kind in panels for start in STARTS]
     for ax, key in zip(axes, KEYS):
-        metric = BY_KEY[key]
         for i, (kind, start) in enumerate(lines):
             points = [(nfe, v) for nfe, v in panels[kind][start, key].items() if v]
             if not points:
@@ -126,14 +125,7 @@ def _draw(panels: dict[str, Any], judged: dict[str, Any], plain: dict[str, pd.Se
             if np.isfinite(means[key]):
                 ax.axhline(means[key], color=MUTED, lw=0.8, ls=":")
                 ax.text(1, means[key], name, transform=ax.get_yaxis_transform(), fontsize=7, color=MUTED, ha="right")
-        if ticks:
-            ax.set_xscale("log", base=2)
-            ax.xaxis.set_major_locator(FixedLocator(ticks))
-            ax.xaxis.set_major_formatter(ScalarFormatter())
-            ax.xaxis.set_minor_formatter(NullFormatter())
-        arrow = {"higher": "higher is better", "lower": "lower is better", None: ""}[metric.better]
-        title(ax, metric.label)
-        ax.set(xlabel="function evaluations", ylabel=", ".join(filter(None, (metric.unit, arrow))))
+        over_nfe(ax, BY_KEY[key], ticks)
     axes[-1].axis("off")
     if lines:
         handles, labels = axes[0].get_legend_handles_labels()

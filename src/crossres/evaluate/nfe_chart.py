@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from crossres.evaluate.metrics import BY_KEY
+from crossres.evaluate.metrics import BY_KEY, Metric
 from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
 
 CHARTED = ("swd", "spectrum_error", "psnr_db", "hallucination")
@@ -58,12 +59,18 @@ def draw_nfe(content: dict[str, Any], arms: dict[str, Any]) -> Figure | None:
                 color=ARM_COLOURS[i % 8], marker=ARM_MARKERS[i % 8], ms=5.5, lw=1.3, capsize=2.5
             )
             ax.errorbar(x, [v["mean"] for v in values], (low, high), label=name, **style)
+        over_nfe(ax, metric, ticks)
+    axes[0].legend(frameon=False, fontsize=8, labelcolor=MUTED)
+    return figure
+
+
+def over_nfe(ax: Axes, metric: Metric, ticks: list[int]) -> None:
+    """Name the axes of a chart of a metric over NFE: logarithmic, with a tick at each of `ticks`."""
+    if ticks:
         ax.set_xscale("log", base=2)
         ax.xaxis.set_major_locator(FixedLocator(ticks))
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.xaxis.set_minor_formatter(NullFormatter())
-        arrow = {"higher": "higher is better", "lower": "lower is better", None: ""}[metric.better]
-        title(ax, metric.label)
-        ax.set(xlabel="function evaluations", ylabel=", ".join(filter(None, (metric.unit, arrow))))
-    axes[0].legend(frameon=False, fontsize=8, labelcolor=MUTED)
-    return figure
+    arrow = {"higher": "higher is better", "lower": "lower is better", None: ""}[metric.better]
+    title(ax, metric.label)
+    ax.set(xlabel="function evaluations", ylabel=", ".join(filter(None, (metric.unit, arrow))))
