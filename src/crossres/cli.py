@@ -128,6 +128,12 @@ def _catalog(args: argparse.Namespace) -> None:
     catalog_folder(configuration.parse(content, "--source", FolderSource), args.folder, args.output)
 
 
+def _chips(args: argparse.Namespace) -> None:
+    from crossres.acquire.chips import place_chips
+
+    place_chips(args.lr, args.hr, args.lr_gsd_m, args.output)
+
+
 def _search(args: argparse.Namespace) -> None:
     from crossres.acquire.search import search
 
@@ -340,6 +346,11 @@ def _parser() -> argparse.ArgumentParser:
         "--source", metavar="FILE|JSON", help="settings of a source of kind folder: its sensor, its pattern"
     )
     path(sub, "--output", help="folder to write")
+
+    sub = stage("chips", _chips, "give ready-made pairs of images without georeference a place", settings=False)
+    path(sub, "--lr", "--hr", help="folder of PNG, TIFF or other images, those of a pair of one name")
+    sub.add_argument("--lr-gsd-m", type=float, required=True, help="pixel size of the LR images, in metres")
+    path(sub, "--output", help="folder to write: <name>_lr.tif and <name>_hr.tif")
 
     sub = stage("search", _search, "search for scenes and pair them")
     for role in ("lr", "hr"):
