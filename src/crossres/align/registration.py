@@ -38,6 +38,7 @@ from crossres.align.tie_points import (
     OUTLIER,
     TiePoints,
     find,
+    find_at_half,
     regular_windows,
     window_means,
 )
@@ -221,18 +222,27 @@ class Images:
 
     def rounds(self, field: Field, models: Sequence[Model], extent: Extent) -> TiePoints:
         """Match, fit, move and match again; return the last tie points."""
-        view = [View(self.windows)]
-        for left, search in enumerate((FIRST_SEARCH_PX, *[NEXT_SEARCH_PX] * (ROUNDS - 1)), 1 - ROUNDS):
-            (points,), _ = self.matches(field, view, search, MIN_CLEAR_SHARE)
-            points = self.declined(points.after(field.at))
-            if left == 0 or points.kept.sum() < self.settings.min_tie_points:
+        points = self.rough(field)
+        for number in range(1, ROUNDS):
+            if points.kept.sum() < self.settings.min_tie_points:
                 break
             before = field
             field = fit_to(_leading(models, points, PRELIMINARY_SMOOTHNESS), extent, points)
             seen = points.only(points.kept).points.T
-            if np.abs(field.at(*seen) - before.at(*seen)).max() < STILL_PX:
+            if number > 1 and np.abs(field.at(*seen) - before.at(*seen)).max() < STILL_PX:
                 break
+            (points,), _ = self.matches(field, [View(self.windows)], NEXT_SEARCH_PX, MIN_CLEAR_SHARE)
+            points = self.declined(points.after(field.at))
         return points
+
+    def rough(self, field: Field) -> TiePoints:
+        """Match HR moved by a field at half the resolution, which leads to within `NEXT_SEARCH_PX`."""
+        second, hr_clear = self.moved(field)
+        clear, reliability = self.clear & hr_clear, self.settings.min_reliability
+        points = find_at_half(
+            self.first, second, clear, self.origin, self.windows, FIRST_SEARCH_PX, reliability, MIN_CLEAR_SHARE
+        )
+        return self.declined(points.after(field.at))
 
     def halves(self, start: Field, models: Sequence[Model], extent: Extent) -> tuple[Half, Half]:
         """Register either colour of the chessboard by itself, from a common start, and match its check windows."""
