@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 @cache
 def command_version(command: str, *resources: str) -> str:
-    """Return a hash over the syntax trees of a command's function in cli.py and of all that it imports from this
+    """Return a hash over the syntax trees of a command's function in commands.py and of all that it imports from this
     package.
 
     Comments, formatting and docstrings do not count, nor does the reading of arguments that all commands share.
@@ -31,7 +31,7 @@ def code_version(module: str) -> str:
 
 def command_sources(command: str) -> list[Path]:
     """Return the files of all modules that a command imports from this package, directly or not, in order of name."""
-    return _closure(_imports(_function(command), f"{PACKAGE}.cli", is_package=False))
+    return _closure(_imports(_function(command), f"{PACKAGE}.commands", is_package=False))
 
 
 def sources(module: str) -> list[Path]:
@@ -76,17 +76,17 @@ def _module(path: Path, name: str, mtime_ns: int) -> _Module:
 
 
 def _function(command: str) -> ast.FunctionDef:
-    """Return the function that cli.py runs for a command."""
-    path = ROOT / PACKAGE / "cli.py"
+    """Return the function of commands.py that a command runs."""
+    path = ROOT / PACKAGE / "commands.py"
     try:
-        return _commands(path, path.stat().st_mtime_ns)["_" + command.replace("-", "_")]
+        return _commands(path, path.stat().st_mtime_ns)["run_" + command.replace("-", "_")]
     except KeyError:
         raise LookupError(f"crossres {command}: no such command") from None
 
 
 @cache
-def _commands(cli: Path, mtime_ns: int) -> dict[str, ast.FunctionDef]:
-    tree = ast.parse(cli.read_text(encoding="utf-8"))
+def _commands(file: Path, mtime_ns: int) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

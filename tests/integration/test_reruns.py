@@ -232,8 +232,8 @@ def modules(project: Project) -> dict[str, Path]:
 
 def imported(project: Project, command: str, folder: Path) -> set[str]:
     """Return the modules of the package that a command imports, as Python's own finder of modules sees them."""
-    text = (project.folder / "src" / "crossres" / "cli.py").read_text()
-    start = text.index(f"def _{command.replace('-', '_')}(")
+    text = (project.folder / "src" / "crossres" / "commands.py").read_text()
+    start = text.index(f"def run_{command.replace('-', '_')}(")
     body = text[start : text.index("\n\n\n", start)]
     script = folder / f"{command}.py"
     script.write_text(
@@ -290,7 +290,7 @@ def _without_docstring(text: str) -> str:
 
 
 def test_a_command_changes_the_rule_that_runs_it(moved):
-    path = moved.folder / "src" / "crossres" / "cli.py"
+    path = moved.folder / "src" / "crossres" / "commands.py"
     text = path.read_text()
     edited = text.replace("    assemble(settings, grid,", "    print(settings)\n    assemble(settings, grid,", 1)
     assert edited != text
