@@ -1,7 +1,11 @@
 """A fingerprint of the code that a stage runs, so that Snakemake reruns it when that code changes, and only then."""
 
 import ast
+import contextlib
 import hashlib
+import json
+import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -69,10 +73,32 @@ class _Module:
 
 @cache
 def _module(path: Path, name: str, mtime_ns: int) -> _Module:
-    """Return what counts of a module; many commands share most of their modules, so each is parsed once."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Return what counts of a module; many commands share most of their modules, so each is parsed once.
+
+    What was found is kept where Python keeps what it compiles, by the module's content: parsing all takes a second, and
+    each job of a cluster reads the workflow anew.
+    """
+    content = path.read_bytes()
+    key = hashlib.sha256(b"\0".join([_own_code(), name.encode(), content])).hexdigest()
+    kept = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.code.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(kept.read_bytes())
+        if found["key"] == key:
+            return _Module(found["digest"], tuple(found["imports"]))
+    tree = ast.parse(content)
     imports = tuple(_imports(tree, name, is_package=path.name == "__init__.py"))
-    return _Module(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
+    module = _Module(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
+    with contextlib.suppress(OSError):  # a folder that cannot be written to
+        kept.parent.mkdir(exist_ok=True)
+        part = kept.with_name(f"{kept.name}.{os.getpid()}")
+        part.write_text(json.dumps({"key": key, "digest": module.digest, "imports": imports}))
+        part.replace(kept)
+    return module
+
+
+@cache
+def _own_code() -> bytes:
+    return Path(__file__).read_bytes()
 
 
 def _function(command: str) -> ast.FunctionDef:

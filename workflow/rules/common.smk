@@ -19,7 +19,6 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
-    from crossres.acquire.lock.lock_file import read_lock
     from crossres.code_version import command_version
     from crossres.errors import UserError
     from crossres.evaluate.external_file import find_result
@@ -108,10 +107,14 @@ def expand_path(path):
 
 
 # With a lock file scenes and pairs are known before anything runs, and the search is no checkpoint.
-try:
-    LOCK = read_lock(Path(expand_path(CONFIG.search.lock))) if CONFIG.search.lock else None
-except UserError as error:
-    raise WorkflowError(f"search.lock: {error}")
+LOCK = None
+if CONFIG.search.lock:
+    from crossres.acquire.lock.lock_file import read_lock  # loads what plans without a lock do not need
+
+    try:
+        LOCK = read_lock(Path(expand_path(CONFIG.search.lock)))
+    except UserError as error:
+        raise WorkflowError(f"search.lock: {error}")
 
 
 def items():
