@@ -93,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     path(sub, "--output", help="folder to write")
 
+    sub = stage("chips", "give ready-made pairs of images without georeference a place", settings=False)
+    path(sub, "--lr", "--hr", help="folder of PNG, TIFF or other images, those of a pair of one name")
+    sub.add_argument("--lr-gsd-m", type=float, required=True, help="pixel size of the LR images, in metres")
+    path(sub, "--output", help="folder to write: <name>_lr.tif and <name>_hr.tif")
+
     sub = stage("search", "search for scenes and pair them")
     for role in ("lr", "hr"):
         text = f"static catalogues of {role.upper()} scenes, one per source that has one (none for an API)"

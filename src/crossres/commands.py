@@ -83,6 +83,12 @@ def run_catalog(args: argparse.Namespace) -> None:
     catalog_folder(configuration.parse(content, "--source", FolderSource), args.folder, args.output)
 
 
+def run_chips(args: argparse.Namespace) -> None:
+    from crossres.acquire.chips import place_chips
+
+    place_chips(args.lr, args.hr, args.lr_gsd_m, args.output)
+
+
 def run_search(args: argparse.Namespace) -> None:
     from crossres.acquire.search import search
 

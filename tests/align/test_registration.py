@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
+from align_scenes import HR_M, LR_M, landscape, to_lr, write_folder
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
@@ -27,6 +28,27 @@ def run(lr: Path, hr: Path, grid: GridSettings = GRID, **settings: Any) -> dict[
     output = lr.parent / "aligned"
     coregister(CoregisterSettings(**settings), grid, PAIR, lr, hr, output)
     return json.loads((output / "registration.json").read_text())
+
+
+def test_a_pair_taken_as_aligned_is_not_moved_and_says_that_nothing_was_measured(make_pair: MakePair) -> None:
+    lr, hr = make_pair()
+    report = run(lr, hr, GridSettings(gsd_m=2.0, bands=GRID.bands), model="none")
+    assert report["accepted"] and report["model"] == "none"
+    assert "nothing was measured or moved" in report["statement"]
+    assert not {"shift_m", "rmse_held_out_px", "tie_points"} & report.keys()
+    assert report["lr_window"] == [0, 0, 160, 160]
+    moved, before = (read_scene(path) for path in (lr.parent / "aligned/registered.tif", hr / "reflectance.tif"))
+    np.testing.assert_allclose(moved.values, before.values, atol=1e-4)
+    assert len(gpd.read_parquet(lr.parent / "aligned/tie_points.parquet")) == 0
+
+
+def test_the_edge_of_a_small_chip_is_kept(tmp_path: Path) -> None:
+    chip = landscape(3, 160)
+    lr = write_folder(tmp_path / "lr", to_lr(chip), LR_M)
+    hr = write_folder(tmp_path / "hr", chip, HR_M)
+    report = run(lr, hr, GridSettings(gsd_m=2.0, bands=GRID.bands), model="none")
+    assert report["lr_window"] == [0, 0, 32, 32]
+    assert np.isfinite(read_scene(tmp_path / "aligned/registered.tif").values).all()
 
 
 @pytest.mark.parametrize("shift_m", [(0, 0), (3.7, -6.2), (20, -60)])

@@ -66,6 +66,8 @@ def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory
             "reason": None if accepted else "only 3 tie points",
             "shift_m": [1.5, -2.0],
         }
+        if name == "south":
+            registration = {"accepted": True, "model": "none", "statement": "taken as aligned already"}
         _write(folder / f"aligned/{name}/registration.json", registration)
         _write(folder / f"aligned/{name}/radiometry.json", {"method": "irmad"})
         if accepted:
@@ -120,6 +122,11 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_pairs_that_were_only_taken_as_aligned_are_told(run: Path) -> None:
+    text = (run / "report.html").read_text()
+    assert "1 of 3 pairs are taken as aligned already. How well their images lie on each other is not known" in text
 
 
 def test_it_loads_nothing_and_is_well_formed(run: Path) -> None:

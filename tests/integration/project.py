@@ -34,9 +34,9 @@ class Project:
             command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=1800, check=False
         )
 
-    def run(self, *arguments: str, cores: int | str = "all") -> str:
+    def run(self, *arguments: str, cores: int | str = "all", environment: dict[str, str] | None = None) -> str:
         """Run Snakemake and return what it said; fail with that when it failed."""
-        done = self.snakemake(*arguments, cores=cores)
+        done = self.snakemake(*arguments, cores=cores, environment=environment)
         said = done.stdout + done.stderr
         assert done.returncode == 0, said[-6000:]
         return said

@@ -2,28 +2,40 @@
 
 Needs root (slurmd does) and Debian's packages slurm-wlm and munge. While it runs, /etc/slurm links to its
 configuration, since programs that are started inside of jobs look nowhere else; a machine that has a configuration of
-its own is left alone. The node has this machine's cores, and one stand-in GPU: a device file that SLURM counts and
-hands out as it would a real one.
+its own is left alone. The node has this machine's cores, and two stand-in GPUs: device files that SLURM counts and
+hands out as it would real ones. One cluster at a time: who asks for a second one waits.
 """
 
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
-NODE = "node1"
+NAME, NODE = "crossres_test", "node1"
 NEEDED = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
 LINKS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm/gres.conf"))
+STAND_INS = ("/dev/zero", "/dev/full")
+ONE_AT_A_TIME = Path(tempfile.gettempdir()) / "crossres-slurm.lock"
+
+# What a user fills in for this cluster: no accounting, and GPUs with one core each.
+PROFILE = [
+    "--workflow-profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue",
+    "--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10",
+]  # fmt: skip
+GPUS = ["train:gpu=1", "train:cpus_per_gpu=2", "sample:gpu=1", "sample:cpus_per_gpu=1"]
+"""For --set-resources, which replaces all that the profile says there."""
 
 CONFIGURATION = """\
-ClusterName=test
+ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
 SlurmdPort={node_port}
@@ -50,7 +62,7 @@ ReturnToService=2
 MinJobAge=300
 KillWait=2
 GresTypes=gpu
-NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN
+NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=main Nodes={node} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -59,7 +71,7 @@ def missing() -> str | None:
     """Say why SLURM cannot be started here; None when it can."""
     if os.geteuid() != 0:
         return "SLURM's daemons need root"
-    if any(path.exists() for path in LINKS):
+    if LINKS[0].exists() and NAME not in LINKS[0].read_text():
         return "this machine has a SLURM of its own: /etc/slurm"
     lacking = [program for program in NEEDED if not shutil.which(program, path=_path())]
     return f"{', '.join(lacking)} not found: apt install slurm-wlm munge" if lacking else None
@@ -68,6 +80,11 @@ def missing() -> str | None:
 @contextmanager
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """Run a cluster of one node; yield the environment in which its commands work."""
+    with FileLock(ONE_AT_A_TIME):
+        yield from _cluster(folder)
+
+
+def _cluster(folder: Path) -> Iterator[dict[str, str]]:
     for part in ("state", "spool"):
         (folder / part).mkdir(parents=True)
     environment = os.environ | {"PATH": _path()}
@@ -75,13 +92,15 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         host=socket.gethostname(),
         folder=folder,
         node=NODE,
+        name=NAME,
+        gpus=len(STAND_INS),
         controller_port=_free_port(),
         node_port=_free_port(),
         cpus=psutil.cpu_count(),
         memory_mb=psutil.virtual_memory().total // 2**20 - 1000,
     )
     (folder / "slurm.conf").write_text(CONFIGURATION.format(**settings))
-    (folder / "gres.conf").write_text(f"NodeName={NODE} Name=gpu File=/dev/zero\n")
+    (folder / "gres.conf").write_text("".join(f"NodeName={NODE} Name=gpu File={file}\n" for file in STAND_INS))
     for link in LINKS:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)  # one that a killed test left leads nowhere

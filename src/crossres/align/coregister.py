@@ -12,7 +12,7 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from crossres.align.degrade import blur, clear_values, on_lr_grid
-from crossres.align.registration import Registration, register
+from crossres.align.registration import TAKEN_AS_ALIGNED, Registration, register, taken_as_aligned
 from crossres.align.registration_figure import registration_figure
 from crossres.align.rendering import save
 from crossres.align.resample import to_fine_grid
@@ -38,19 +38,25 @@ def coregister(
     `lr` and `hr` are scene folders (`reflectance.tif`, `mask.tif`), `pair` the pair's JSON content. Writes
     `registered.tif` (HR in its own radiometry, nodata where HR is not clear), `registration.json`,
     `tie_points.parquet` and `registration.png` into the folder `output`. `shift_m` is how far east and north HR content
-    lay from the LR image's. A pair that cannot be registered is written unmoved, with `accepted` false and the reason.
+    lay from the LR image's. A pair that cannot be registered is written unmoved, with `accepted` false and the reason;
+    one that the settings take as aligned is written unmoved and accepted, its `model` none.
     Raises `UserError` when the scenes have no pixels in common or lack a band.
     """
     lr_grid, hr_grid = grid_of(lr / "reflectance.tif"), grid_of(hr / "reflectance.tif")
     step_m = abs(lr_grid.affine.a), abs(lr_grid.affine.e)
     factor = scale_factor(step_m[1], grid.gsd_m)
-    search_px = int(np.ceil(settings.search_m / min(step_m)))
+    aligned = settings.model == "none"
+    search_px = 0 if aligned else int(np.ceil(settings.search_m / min(step_m)))
     frame = frame_of(lr_grid, hr_grid, search_px)
     if frame is None:
         raise UserError(f"pair {pair['id']}: its LR and HR scenes have no area in common; remove one of them")
     blurred = blur(partial(clear_values, hr, grid.bands), hr_grid, lr_grid, settings.lr_mtf)
     values = clear_values(lr, grid.bands, frame)
-    found = register(settings, values, lr_grid, (int(frame.row_off), int(frame.col_off)), blurred, search_px)
+    origin = int(frame.row_off), int(frame.col_off)
+    if aligned:
+        found = taken_as_aligned((values.shape[1], values.shape[2]), origin)
+    else:
+        found = register(settings, values, lr_grid, origin, blurred, search_px)
     rows, cols = (o + np.arange(n) for o, n in zip((frame.row_off, frame.col_off), values.shape[1:], strict=True))
     moved = on_lr_grid(blurred, lr_grid, rows, cols, found.field.on_grid(rows, cols))
     multiple = lr_multiple(factor, FINE_MULTIPLE)
@@ -127,6 +133,8 @@ def _table(found: Registration, lr: GeoBox) -> gpd.GeoDataFrame:
 def _in_words(report: dict[str, Any]) -> str:
     if not report["accepted"]:
         return f"declined: {report['reason']}"
+    if report["model"] == "none":
+        return TAKEN_AS_ALIGNED
     east, north = report["shift_m"]
     return (
         f"{report['model']}, shift {east:.1f} m east {north:.1f} m north, held-out check windows "

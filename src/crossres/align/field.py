@@ -16,7 +16,8 @@ from scipy.sparse.linalg import splu
 
 from crossres.align.sampling import Displacement
 
-Kind = Literal["shift", "affine", "spline"]
+Kind = Literal["shift", "affine", "spline", "none"]
+"""None is for a pair that is taken as aligned: nothing was fitted."""
 ROBUST_ROUNDS = 8
 TUKEY = 4.685
 NOISE_FLOOR_PX = 0.1

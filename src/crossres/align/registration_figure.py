@@ -26,7 +26,7 @@ def registration_figure(
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     _draw_map(figure, left, lr, bands, frame, found)
     _draw_residuals(right, found)
-    state = (
+    state = report.get("statement") or (
         f"{report['model']} field, shift {report['shift_m'][0]:+.1f} m east, {report['shift_m'][1]:+.1f} m north"
         if found.accepted
         else f"declined: {report['reason']}"

@@ -39,8 +39,9 @@ class CoregisterSettings(Section):
         description="a pair whose field has a larger standard error than this, in LR pixels, is declined (two fields "
         "from disjoint pixels are compared)",
     )
-    model: Literal["auto", "shift", "affine", "spline"] = Field(
+    model: Literal["auto", "shift", "affine", "spline", "none"] = Field(
         "auto",
-        description="field between tie points; auto takes the simplest that held-out tie points justify",
+        description="field between tie points; auto takes the simplest that held-out tie points justify; none takes "
+        "pairs as aligned already, and measures nothing",
     )
     seed: int = Field(0, ge=0, description="seed of the choice of held-out pixels")
