@@ -124,7 +124,7 @@ def all_sources(moved, content, tmp_path_factory):
         (project.folder / name).mkdir()
     both = {role: one_of_each() for role in ("lr", "hr")}
     whole = content | {"search": content["search"] | both | {"area": [100.0, 20.0, 130.0, 50.0]}}
-    project.run("--configfile", configured(project, "sources", whole), "--touch")
+    project.run("--configfile", configured(project, "sources", whole), "--touch", "--forcerun", "catalog")
     return project, whole
 
 
