@@ -16,6 +16,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
+from crossres.align.breaks import BREAK, at_breaks
 from crossres.align.degrade import Blurred, on_lr_grid
 from crossres.align.field import Extent, Field, Model, zero_field
 from crossres.align.matching import View, match_whole, orientation
@@ -213,12 +214,17 @@ class Images:
         reliability = self.settings.min_reliability
         return find(self.first, second, clear, self.origin, views, search_px, reliability, min_clear_share), clear
 
+    def declined(self, points: TiePoints) -> TiePoints:
+        """Decline windows on both sides of a break, which no field comes near on both."""
+        shape = len(self.windows.rows), len(self.windows.cols)
+        return points.decline(at_breaks(points, shape, 2 * self.settings.max_residual_px), BREAK)
+
     def rounds(self, field: Field, models: Sequence[Model], extent: Extent) -> TiePoints:
         """Match, fit, move and match again; return the last tie points."""
         view = [View(self.windows)]
         for left, search in enumerate((FIRST_SEARCH_PX, *[NEXT_SEARCH_PX] * (ROUNDS - 1)), 1 - ROUNDS):
             (points,), _ = self.matches(field, view, search, MIN_CLEAR_SHARE)
-            points = points.after(field.at)
+            points = self.declined(points.after(field.at))
             if left == 0 or points.kept.sum() < self.settings.min_tie_points:
                 break
             before = field
@@ -237,7 +243,7 @@ class Images:
         parts = [part.astype(np.float32) for part in inner]
         first, _ = self.matches(start, [View(self.windows, part) for part in parts], NEXT_SEARCH_PX, HALF_CLEAR_SHARE)
         white, black = (
-            self.half(part, points.after(start.at), start, models, extent)
+            self.half(part, self.declined(points.after(start.at)), start, models, extent)
             for part, points in zip(parts, first, strict=True)
         )
         return white, black
@@ -255,7 +261,7 @@ class Images:
             return window_means(of.on_grid(self.rows, self.cols), seen, self.check_windows)
 
         shift = np.where(check.kept[:, None], check.displacement, np.nan)
-        return Half(points.after(field.at), means(field) + shift, means)
+        return Half(self.declined(points.after(field.at)), means(field) + shift, means)
 
     def check_blocks(self) -> np.ndarray:
         """Return a number for each check window that those of the same square of the window's side share."""
@@ -321,6 +327,8 @@ def _reason_to_decline(
         return f"only {kept} of {usable} windows match, fewer than coregister.min_tie_points"
     if kept < settings.min_kept_share * usable:
         return f"only {kept} of {usable} windows agree on a field, a share below coregister.min_kept_share"
+    if kept < (off := int((points.reason == OUTLIER).sum())):
+        return f"only {kept} of {kept + off} windows that match agree on a field, no majority"
     if not check_windows:
         return "no check window matches on pixels that are held out"
     if standard_error is not None and standard_error > settings.max_field_error_px:
