@@ -53,7 +53,7 @@ def environment_of_rules() -> dict[str, str]:
 def imported(command: str) -> set[str]:
     """Return the modules outside of the package that a command imports, as far as a dot."""
     found = set()
-    shared = [SOURCE / "crossres" / name for name in ("cli.py", "damaged.py")]
+    shared = [SOURCE / "crossres" / name for name in ("cli.py", "commands.py", "damaged.py")]
     for source in [*command_sources(command), *shared]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

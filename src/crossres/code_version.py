@@ -1,7 +1,11 @@
 """A fingerprint of the code that a stage runs, so that Snakemake reruns it when that code changes, and only then."""
 
 import ast
+import contextlib
 import hashlib
+import json
+import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 @cache
 def command_version(command: str, *resources: str) -> str:
-    """Return a hash over the syntax trees of a command's function in cli.py and of all that it imports from this
+    """Return a hash over the syntax trees of a command's function in commands.py and of all that it imports from this
     package.
 
     Comments, formatting and docstrings do not count, nor does the reading of arguments that all commands share.
@@ -31,7 +35,7 @@ def code_version(module: str) -> str:
 
 def command_sources(command: str) -> list[Path]:
     """Return the files of all modules that a command imports from this package, directly or not, in order of name."""
-    return _closure(_imports(_function(command), f"{PACKAGE}.cli", is_package=False))
+    return _closure(_imports(_function(command), f"{PACKAGE}.commands", is_package=False))
 
 
 def sources(module: str) -> list[Path]:
@@ -69,24 +73,46 @@ class _Module:
 
 @cache
 def _module(path: Path, name: str, mtime_ns: int) -> _Module:
-    """Return what counts of a module; many commands share most of their modules, so each is parsed once."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Return what counts of a module; many commands share most of their modules, so each is parsed once.
+
+    What was found is kept where Python keeps what it compiles, by the module's content: parsing all takes a second, and
+    each job of a cluster reads the workflow anew.
+    """
+    content = path.read_bytes()
+    key = hashlib.sha256(b"\0".join([_own_code(), name.encode(), content])).hexdigest()
+    kept = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.code.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(kept.read_bytes())
+        if found["key"] == key:
+            return _Module(found["digest"], tuple(found["imports"]))
+    tree = ast.parse(content)
     imports = tuple(_imports(tree, name, is_package=path.name == "__init__.py"))
-    return _Module(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
+    module = _Module(hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), imports)
+    with contextlib.suppress(OSError):  # a folder that cannot be written to
+        kept.parent.mkdir(exist_ok=True)
+        part = kept.with_name(f"{kept.name}.{os.getpid()}")
+        part.write_text(json.dumps({"key": key, "digest": module.digest, "imports": imports}))
+        part.replace(kept)
+    return module
+
+
+@cache
+def _own_code() -> bytes:
+    return Path(__file__).read_bytes()
 
 
 def _function(command: str) -> ast.FunctionDef:
-    """Return the function that cli.py runs for a command."""
-    path = ROOT / PACKAGE / "cli.py"
+    """Return the function of commands.py that a command runs."""
+    path = ROOT / PACKAGE / "commands.py"
     try:
-        return _commands(path, path.stat().st_mtime_ns)["_" + command.replace("-", "_")]
+        return _commands(path, path.stat().st_mtime_ns)["run_" + command.replace("-", "_")]
     except KeyError:
         raise LookupError(f"crossres {command}: no such command") from None
 
 
 @cache
-def _commands(cli: Path, mtime_ns: int) -> dict[str, ast.FunctionDef]:
-    tree = ast.parse(cli.read_text(encoding="utf-8"))
+def _commands(file: Path, mtime_ns: int) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

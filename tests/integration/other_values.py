@@ -48,12 +48,12 @@ def changed(content: dict, key: str, annotation: Any) -> dict:
         changes = [BY_HAND[key]]
     else:
         place = key.replace("sample.arms.<name>", "sample.arms.lr_start")
-        changes = [{place: value} for value in _candidates(_value(content, place), annotation)]
+        changes = [{place: value} for value in candidates(value_at(content, place), annotation)]
     before = Config.model_validate(content)
     for change in changes:
         made = content
         for path, value in change.items():
-            made = _with(made, path.split("."), value)
+            made = with_value(made, path.split("."), value)
         try:
             after = Config.model_validate(made)
         except ValidationError:
@@ -63,7 +63,7 @@ def changed(content: dict, key: str, annotation: Any) -> dict:
     raise AssertionError(f"no other value found for {key}")
 
 
-def _candidates(value: Any, annotation: Any) -> Iterator[Any]:
+def candidates(value: Any, annotation: Any) -> Iterator[Any]:
     options = [annotation, *get_args(annotation)]
     for option in options:
         if get_origin(option) is Literal:
@@ -82,13 +82,13 @@ def _candidates(value: Any, annotation: Any) -> Iterator[Any]:
         yield from (40, 0.5, "text")
 
 
-def _value(content: dict, path: str) -> Any:
+def value_at(content: dict, path: str) -> Any:
     inner: Any = content
     for name in path.split("."):
         inner = inner[name]
     return inner
 
 
-def _with(content: dict, path: list[str], value: Any) -> dict:
+def with_value(content: dict, path: list[str], value: Any) -> dict:
     head, *rest = path
-    return content | {head: _with(content.get(head, {}), rest, value) if rest else value}
+    return content | {head: with_value(content.get(head, {}), rest, value) if rest else value}

@@ -1,10 +1,11 @@
 """The workflow as a module of another workflow, in another folder, as Snakemake's catalogue and snakedeploy use it."""
 
 import shutil
+import subprocess
 
 import pytest
 import yaml
-from project import Project, copy_project
+from project import ROOT, Project, copy_project
 
 pytestmark = pytest.mark.integration
 
@@ -72,3 +73,61 @@ def test_the_checkpoints_of_a_finished_run_are_seen(outer, small_run):
     shutil.rmtree(results, ignore_errors=True)
     shutil.copytree(small_run.folder / "results", results, symlinks=True)
     assert "Nothing to be done" in said_by(outer, "--dry-run", "crossres_all")
+
+
+# What `snakedeploy deploy-workflow https://github.com/owner/crossres . --tag v0` writes (snakedeploy 0.17.1), beside
+# copies of config/ and profiles/.
+DEPLOYED = """
+from snakemake.utils import min_version
+
+
+min_version("6.10.0")
+
+
+configfile: "config/config.yaml"
+
+
+# declare https://github.com/owner/crossres as a module
+module crossres:
+    snakefile:
+        github("owner/crossres", path="Snakefile", tag="v0")
+    config:
+        config
+
+
+# use all rules from https://github.com/owner/crossres
+use rule * from crossres
+"""
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory):
+    """A folder as snakedeploy makes it, and variables under which Snakemake has already fetched the repository."""
+    base = tmp_path_factory.mktemp("deployed")
+    repository = copy_project(base / "repository").folder
+    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "all"], ["tag", "v0"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    fetched = base / "cache/snakemake/snakemake/source-cache/snakemake-git-cache/github.com/owner/crossres"
+    subprocess.run(["git", "clone", "-q", "--bare", repository, fetched], check=True)
+    folder = base / "folder"
+    for part in ("config", "profiles"):
+        shutil.copytree(repository / part, folder / part)
+    (folder / "workflow").mkdir()
+    (folder / "workflow" / "Snakefile").write_text(DEPLOYED)
+    return Project(folder), {"XDG_CACHE_HOME": str(base / "cache"), "PYTHONPATH": str(ROOT / "src")}
+
+
+def test_what_snakedeploy_writes_plans_the_whole_and_runs_with_the_installed_package(deployed):
+    planned = said_by(deployed, "--dry-run", "--quiet", "rules")
+    for rule in ("simulate", "search", "train", "report"):
+        assert f"\n{rule} " in planned
+    said_by(deployed, "results/demo/config.yaml")
+    assert yaml.safe_load((deployed[0].folder / "results/demo/config.yaml").read_text())["run"] == "demo"
+
+
+def test_what_snakedeploy_writes_says_that_conda_needs_a_clone(deployed):
+    project, variables = deployed
+    done = project.snakemake("--dry-run", "--use-conda", environment=variables)
+    assert done.returncode != 0
+    assert "clone the repository and name its Snakefile" in (done.stdout + done.stderr).replace("\n", " ")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -45,14 +46,15 @@ def product(project: Project) -> Path:
     return results(project) / "sr" / pair / "bicubic"
 
 
-def fails(project: Project, message: str) -> None:
-    """Run Snakemake; it must fail, say this, and leave nothing half-written."""
+def fails(project: Project, message: str) -> str:
+    """Run Snakemake; it must fail, say this, and leave nothing half-written. Return all that it said."""
     done = project.snakemake(*CONFIG)
     said = done.stdout + done.stderr
     assert done.returncode != 0, said[-3000:]
     assert message in said, said[-3000:]
     assert "Traceback" not in said
     assert not list(results(project).rglob(".part-*"))
+    return said
 
 
 def finishes_like(project: Project, undisturbed: dict[str, str]) -> None:
@@ -126,6 +128,34 @@ def fails_locked(project: Project) -> None:
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "Directory cannot be locked" in said and "--unlock" in said, said[-3000:]
+
+
+def cut_short(path: Path) -> None:
+    """Take the end off a file as a failing disk does: its time stays."""
+    before = path.stat()
+    os.truncate(path, before.st_size * 2 // 3)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_damaged_scene_and_then_training_killed(project, small_digests):
+    scene = results(project) / "aligned" / product(project).parent.name / "lr.tif"
+    cut_short(scene)
+    said = fails(project, f"{scene.relative_to(project.folder)}: damaged; delete ")
+    [named] = set(re.findall(r"damaged; delete (\S+) and run again", said))
+    (project.folder / named).unlink()
+    shutil.rmtree(results(project) / "model")
+
+    state = results(project) / "model" / ".main.state.safetensors"
+    with running(project, "train") as (snakemake, training, log):
+        while not state.exists():
+            assert training.is_running(), log.read_text()[-3000:]
+            time.sleep(0.01)
+        training.kill()
+        assert snakemake.wait(300) != 0
+        assert "Error in rule train" in log.read_text()
+    finishes_like(project, small_digests)
+    assert "going on after step" in (results(project) / "logs" / "train" / "main.log").read_text()
+    assert not state.exists()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from other_sources import FOLDERS, each_key_changed, one_of_each
 from other_values import changed, keys
 from project import Project
 
@@ -111,6 +112,42 @@ def plans(moved, configs):
     return dict(zip(configs, dry_runs(moved, asked, processes=2), strict=True))
 
 
+@pytest.fixture(scope="module")
+def all_sources(moved, content, tmp_path_factory):
+    """The same run made out to have found its scenes in one source of every kind, for LR and for HR."""
+    project = Project(tmp_path_factory.mktemp("sources") / "clone")
+    shutil.copytree(moved.folder, project.folder, symlinks=True)
+    catalogs = project.folder / "results" / "small" / "catalogs"
+    for name in ("lr-4", "lr-5", "hr-4", "hr-5"):  # of the folder and of the archive
+        shutil.copytree(catalogs / "hr", catalogs / name)
+    for name in FOLDERS:
+        (project.folder / name).mkdir()
+    both = {role: one_of_each() for role in ("lr", "hr")}
+    whole = content | {"search": content["search"] | both | {"area": [100.0, 20.0, 130.0, 50.0]}}
+    project.run("--configfile", configured(project, "sources", whole), "--touch", "--forcerun", "catalog")
+    return project, whole
+
+
+def test_each_key_of_each_kind_of_source_reruns_its_catalogue_and_the_search(all_sources):
+    project, whole = all_sources
+    changes, wanted = {}, {}
+    for role in ("lr", "hr"):
+        for kind, key, sources in each_key_changed():
+            name = f"search.{role}.{key} of {kind}"
+            changes[name] = sources
+            wanted[name] = expected(readers(f"search.{role}.{key}", kind), ALL_KINDS)
+        changes[f"search.{role}"] = [*one_of_each(), one_of_each()[3] | {"path": FOLDERS[1]}]
+        wanted[f"search.{role}"] = expected(readers(f"search.{role}"), ALL_KINDS)
+    configs = []
+    for number, (name, sources) in enumerate(changes.items()):
+        changed_search = whole["search"] | {name.split(".")[1].split()[0]: sources}
+        configs.append({"config": configured(project, f"source{number}", whole | {"search": changed_search})})
+    plans = dict(zip(changes, dry_runs(project, configs, processes=2), strict=True))
+    assert len(plans) == 44
+    assert differences(plans, wanted) == {}
+    assert {plan["catalog"] for plan in plans.values() if "catalog" in plan} == {1}
+
+
 BRINGS = {"dataset.split": {"held_out"}, "dataset.regions": {"held_out"}, "sample.arms.<name>.model": {"train"}}
 """Keys whose other value brings jobs of a rule with it."""
 
@@ -195,8 +232,8 @@ def modules(project: Project) -> dict[str, Path]:
 
 def imported(project: Project, command: str, folder: Path) -> set[str]:
     """Return the modules of the package that a command imports, as Python's own finder of modules sees them."""
-    text = (project.folder / "src" / "crossres" / "cli.py").read_text()
-    start = text.index(f"def _{command.replace('-', '_')}(")
+    text = (project.folder / "src" / "crossres" / "commands.py").read_text()
+    start = text.index(f"def run_{command.replace('-', '_')}(")
     body = text[start : text.index("\n\n\n", start)]
     script = folder / f"{command}.py"
     script.write_text(
@@ -253,7 +290,7 @@ def _without_docstring(text: str) -> str:
 
 
 def test_a_command_changes_the_rule_that_runs_it(moved):
-    path = moved.folder / "src" / "crossres" / "cli.py"
+    path = moved.folder / "src" / "crossres" / "commands.py"
     text = path.read_text()
     edited = text.replace("    assemble(settings, grid,", "    print(settings)\n    assemble(settings, grid,", 1)
     assert edited != text

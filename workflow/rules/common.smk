@@ -19,7 +19,6 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
-    from crossres.acquire.lock.lock_file import read_lock
     from crossres.code_version import command_version
     from crossres.errors import UserError
     from crossres.evaluate.external_file import find_result
@@ -47,14 +46,20 @@ RUN = f"results/{CONFIG.run}"
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
 # `python -m crossres` is this repository's own code in every environment, that of conda or of a container where one is used, else
-# Snakemake's own; and also where another workflow takes this one as a module.
+# Snakemake's own; and also where another workflow takes this one as a module. A module that is fetched from a server comes
+# without its code: the installed package is used.
 ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
 OWN_PYTHON = "" if ELSEWHERE else Path(sys.executable).parent
 OWN_CODE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../../src").resolve()
+if ELSEWHERE and not OWN_CODE.is_dir():
+    raise WorkflowError(
+        "crossres: environments of conda or a container have this workflow's code from a folder only: clone the repository "
+        "and name its Snakefile in `module:`"
+    )
 shell.prefix(
     "set -euo pipefail; "
     + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
-    + f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; "
+    + (f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; " if OWN_CODE.is_dir() else "")
 )
 
 
@@ -108,10 +113,14 @@ def expand_path(path):
 
 
 # With a lock file scenes and pairs are known before anything runs, and the search is no checkpoint.
-try:
-    LOCK = read_lock(Path(expand_path(CONFIG.search.lock))) if CONFIG.search.lock else None
-except UserError as error:
-    raise WorkflowError(f"search.lock: {error}")
+LOCK = None
+if CONFIG.search.lock:
+    from crossres.acquire.lock.lock_file import read_lock  # loads what plans without a lock do not need
+
+    try:
+        LOCK = read_lock(Path(expand_path(CONFIG.search.lock)))
+    except UserError as error:
+        raise WorkflowError(f"search.lock: {error}")
 
 
 def items():

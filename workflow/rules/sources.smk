@@ -6,8 +6,6 @@ Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a ca
 import functools
 from urllib.parse import urlsplit
 
-from crossres.acquire.sentinelhub.service import URLS as SENTINEL_HUB
-
 
 def sources(role):
     return getattr(CONFIG.search, role)
@@ -87,7 +85,9 @@ def asked_servers():
             case "catalog":
                 hrefs.append(expand_path(source.href))
             case "sentinelhub":
-                hrefs.append(SENTINEL_HUB.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
+                from crossres.acquire.sentinelhub.service import URLS
+
+                hrefs.append(URLS.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
     found = [urlsplit(href).netloc for href in hrefs if is_remote(href)]
     return f" (needs the network: {', '.join(dict.fromkeys(found))})" if found else ""
 

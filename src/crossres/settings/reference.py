@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from crossres.settings.base import Section
 from crossres.settings.config import Config, models_of
-from crossres.settings.stages import CATALOGUE_IS_MADE, READS, behind, readers
+from crossres.settings.stages import READS, behind, readers
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
 
@@ -63,8 +63,7 @@ def _reruns(key: str, kind: str | None) -> str:
     """Return the rules that a key reaches; resolved_config reads every key and is not named."""
     if key == "run":
         return "all, in a folder of their own"
-    unread = {"resolved_config"} | ({"catalog"} if kind is not None and kind not in CATALOGUE_IS_MADE else set())
-    return ", ".join(rule for rule in readers(key) if rule not in unread) or "none"
+    return ", ".join(rule for rule in readers(key, kind) if rule != "resolved_config") or "none"
 
 
 def _shown(value: Any) -> str:

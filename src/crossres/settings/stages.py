@@ -95,10 +95,14 @@ def given(config: Config, rule: str) -> str:
     return json.dumps(config.model_dump(mode="json", include=taken, exclude=left_out))
 
 
-def readers(key: str) -> list[str]:
-    """Return the rules that a key reaches directly, in the order of the workflow; a key is named as the tables
-    name it."""
-    return [rule for rule in READS if _covers(READS[rule], key) or _covers(CHOOSES.get(rule, ()), key)]
+def readers(key: str, kind: str | None = None) -> list[str]:
+    """Return the rules that a key reaches directly, in the order of the workflow.
+
+    A key is named as the tables name it; one of a source's own is read as that `kind` of source is.
+    """
+    unread = {"catalog"} if kind is not None and kind not in CATALOGUE_IS_MADE else set()
+    reached = [rule for rule in READS if _covers(READS[rule], key) or _covers(CHOOSES.get(rule, ()), key)]
+    return [rule for rule in reached if rule not in unread]
 
 
 def behind(rules: Iterable[str]) -> list[str]:
