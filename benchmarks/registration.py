@@ -36,8 +36,9 @@ from scipy import ndimage
 from crossres.align.coregister import frame_of
 from crossres.align.degrade import Blurred, blur, on_lr_grid
 from crossres.align.field import Extent, fit, zero_field
+from crossres.align.image_pair import ImagePair
 from crossres.align.matching import View, match_views, match_whole, orientation
-from crossres.align.registration import Images, Registration, register
+from crossres.align.registration import Registration, register
 from crossres.align.sampling import Displacement, interpolate, spline_coefficients
 from crossres.align.selection import MODELS, fit_to
 from crossres.align.window_sums import Windows
@@ -79,7 +80,7 @@ class Pair:
 def field_alone(pair: Pair, hr: Blurred) -> None:
     """Find a pair's field and no more: nothing is held out, no model is chosen, nothing is declined."""
     extent = Extent(*pair.origin, *pair.lr.shape[1:], SETTINGS.stride_px)
-    images = Images(SETTINGS, pair.lr, pair.grid, pair.origin, hr)
+    images = ImagePair(SETTINGS, pair.lr, pair.grid, pair.origin, hr)
     start = zero_field(extent)
     whole = match_whole(images.first, images.moved(start)[0], SEARCH_PX)
     start.linear[0] = whole.rows[0], whole.cols[0]

@@ -6,6 +6,7 @@ from align_scenes import landscape, to_lr
 from crossres import matching
 from crossres.align.field import Extent, Model, fit
 from crossres.align.matching import UPSAMPLING, View, match_views, orientation
+from crossres.align.tie_points import find_at_half
 from crossres.align.window_sums import BLOCK_ROWS, Windows
 
 
@@ -43,6 +44,16 @@ def test_a_part_is_matched_as_if_nothing_else_were_there() -> None:
     np.testing.assert_allclose(masked.rows, alone.rows, atol=1e-4)
     np.testing.assert_allclose(masked.reliability, alone.reliability, atol=1e-5)
     assert abs(masked.rows - whole.rows).max() > 1e-4
+
+
+def test_at_half_the_resolution_a_match_leads_to_within_half_a_pixel() -> None:
+    hr = landscape(0, 800)
+    first, second = orientation(to_lr(hr)), orientation(to_lr(np.roll(hr, (30, -27), axis=(1, 2))))
+    windows = Windows(np.arange(-7, 160 - 64, 16), np.arange(0, 160 - 64, 16), 64)
+    found = find_at_half(first, second, np.ones((160, 160), bool), (100, 200), windows, 8, 0.3, 0.5)
+    inner = found.clear_share > 0.99
+    assert found.kept[inner].all() and np.abs(found.displacement[inner] - (6, -5.4)).max() < 0.5
+    assert np.abs(found.points[inner] - windows.corners[inner] - (131.5, 231.5)).max() <= 1  # odd starts
 
 
 def test_a_spline_is_nowhere_asked_without_complaint() -> None:

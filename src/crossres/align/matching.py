@@ -83,49 +83,39 @@ def match_whole(first: np.ndarray, second: np.ndarray, search_px: int) -> Shifts
 def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[View], reach: int) -> list[np.ndarray]:
     """Return the (window, lag, lag) correlations of each view's windows for lags of up to `reach` pixels a side."""
     lags = np.arange(-reach, reach + 1)
-    shape = first.shape[1:]
+    second = np.pad(second, [(0, 0), (reach, reach), (reach, reach)])
     totals = [np.zeros((len(v.windows.rows), len(v.windows.cols), lags.size, lags.size), np.float32) for v in views]
-    profiles = [{int(lag): _lagged(v.windows, int(lag)) for lag in lags} for v in views]
-    for rows, cols in blocks(shape):
+    profiles = [_lagged(v.windows, lags) for v in views]
+    for rows, cols in blocks(first.shape[1:]):
+        one, shape = first[:, rows, cols], (rows.stop - rows.start, cols.stop - cols.start)
         into = [
             (touched(v.windows.rows, v.windows.side, rows), touched(v.windows.cols, v.windows.side, cols))
             for v in views
         ]
+        # Down first: a block touches fewer rows of windows than columns of them.
+        down = [weights(v.windows.rows[i], p, rows) for v, p, (i, _) in zip(views, profiles, into, strict=True)]
         across = [
-            {int(lag): weights(v.windows.cols[j], profile[int(lag)], cols).T for lag in lags}
-            for v, profile, (_, j) in zip(views, profiles, into, strict=True)
+            weights(v.windows.cols[j], p, cols).transpose(0, 2, 1)
+            for v, p, (_, j) in zip(views, profiles, into, strict=True)
         ]
-        for a, down in enumerate(lags):
-            r = _within(rows, int(down), shape[0])
-            sums = [np.empty((r.stop - r.start, lags.size, j.stop - j.start), np.float32) for _, j in into]
-            for b, right in enumerate(lags):
-                c = _within(cols, int(right), shape[1])
-                product = np.einsum(
-                    "cij,cij->ij",
-                    first[:, r, c],
-                    second[:, r.start + down : r.stop + down, c.start + right : c.stop + right],
-                )
-                for view, part, weight in zip(views, sums, across, strict=True):
-                    used = weight[int(right)][c.start - cols.start : c.stop - cols.start]
-                    np.matmul(view.over(product, r, c), used, out=part[:, b])
-            for view, total, profile, part, (i, j) in zip(views, totals, profiles, sums, into, strict=True):
-                left = weights(view.windows.rows[i], profile[int(down)], r)
-                added = left @ part.reshape(len(part), lags.size * part.shape[2])
-                total[i, j, a] += added.reshape(len(left), lags.size, part.shape[2]).transpose(0, 2, 1)
+        sums = [np.empty((lags.size, i.stop - i.start, shape[1]), np.float32) for i, _ in into]
+        product = np.empty(shape, np.float32)
+        for a in range(lags.size):
+            other = second[:, rows.start + a : rows.stop + a]
+            for b in range(lags.size):
+                np.einsum("cij,cij->ij", one, other[:, :, cols.start + b : cols.stop + b], out=product)
+                for view, weight, part in zip(views, down, sums, strict=True):
+                    np.matmul(weight[a], view.over(product, rows, cols), out=part[b])
+            for total, weight, part, (i, j) in zip(totals, across, sums, into, strict=True):
+                total[i, j, a] += np.matmul(part, weight).transpose(1, 2, 0)
     return [total.reshape(total.shape[0] * total.shape[1], lags.size, lags.size) for total in totals]
 
 
-def _lagged(windows: Windows, lag: int) -> np.ndarray:
-    """Return the weight along a side of a pixel of one image with the pixel `lag` further on in the other's window."""
-    taper = np.pad(np.sqrt(windows.taper), abs(lag)).astype(np.float32)
-    inner = slice(abs(lag), abs(lag) + windows.side)
-    return taper[inner] * taper[inner.start + lag : inner.stop + lag]
-
-
-def _within(block: slice, lag: int, length: int) -> slice:
-    """Return the part of a block whose pixels are still inside an axis `lag` pixels on."""
-    start, stop = max(block.start, -lag), min(block.stop, length - lag)
-    return slice(start, max(start, stop))
+def _lagged(windows: Windows, lags: np.ndarray) -> np.ndarray:
+    """Return the (lag, side) weight along a side of a pixel of one image with the pixel a lag on in the other's."""
+    reach = int(lags[-1])
+    taper = np.pad(np.sqrt(windows.taper), reach).astype(np.float32)
+    return taper[reach : reach + windows.side] * np.stack([taper[reach + k :][: windows.side] for k in lags])
 
 
 def _peaks(surface: np.ndarray, energy: np.ndarray, search: int) -> Shifts:

@@ -16,7 +16,8 @@ from dataclasses import field as dataclass_field
 
 import numpy as np
 
-from crossres.align.field import TUKEY, Extent, Field, Model, fit, robust_scale
+from crossres.align.field import Extent, Field, Model, fit
+from crossres.align.outliers import outlier_limit
 from crossres.align.tie_points import TiePoints
 
 MODELS = (Model("shift"), Model("affine"), Model("spline", 0.01))
@@ -31,9 +32,6 @@ WORTH_PX = 0.01
 
 CHECK_WINDOWS = 1.5
 
-MIN_OUTLIER_PX = 0.15
-"""Residuals this small are never outliers: a window's match scatters as much by itself."""
-
 MIN_POINTS = {"shift": 1, "affine": 6, "spline": 16}
 MIN_CHECKS = 6
 """Fewer matched check windows of a half than this prove no slope or bend: it would run on where nothing was seen."""
@@ -45,14 +43,6 @@ def chessboard(shape: tuple[int, int], seed: int) -> tuple[np.ndarray, np.ndarra
     r, c = np.indices(shape)
     white = ((r + row) // TILE_PX + (c + col) // TILE_PX) % 2 == 0
     return white, ~white
-
-
-def outlier_limit(length: np.ndarray, cap_px: float) -> float:
-    """Return the length in LR pixels beyond which a residual is an outlier, at most `cap_px`.
-
-    It is where the biweight of a fit would give a point no weight.
-    """
-    return min(max(TUKEY * robust_scale(length), MIN_OUTLIER_PX), cap_px)
 
 
 @dataclass(frozen=True)
@@ -79,6 +69,15 @@ def fit_to(model: Model, extent: Extent, points: TiePoints) -> Field:
     """Fit a field to the tie points that are kept."""
     kept = points.kept
     return fit(model, extent, points.points[kept], points.displacement[kept], points.weights[kept])
+
+
+def leading(models: Sequence[Model], points: TiePoints, smoothness: float) -> Model:
+    """Return the most flexible model that the tie points allow, no rougher than a spline of this smoothness."""
+    count = points.kept.sum()
+    able = [m for m in models if count >= MIN_POINTS[m.kind]]
+    if able and able[-1].kind == "spline":
+        return Model("spline", smoothness)
+    return able[-1] if able else models[0]
 
 
 def held_out_residuals(model: Model, extent: Extent, halves: tuple[Half, Half]) -> np.ndarray:

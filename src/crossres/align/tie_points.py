@@ -16,7 +16,7 @@ FLAT = 0.05
 """A clear pixel with the typical gradient has texture 0.5; a window with less than this on average is flat."""
 
 FIRST_SEARCH_PX = 8
-NEXT_SEARCH_PX = 3
+NEXT_SEARCH_PX = 2
 
 UNCLEAR = "too few clear pixels"
 FLAT_TEXTURE = "flat texture"
@@ -106,6 +106,30 @@ def find(
         these = TiePoints(points, displacement, reliability, share, reason)
         found.append(these.decline(reliability == 0, AT_BORDER).decline(reliability < min_reliability, UNRELIABLE))
     return found
+
+
+def find_at_half(
+    first: np.ndarray,
+    second: np.ndarray,
+    clear: np.ndarray,
+    origin: tuple[int, int],
+    windows: Windows,
+    search_px: int,
+    min_reliability: float,
+    min_clear_share: float,
+) -> TiePoints:
+    """Match windows as `find` does, with orientations averaged over 2 x 2 pixels: a sixteenth of the work."""
+    one, other, seen = (_halved(image) for image in (first, second, clear.astype(np.float32)))
+    half = Windows(windows.rows // 2, windows.cols // 2, windows.side // 2)
+    (found,) = find(one, other, seen == 1, (0, 0), [View(half)], search_px // 2, min_reliability, min_clear_share)
+    return replace(found, points=2 * found.points + 0.5 + np.array(origin), displacement=2 * found.displacement)
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    """Return the means over 2 x 2 pixels of a (..., row, column) image; an odd last row or column is left out."""
+    height, width = (n // 2 for n in image.shape[-2:])
+    blocks = image[..., : 2 * height, : 2 * width].reshape(*image.shape[:-2], height, 2, width, 2)
+    return blocks.mean(axis=(-3, -1))
 
 
 def window_means(field: Displacement, seen: np.ndarray, windows: Windows) -> np.ndarray:

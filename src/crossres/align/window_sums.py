@@ -56,7 +56,10 @@ def touched(starts: np.ndarray, side: int, block: slice) -> slice:
 
 
 def weights(starts: np.ndarray, profile: np.ndarray, block: slice) -> np.ndarray:
-    """Return the (windows, pixels) weight that each pixel of a block has in windows, along one axis."""
+    """Return the (..., windows, pixels) weight that each pixel of a block has in windows, along one axis.
+
+    `profile` is (..., side).
+    """
     at = np.arange(block.start, block.stop) - starts[:, None]
-    inside = (at >= 0) & (at < len(profile))
-    return np.where(inside, profile[np.clip(at, 0, len(profile) - 1)], profile.dtype.type(0))
+    inside = (at >= 0) & (at < profile.shape[-1])
+    return np.where(inside, profile[..., np.clip(at, 0, profile.shape[-1] - 1)], profile.dtype.type(0))
