@@ -4,7 +4,8 @@
 
 The GIFs of opensr-test's documentation (ESAOpenSR, MIT) show 3 x 4 places of 320 m: frame 0 is the HR image, frame 1
 Sentinel-2, both as panels of 256 pixels and in 256 colours. Means over blocks give the 32 x 32 pixels of 10 m and the
-128 x 128 of 2.5 m that the panels were drawn from.
+128 x 128 of 2.5 m that the panels were drawn from; two LR pixels are cut off along each side, where neighbouring panels
+run into each other.
 """
 
 import sys
@@ -20,6 +21,7 @@ NAMES = ("NAIP", "SPAIN_CROPS")
 PANEL = 256
 SIDES = {"hr": 128, "lr": 32}
 """Of frames 0 and 1."""
+BORDER_LR_PX = 2
 
 
 def main(gifs: Path, output: Path) -> None:
@@ -33,7 +35,8 @@ def main(gifs: Path, output: Path) -> None:
                     frame = np.asarray(gif.convert("RGB"), np.float32)
                 for i, panel in enumerate(panels(frame)):
                     step = PANEL // side
-                    means = panel.reshape(side, step, side, step, 3).mean(axis=(1, 3))
+                    border = BORDER_LR_PX * side // SIDES["lr"]
+                    means = panel.reshape(side, step, side, step, 3).mean(axis=(1, 3))[border:-border, border:-border]
                     image = Image.fromarray(np.rint(means).astype(np.uint8))
                     image.save(Path(folder) / role / f"{name.lower()}_{i:02}.png")
         place_chips(Path(folder) / "lr", Path(folder) / "hr", 10, output)
