@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from crossres.align import changes
 from crossres.align.changes import changed_areas, suspects
 from crossres.align.gain_field import KERNEL_PX
 from crossres.align.irmad import find_no_change
@@ -178,6 +179,21 @@ def test_a_speck_is_no_change_and_a_field_is() -> None:
     found = changed_areas(suspects(p, 1e-6, low, low + 0.1))
     assert found[28:36, 10:20].all() and found.sum() == 80
     assert not changed_areas(suspects(p, 1e-6, low, low + 0.001)).any(), "what cannot be seen is not land cover"
+
+
+def test_changed_areas_do_not_depend_on_the_strips_they_are_told_from_specks_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    rough = ndimage.gaussian_filter(rng.normal(size=(90, 70)), 1.2)
+    suspect = rough > np.quantile(rough, 0.8)
+    whole = changed_areas(suspect)
+    labels, _ = ndimage.label(ndimage.binary_fill_holes(ndimage.binary_opening(suspect, np.ones((2, 2)))))
+    sizes = np.bincount(labels[labels > 0])
+    assert {4, 6, 7} <= set(sizes.tolist()) and whole.sum() == sizes[sizes > 4].sum()
+    for rows in (1, 2, 7):
+        monkeypatch.setattr(changes, "STRIP_ROWS", rows)
+        assert (changed_areas(suspect) == whole).all()
 
 
 def test_gain_and_offset_on_real_sentinel2_with_a_third_changed(real_data: Path) -> None:

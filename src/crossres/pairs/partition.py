@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -64,20 +65,27 @@ def _wanted(
         return
 
     sums: dict[str, np.ndarray] = {}
+    counts: dict[str, int] = {}
+    footprints: dict[str, Any] = {}
     for pair in pairs:
         kept = pair.kept()
+        counts[pair.name] = len(kept.polygons)
+        if settings.split == "pair":
+            footprints[pair.name] = shapely.union_all([pair.footprint, *kept.polygons])
         for unit, look in zip(_units(settings, pair.name, kept), kept.look, strict=True):
             sums[unit] = sums.get(unit, 0) + np.append(look, 1.0)
     names = sorted(sums)
     look = np.array([sums[name][:-1] / sums[name][-1] for name in names])
     if settings.split == "pair":
-        footprint = {pair.name: shapely.union_all([pair.footprint, *pair.kept().polygons]) for pair in pairs}
-        groups = places(np.array([footprint[name] for name in names], object))
+        groups = places(np.array([footprints[name] for name in names], object))
     else:
         groups = [[k] for k in range(len(names))]
     splits = assign(settings, names, groups, look)
     for pair in pairs:
-        yield pair.name, np.array([splits[unit] for unit in _units(settings, pair.name, pair.kept())], object)
+        if settings.split == "pair":
+            yield pair.name, np.full(counts[pair.name], splits[pair.name], object)
+        else:
+            yield pair.name, np.array([splits[unit] for unit in _units(settings, pair.name, pair.kept())], object)
 
 
 def _units(settings: DatasetSettings, pair: str, kept: Kept) -> list[str]:

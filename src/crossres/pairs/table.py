@@ -18,6 +18,7 @@ class TableWriter:
         self._path = path
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
+        self._rows = 0
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -30,8 +31,11 @@ class TableWriter:
 
     def add(self, table: pa.Table) -> None:
         """Append a table; the first decides the columns, and its `geo` metadata, less the bounds, is the file's."""
+        if self._waiting and not len(table):
+            return  # ten thousand pairs that leave nothing out would wait to the end
         self._waiting.append(table)
-        if sum(len(t) for t in self._waiting) >= ROWS:
+        self._rows += len(table)
+        if self._rows >= ROWS:
             self._flush()
 
     def _flush(self) -> None:
@@ -45,4 +49,4 @@ class TableWriter:
             self._writer = pq.ParquetWriter(self._path, self._schema)
         rows = pa.concat_tables(t.replace_schema_metadata(self._schema.metadata) for t in self._waiting)
         self._writer.write_table(rows, row_group_size=ROWS)
-        self._waiting = []
+        self._waiting, self._rows = [], 0
