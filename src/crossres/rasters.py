@@ -109,6 +109,16 @@ def read_mask(path: Path, window: Window | None = None) -> np.ndarray:
         return src.read(1, window=window)
 
 
+@contextmanager
+def block_cache(megabytes: int) -> Iterator[None]:
+    """Let GDAL keep no more than this of blocks; its own default is a share of the machine's memory.
+
+    Also a decorator. A stage that goes through rasters once, block by block, gains nothing from more.
+    """
+    with rasterio.Env(GDAL_CACHEMAX=megabytes):
+        yield
+
+
 def open_raster(path: Path | str) -> rasterio.DatasetReader:
     """Open a raster to read; `UserError` when it is missing, is no raster or has no CRS."""
     try:

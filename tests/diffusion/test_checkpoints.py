@@ -33,7 +33,7 @@ def test_weights_and_card_come_back(folder):
 
 
 def test_a_model_folder_holds_no_pickle(folder):
-    assert {p.name for p in folder.iterdir()} == {"model.safetensors", "card.json"}
+    assert {p.name for p in folder.iterdir()} == {"model.safetensors", "best.safetensors", "card.json"}
     content = (folder / "model.safetensors").read_bytes()
     json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])  # a plain JSON header and raw numbers
 
@@ -70,7 +70,7 @@ def test_missing_weights_are_one_clear_line(folder):
         checkpoint.load(folder)
 
 
-def test_best_weights_that_are_the_last_stand_in_one_file_and_missing_ones_are_one_clear_line(folder, tmp_path):
+def test_best_weights_stand_beside_the_last_and_missing_ones_are_one_clear_line(folder, tmp_path):
     with pytest.raises(UserError, match="weights 'best' need a model that was validated"):
         checkpoint.load(folder, "best")
     card = checkpoint.load_card(folder)
@@ -78,5 +78,5 @@ def test_best_weights_that_are_the_last_stand_in_one_file_and_missing_ones_are_o
     fields = card.model_dump(exclude={"best", "parameters", "weights_sha256"})
     network = checkpoint.load(folder).network
     checkpoint.save(folder, network, (network, about), **fields)
-    assert not (folder / "best.safetensors").exists()
+    assert (folder / "best.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
     assert checkpoint.load(folder, "best").card.sigma == 0.7 and checkpoint.load(folder).card.sigma == 0.3

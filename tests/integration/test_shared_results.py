@@ -57,6 +57,7 @@ def test_what_is_taken_from_the_cache_has_the_bytes_of_an_undisturbed_run(two_fo
         shutil.copytree(project.folder / "results", project.folder / "given" / "results")
     first, second = (digests(Project(project.folder / "given")) for project in two_folders)
     assert first == second
+    assert "model/main/best.safetensors" in first
     aligned = {path for path in small_digests if path.startswith(("scenes/", "aligned/", "pairs/"))}
     assert aligned
     assert [path for path in aligned if second[path] != small_digests[path]] == []

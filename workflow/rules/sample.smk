@@ -8,6 +8,7 @@ rule sample:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         weights=model_file("model.safetensors"),
+        best=model_file("best.safetensors"),
         card=model_file("card.json"),
     output:
         directory(f"{RUN}/sr/{{pair}}/{{arm}}"),

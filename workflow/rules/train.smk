@@ -1,7 +1,7 @@
 """Training, one job per model that an arm draws from.
 
 Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json.
-Gives: model/<name>/ with model.safetensors (averaged weights), card.json (everything needed to use them), history.csv and curves.png.
+Gives: model/<name>/ with model.safetensors (averaged weights), best.safetensors (those that did best in validation), card.json (everything needed to use them), history.csv and curves.png.
 Uses the GPUs that torch sees, or as many processes as train.processes asks for. A job that was stopped goes on where it last saved. `distill` makes a
 one-step model of the product's model, in one_step/<name>/; arms with start one-step ask for theirs by themselves.
 """
@@ -14,6 +14,7 @@ rule train:
         summary=f"{RUN}/pairs/summary.json",
     output:
         weights=f"{RUN}/model/{{model}}/model.safetensors",
+        best=f"{RUN}/model/{{model}}/best.safetensors",
         card=f"{RUN}/model/{{model}}/card.json",
         history=f"{RUN}/model/{{model}}/history.csv",
         curves=report(
@@ -54,6 +55,7 @@ rule distill_model:
         card=f"{RUN}/model/{{model}}/card.json",
     output:
         weights=f"{RUN}/one_step/{{model}}/model.safetensors",
+        best=f"{RUN}/one_step/{{model}}/best.safetensors",
         card=f"{RUN}/one_step/{{model}}/card.json",
         history=f"{RUN}/one_step/{{model}}/history.csv",
         curves=report(

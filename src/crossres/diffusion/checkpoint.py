@@ -93,18 +93,18 @@ class Checkpoint:
 
 
 def save(folder: Path, network: Network, best: tuple[Network, dict[str, Any]] | None = None, **card: Any) -> Card:
-    """Write `model.safetensors` and `card.json` into an existing folder and return the card.
+    """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
-    `best` are the weights that did best in validation, with the fields of `Best`; they become `best.safetensors` where
-    they are not the last. `card` has the fields of `Card`. The weights themselves tell their hash and number.
+    `best` are the weights that did best in validation, with the fields of `Best`; without them `best.safetensors` holds
+    the last, so that a model is always of the same files. `card` has the fields of `Card`. The weights themselves tell
+    their hash and number.
     """
-    content = _content(network)
-    (folder / WEIGHTS).write_bytes(content)
+    content = best_content = _content(network)
     if best is not None:
         best_content = _content(best[0])
         card["best"] = Best(**best[1], weights_sha256=hashlib.sha256(best_content).hexdigest())
-        if best_content != content:
-            (folder / BEST).write_bytes(best_content)
+    (folder / WEIGHTS).write_bytes(content)
+    (folder / BEST).write_bytes(best_content)
     full = Card(
         **card,
         parameters=sum(p.numel() for p in network.parameters()),
