@@ -121,10 +121,12 @@ def _draw(panels: dict[str, Any], judged: dict[str, Any], plain: dict[str, pd.Se
             ax.fill_between(nfes, [v.low for v in found], [v.high for v in found], color=colour, alpha=0.13, lw=0)
             if start == "noise" and key in QUALITIES:
                 ax.axhline(judged[kind]["speed_up"][key]["tau"], color=colour, lw=0.9, ls=(0, (4, 3)))
-        for name, means in plain.items():
+        for i, (name, means) in enumerate(plain.items()):
             if np.isfinite(means[key]):
                 ax.axhline(means[key], color=MUTED, lw=0.8, ls=":")
-                ax.text(1, means[key], name, transform=ax.get_yaxis_transform(), fontsize=7, color=MUTED, ha="right")
+                side = i % 2  # names at either end, since two lines may be close
+                place = dict(transform=ax.get_yaxis_transform(), ha=("left", "right")[side])
+                ax.text(side, means[key], name, fontsize=7, color=MUTED, **place)
         over_nfe(ax, BY_KEY[key], ticks)
     axes[-1].axis("off")
     if lines:
