@@ -54,34 +54,6 @@ def test_a_second_run_has_nothing_to_do(default_run):
     assert "Nothing to be done" in default_run.run()
 
 
-# What a dry run plans when one key of a section changes. Behind a search that will run again, the jobs per pair are not
-# known yet, so the plan then names only what is certain.
-LATE = {"resolved_config", "report", "all"}
-SUMMARY = {"summarise", "claim", "figures"} | LATE
-JUDGED = {"sample", "evaluate"} | SUMMARY
-LEARNED = {"dataset", "train"} | JUDGED
-SEARCHED = {"search", "dataset", "train"} | SUMMARY
-RERUNS = [
-    ("report={title: x}", LATE),
-    ("evaluate={border_px: 9}", {"evaluate"} | SUMMARY),
-    ("sample={tiling: {overlap_px: 40}}", JUDGED),
-    ("train={steps: 999}", {"train"} | JUDGED),
-    ("model={prior: concat}", {"train"} | JUDGED),
-    ("dataset={gap_m: 50}", LEARNED),
-    ("patches={min_valid_share: 0.8}", {"patches"} | LEARNED),
-    ("normalise={min_pifs: 300}", {"normalise", "patches"} | LEARNED),
-    ("coregister={seed: 1}", {"coregister", "normalise", "patches"} | LEARNED),
-    ("acquire={haze: none}", {"download", "coregister", "normalise", "patches"} | LEARNED),
-    ("search={max_date_gap_days: 20}", SEARCHED),
-    ("simulate={seed: 1}", {"simulate", "link_world", "catalog"} | SEARCHED),
-]
-
-
-@pytest.mark.parametrize(("change", "rules"), RERUNS, ids=[change.partition("=")[0] for change, _ in RERUNS])
-def test_a_changed_key_reruns_its_stage_and_what_follows(default_run, change, rules):
-    assert set(default_run.planned("--config", change)) == rules
-
-
 def test_a_changed_arm_leaves_the_others_alone(default_run, held_out):
     arms = {name: arm.model_dump(exclude_none=True) for name, arm in DEFAULT_ARMS.items()}
     arms["noise_start"]["steps"] = 5
