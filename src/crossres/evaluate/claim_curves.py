@@ -124,9 +124,9 @@ def _draw(panels: dict[str, Any], judged: dict[str, Any], plain: dict[str, pd.Se
         for i, (name, means) in enumerate(plain.items()):
             if np.isfinite(means[key]):
                 ax.axhline(means[key], color=MUTED, lw=0.8, ls=":")
-                side = i % 2  # names at either end, since two lines may be close
-                place = dict(transform=ax.get_yaxis_transform(), ha=("left", "right")[side])
-                ax.text(side, means[key], name, fontsize=7, color=MUTED, **place)
+                end, align = ((0, "left"), (1, "right"))[i % 2]  # two lines may be close
+                place = ax.get_yaxis_transform()
+                ax.text(end, means[key], name, transform=place, fontsize=7, color=MUTED, ha=align)
         over_nfe(ax, BY_KEY[key], ticks)
     axes[-1].axis("off")
     if lines:
