@@ -189,12 +189,15 @@ def _sure(summary: dict[str, Any], primary: str) -> Finding:
 
 
 def _start_pays(summary: dict[str, Any], primary: str, arms: dict[str, Any]) -> list[Finding]:
-    """Compare the LR start with every noise start in the run; empty when there is nothing to compare."""
+    """Compare the LR start with the noise starts of the same model; empty when there is nothing to compare."""
     mine = arms.get(primary, {})
-    rivals = [a for a in summary["arm_order"] if arms.get(a, {}).get("start") == "noise" and a != primary]
+    rivals = [
+        a for a in summary["arm_order"]
+        if arms.get(a, {}).get("start") == "noise" and arms[a].get("model") == mine.get("model")
+    ]  # fmt: skip
     if mine.get("start") != "lr" or not rivals:
         return []
-    sentences = []
+    found: dict[str, list[str]] = {}
     for rival in sorted(rivals, key=lambda a: arms[a].get("steps", 0)):
         verdicts = {key: _standing(summary, rival, key) for key in COMPARED}
         parts = []
@@ -203,10 +206,10 @@ def _start_pays(summary: dict[str, Any], primary: str, arms: dict[str, Any]) -> 
             names = [_in_text(BY_KEY[key].label) for key in COMPARED if verdicts[key] == word]
             if names:
                 parts.append(text.format(_listed(names)))
-        sentences.append(
-            f"Against “{arm_label(rival)}” ({arms[rival].get('steps', '?')} steps), one sample of the LR start is "
-            f"{'; '.join(parts)}."
-        )
+        steps = arms[rival].get("steps", "?")
+        name = f"“{arm_label(rival)}” ({steps} {'step' if steps == 1 else 'steps'})"
+        found.setdefault("; ".join(parts), []).append(name)
+    sentences = [f"Against {_listed(names)}, one sample of the LR start is {words}." for words, names in found.items()]
     seen = summary["differences"][rivals[0]]["sample"]["psnr_db"]
     if seen and few(seen["n"]):
         sentences.append("One scene decides nothing." if seen["n"] == 1 else "So few scenes decide nothing.")
