@@ -26,6 +26,7 @@ from rasterio.windows import Window
 from crossres.errors import UserError
 from crossres.files import whole
 
+BLOCK_CACHE_MB = 128
 SCALE = 1e-4
 OFFSET = -0.1
 NODATA = 0
@@ -110,12 +111,12 @@ def read_mask(path: Path, window: Window | None = None) -> np.ndarray:
 
 
 @contextmanager
-def block_cache(megabytes: int) -> Iterator[None]:
-    """Let GDAL keep no more than this of blocks; its own default is a share of the machine's memory.
+def small_block_cache() -> Iterator[None]:
+    """Let GDAL keep no more than `BLOCK_CACHE_MB` of blocks; its own default is a share of the machine's memory.
 
     Also a decorator. A stage that goes through rasters once, block by block, gains nothing from more.
     """
-    with rasterio.Env(GDAL_CACHEMAX=megabytes):
+    with rasterio.Env(GDAL_CACHEMAX=BLOCK_CACHE_MB):
         yield
 
 

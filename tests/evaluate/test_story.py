@@ -1,7 +1,5 @@
 """What the report's first tiles say of a run."""
 
-import json
-
 from crossres.evaluate import story
 
 
@@ -16,7 +14,7 @@ def test_noise_starts_of_the_same_model_that_fare_alike_share_a_sentence():
     better = {key: difference(story.BY_KEY[key].gain(1.0)) for key in story.COMPARED}
     worse_in_swd = better | {"swd": difference(-story.BY_KEY["swd"].gain(1.0))}
     differences = {name: {"sample": better} for name in arms} | {"noise_32": {"sample": worse_in_swd}}
-    summary = json.loads(json.dumps({"arm_order": list(arms), "differences": differences}))
+    summary = {"arm_order": list(arms), "differences": differences}
     (found,) = story._start_pays(summary, "lr_start", arms)
     assert found.words.count("Against") == 2
     assert "Against “noise 2” (1 step) and “noise 4” (2 steps), one sample of the LR start is better on" in found.words

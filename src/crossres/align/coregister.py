@@ -20,19 +20,17 @@ from crossres.align.sampling import transform
 from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor, whole_window
-from crossres.rasters import NODATA, OFFSET, SCALE, block_cache, grid_of, open_raster, write_cog
+from crossres.rasters import NODATA, OFFSET, SCALE, grid_of, open_raster, small_block_cache, write_cog
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 
 log = logging.getLogger(__name__)
 
-CACHE_MB = 128
-"""Blocks of rasters that GDAL keeps."""
 FINE_MULTIPLE = 4
 """Sides of the fine grid are multiples of this many pixels."""
 
 
-@block_cache(CACHE_MB)
+@small_block_cache()
 def coregister(
     settings: CoregisterSettings, grid: GridSettings, pair: dict[str, Any], lr: Path, hr: Path, output: Path
 ) -> None:

@@ -26,10 +26,10 @@ from crossres.rasters import (
     OFFSET,
     SCALE,
     Mask,
-    block_cache,
     grid_of,
     new_cog,
     open_raster,
+    small_block_cache,
     to_dn,
     to_reflectance,
     write_cog,
@@ -43,15 +43,13 @@ log = logging.getLogger(__name__)
 
 MAX_SAMPLE = 400_000
 """LR pixels that relations are fitted to, and that the statement is over; a larger scene is sampled evenly."""
-CACHE_MB = 128
-"""Blocks of rasters that GDAL keeps."""
 FIGURE_PX = 700
 """Side of the pictures in the figure, in LR pixels, at most."""
 DETAIL_PX = 1024
 """Side of the middle part that detail is compared over, in fine pixels."""
 
 
-@block_cache(CACHE_MB)
+@small_block_cache()
 def normalise(
     settings: NormaliseSettings, grid: GridSettings, lr: Path, registered: Path, registration: Path, output: Path
 ) -> None:

@@ -133,9 +133,8 @@ def load_card(folder: Path) -> Card:
 
 def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:
     """Read a model; `UserError` when its weights are missing, damaged or not those that its card describes."""
-    last = load_card(folder)
-    card = last.of(weights)
-    path = Path(folder) / (WEIGHTS if card.weights_sha256 == last.weights_sha256 else BEST)
+    card = load_card(folder).of(weights)
+    path = Path(folder) / (BEST if weights == "best" else WEIGHTS)
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -1,5 +1,6 @@
 """Which split each kept patch goes to, by pair, by block of ground or by region, and which ones are left out."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +66,14 @@ def _wanted(
         return
 
     sums: dict[str, np.ndarray] = {}
-    counts: dict[str, int] = {}
+    units: dict[str, list[str]] = {}
     footprints: dict[str, Any] = {}
     for pair in pairs:
         kept = pair.kept()
-        counts[pair.name] = len(kept.polygons)
+        units[pair.name] = _units(settings, pair.name, kept)
         if settings.split == "pair":
             footprints[pair.name] = shapely.union_all([pair.footprint, *kept.polygons])
-        for unit, look in zip(_units(settings, pair.name, kept), kept.look, strict=True):
+        for unit, look in zip(units[pair.name], kept.look, strict=True):
             sums[unit] = sums.get(unit, 0) + np.append(look, 1.0)
     names = sorted(sums)
     look = np.array([sums[name][:-1] / sums[name][-1] for name in names])
@@ -82,10 +83,7 @@ def _wanted(
         groups = [[k] for k in range(len(names))]
     splits = assign(settings, names, groups, look)
     for pair in pairs:
-        if settings.split == "pair":
-            yield pair.name, np.full(counts[pair.name], splits[pair.name], object)
-        else:
-            yield pair.name, np.array([splits[unit] for unit in _units(settings, pair.name, pair.kept())], object)
+        yield pair.name, np.array([splits[unit] for unit in units[pair.name]], object)
 
 
 def _units(settings: DatasetSettings, pair: str, kept: Kept) -> list[str]:
@@ -93,7 +91,8 @@ def _units(settings: DatasetSettings, pair: str, kept: Kept) -> list[str]:
     if settings.split == "pair":
         return [pair] * len(kept.polygons)
     return [
-        f"{row}:{column}" for row, column in blocks(kept.centres[:, 0], kept.centres[:, 1], settings.block_m).tolist()
+        sys.intern(f"{row}:{column}")
+        for row, column in blocks(kept.centres[:, 0], kept.centres[:, 1], settings.block_m).tolist()
     ]
 
 
