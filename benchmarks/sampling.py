@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from crossres.diffusion.arms import Arm, chain_of
 from crossres.diffusion.network import Network
-from crossres.diffusion.paths.straight import Straight
+from crossres.diffusion.paths.residual import Residual
 from crossres.diffusion.upsample import View
 from crossres.settings.model import ModelSettings
 from crossres.settings.sample import ArmSettings, TilingSettings
@@ -69,7 +69,7 @@ def build(args: argparse.Namespace, device: torch.device) -> dict[str, tuple[Cal
     network = Network(settings, 4).to(device).to(memory_format=torch.channels_last).eval()
     lr4 = torch.randn(1, 4, lr_side, lr_side, device=device)
     view = View.whole(Fraction(FACTOR), lr_side, lr_side)
-    path = Straight(0.1, 0.25)
+    path = Residual(0.5)
 
     def ours(steps: int) -> Callable[[], object]:
         arm = ArmSettings(steps=steps, samples=1)
@@ -100,7 +100,7 @@ def build(args: argparse.Namespace, device: torch.device) -> dict[str, tuple[Cal
         return codes
 
     return {
-        OURS: (ours(args.steps), "LR start, Euler"),
+        OURS: (ours(args.steps), "LR start"),
         "ours, one step": (ours(1), "the distilled model"),
         "ResShift, 4 steps": (lambda: decoder(sample(resshift, 4, encoder(up))), "encoder, 4 evaluations, decoder"),
         "LDM-4 evaluations": (lambda: sample(ldm, LDM_MEASURED, torch.randn_like(lr)), f"{LDM_MEASURED} evaluations"),

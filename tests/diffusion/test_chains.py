@@ -10,6 +10,7 @@ import torch
 
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Chain
+from crossres.diffusion.paths.residual import Residual
 from crossres.diffusion.paths.residual_shift import ETA_FIRST, ETA_LAST, KAPPA, ResidualShift, eta
 from crossres.diffusion.paths.straight import Straight
 from crossres.diffusion.paths.variance_preserving import T_MAX, VariancePreserving, alpha_sigma, even_times, time_of
@@ -100,7 +101,61 @@ def test_the_straight_path_draws_the_data_from_noise_and_from_lr():
         return (posterior_mean(x, t, b, (1 - t) * sigma) - x) / (1 - t)
 
     for start, sigma in (("noise", 1.0), ("lr", 0.3)):
-        has_the_datas_law(Straight(0.1, 0.25).run(field, y, noise, Chain(start, 60, "midpoint", sigma, 0.0)))
+        has_the_datas_law(Straight(0.1, 0.25, 0.5).run(field, y, noise, Chain(start, 60, "midpoint", sigma, 0.0)))
+
+
+def residual_slope(z: torch.Tensor, told: float, spread: float) -> torch.Tensor:
+    """dz/da = cos(a) n - sin(a) eps for z = cos(a) eps + sin(a) n and n ~ N(0, spread^2)."""
+    a = math.pi / 2 * told
+    return math.cos(a) * math.sin(a) * (spread**2 - 1) / (math.cos(a) ** 2 + (math.sin(a) * spread) ** 2) * z
+
+
+@pytest.mark.parametrize("solver", ["ab2", "midpoint", "euler"])
+@pytest.mark.parametrize(("start", "sigma"), [("noise", 1.0), ("lr", 0.3), ("lr", 0.1)])
+def test_the_residual_path_draws_the_data_from_every_start(solver, start, sigma):
+    y = torch.full((1, 1, 200, COUNT // 200), MEAN, dtype=torch.float64)
+    r = SPREAD / 1.5  # the residual of this image is larger than what is usual in training
+
+    def field(z: torch.Tensor, told: float, sigma: float) -> torch.Tensor:
+        return residual_slope(z, told, 1.5)
+
+    has_the_datas_law(Residual(r).run(field, y, noise, Chain(start, 200, solver, sigma, 0.0)))
+
+
+def test_a_residual_of_the_usual_size_needs_a_single_step_from_lr_and_none_that_is_exact():
+    y = torch.full((1, 1, 200, COUNT // 200), MEAN, dtype=torch.float64)
+    field = lambda z, told, sigma: residual_slope(z, told, 1.0)  # noqa: E731
+    has_the_datas_law(Residual(SPREAD).run(field, y, noise, Chain("lr", 1, "ab2", SPREAD, 0.0)))
+
+
+@pytest.mark.parametrize("sigma", [1.0, 0.3])
+def test_the_residual_path_is_the_straight_one_in_other_coordinates(sigma):
+    """The velocity that a slope stands for, followed along the straight path, ends at the same image."""
+    r, y = 0.4, noise(9) * 0.5
+    path = Residual(r)
+
+    def field(z: torch.Tensor, told: float, _: float) -> torch.Tensor:
+        return torch.tanh(z + y) * (1 + told)  # any function will do
+
+    def velocity(x: torch.Tensor, t: float, s: float) -> torch.Tensor:
+        # x_t = m + D z with D^2 = (1 - t)^2 s^2 + t^2 r^2, so v = m' + D' z + D dz/da da/dt and da/dt = r s / D^2.
+        keep = math.sqrt(1 - s * s)
+        d = math.hypot((1 - t) * s, t * r)
+        z = (x - ((1 - t) * keep + t) * y) / d
+        a = math.atan2(t * r, (1 - t) * s)
+        return (1 - keep) * y + (t * r * r - (1 - t) * s * s) / d * z + r * s / d * field(z, a / (math.pi / 2), 1.0)
+
+    chain = Chain("noise" if sigma == 1 else "lr", 400, "midpoint", sigma, 0.0)
+    ours, straight = path.run(field, y, noise, chain), Straight(0.1, 0.25, r).run(velocity, y, noise, chain)
+    assert torch.allclose(ours, straight, atol=2e-4)
+    assert (ours - y).std() > 0.1
+
+
+def test_even_steps_from_lr_are_nearly_even_in_angle_and_from_noise_crowd_at_the_end():
+    path = Residual(0.2)
+    lr, pure = (torch.tensor(path.angles(4, sigma)).diff() for sigma in (path.usual_sigma, 1.0))
+    assert lr.max() / lr.min() < 1.5 and torch.allclose(lr.sum(), torch.tensor(math.pi / 2))
+    assert pure[-1] > 0.6 * math.pi / 2
 
 
 def test_the_residual_shift_draws_the_data():
@@ -143,12 +198,14 @@ def test_resshifts_schedule_is_the_papers_for_any_number_of_steps():
     assert torch.allclose(ours, torch.tensor(papers, dtype=torch.float64), rtol=1e-9)
 
 
-@pytest.mark.parametrize("path", ["straight", "vp", "resshift"])
+@pytest.mark.parametrize("path", ["residual", "straight", "vp", "resshift"])
 def test_what_training_shows_the_network_has_unit_variance_and_its_answer_gives_back_the_image(path):
-    process = path_of(TrainSettings(path=path))
+    process = path_of(TrainSettings(path=path), 0.5)
     y, hr = (torch.randn(2000, 1, 8, 8, generator=generator(k)) for k in (0, 1))
     if path == "resshift":
         y = hr  # between an image and another the variance is less than one, as on the straight path
+    if path == "residual":
+        hr = y + 0.5 * hr
     draws = process.draw(hr.shape, generator(2))
     example = process.example(y, hr, draws)
     t = draws.t.reshape(-1, 1, 1, 1)
@@ -156,7 +213,12 @@ def test_what_training_shows_the_network_has_unit_variance_and_its_answer_gives_
         assert torch.allclose(example.x + (1 - t) * example.target, hr, atol=1e-5)
         return  # halfway along a line between independent images the variance is less than one
     assert example.x.std().item() == pytest.approx(1, abs=0.02)
-    if path == "vp":
+    if path == "residual":
+        cos, sin = (torch.pi / 2 * t).cos(), (torch.pi / 2 * t).sin()
+        assert example.target.std().item() == pytest.approx(1, abs=0.02)
+        assert torch.allclose(y + 0.5 * (sin * example.x + cos * example.target), hr, atol=1e-5)
+        assert torch.allclose(cos * example.x - sin * example.target, draws.noise, atol=1e-5)
+    elif path == "vp":
         alpha, sigma = (torch.pi / 2 * t).cos(), (torch.pi / 2 * t).sin()
         assert torch.allclose(alpha * example.x - sigma * example.target, hr, atol=1e-5)
         assert torch.allclose(sigma * example.x + alpha * example.target, draws.noise, atol=1e-5)

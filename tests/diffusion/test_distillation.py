@@ -11,8 +11,8 @@ from test_scenes import lr_scene, run
 from crossres.diffusion import checkpoint
 from crossres.diffusion.data import Split
 from crossres.diffusion.distillation import distill
-from crossres.diffusion.paths.straight import source_state
-from crossres.diffusion.samplers import sample_euler
+from crossres.diffusion.paths import path_of
+from crossres.diffusion.paths.path import Chain
 from crossres.diffusion.training import train
 from crossres.diffusion.upsample import View
 from crossres.errors import UserError
@@ -28,12 +28,12 @@ DISTILL = DistillSettings(steps=30, warmup_steps=3, learning_rate=2e-3)
 TINY = ModelSettings(width=16, embedding=32)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
+@pytest.fixture(scope="module", params=["residual", "straight"])
+def world(tmp_path_factory, request):
     """A dataset, a teacher trained on it and its one-step model."""
     folder = tmp_path_factory.mktemp("distilled")
     dataset = write_dataset(folder, Fraction(4), 16, 8, 2)
-    train(TRAIN, TINY, *dataset, folder / "teacher")
+    train(TRAIN.model_copy(update={"path": request.param}), TINY, *dataset, folder / "teacher")
     distill(DISTILL, folder / "teacher", *dataset, folder / "student")
     return folder, dataset
 
@@ -45,14 +45,15 @@ def test_one_step_of_the_student_comes_closer_to_the_teachers_end_than_one_of_th
     batch = Split(dataset, index, "val", Fraction(4), teacher.card.standard).batch(torch.arange(2).numpy())
     noise = torch.randn(batch.hr.shape, generator=torch.Generator().manual_seed(0))
     view = View.whole(Fraction(4), *batch.lr.shape[-2:])
-    sigma = torch.full((2,), 0.5)
-    start = source_state(batch.y, noise, sigma)
+    path = path_of(teacher.card.train, teacher.card.residual_rms)
 
     def end(network, steps):
         levels = network.prior.levels(network.prior(batch.lr))
-        return sample_euler(
-            lambda x, t: network(x, batch.y, torch.full((2,), t), sigma, levels, view), start, steps
-        )  # fmt: skip
+
+        def field(x, t, sigma):
+            return network(x, batch.y, *(torch.full((2,), v) for v in (t, sigma)), levels, view)
+
+        return path.run(field, batch.y, lambda k: noise, Chain("lr", steps, "euler", teacher.card.sigma, 0.0))
 
     goal = end(teacher.network, 4)
     errors = [float((end(network, 1) - goal).abs().mean()) for network in (student.network, teacher.network)]

@@ -41,6 +41,8 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize(
     ("path", "arm"),
     [
+        ("residual", dict(start="noise")),
+        ("residual", dict(start="lr", solver="midpoint", sigma=0.2)),
         ("straight", dict(start="noise", solver="midpoint")),
         ("vp", dict(start="noise")),
         ("vp", dict(start="noise", solver="dpm++2m")),
@@ -77,7 +79,7 @@ def test_samples_of_a_chain_with_fresh_noise_do_not_depend_on_tiles(tmp_path, tr
     ("path", "arm", "message"),
     [
         ("resshift", dict(start="noise"), "path resshift, which has no noise start; use start lr"),
-        ("straight", dict(solver="ddim"), "solver ddim does not fit .* use midpoint or euler"),
+        ("straight", dict(solver="ddim"), "solver ddim does not fit .* use midpoint or euler or ab2"),
         ("vp", dict(solver="euler"), "use ddim or dpm"),
         ("straight", dict(eta=1.0), "eta belongs to solver ddim"),
     ],
@@ -120,7 +122,7 @@ search: {lr: {kind: catalog, href: a}, hr: {kind: catalog, href: b}}
 models:
   main: {}
   concat: {model: {prior: concat, width: 43, embedding: 72}}
-  none: {model: {prior: none, width: 47, embedding: 48}}
+  none: {model: {prior: none, width: 47, embedding: 48}, train: {path: straight}}
 """
 
 
@@ -134,6 +136,7 @@ def test_a_card_of_the_first_version_still_says_whether_there_is_a_prior():
         ({"main": {"train": {"pth": "vp"}}}, {}, r"models\.main\.train\.pth: unknown key; the nearest.* 'path'"),
         ({"main": {"model": {"size": "big"}}}, {}, r"models\.main\.model\.size: input should be"),
         ({"main": {}}, {"lr_start": {"model": "vp"}}, r"arms\.lr_start\.model: 'vp' is not one of models: main"),
+        ({"main": {"model": {"prior": "none"}}}, {}, r"models\.main\.model\.prior: none .* set train\.path: straight"),
         ({"../x": {}}, {}, "no name for a folder"),
     ],
 )  # fmt: skip

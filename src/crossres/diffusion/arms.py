@@ -15,11 +15,10 @@ from crossres.diffusion.memory import is_out_of_memory, release
 from crossres.diffusion.network import Network
 from crossres.diffusion.noise import noise_window
 from crossres.diffusion.paths.path import Chain, Path
-from crossres.diffusion.samplers import EVALUATIONS
 from crossres.diffusion.tiling import Tile, blend, overlap_for, plan
 from crossres.diffusion.upsample import View, nearest, upsample
 from crossres.errors import UserError
-from crossres.settings.sample import ArmSettings, TilingSettings
+from crossres.settings.sample import EVALUATIONS, ArmSettings, TilingSettings
 
 log = logging.getLogger(__name__)
 

@@ -58,6 +58,12 @@ class Card(Section):
     metrics: dict[str, float | None] = Field(description="validation of the final weights; empty without a val split")
     best: Best | None = Field(None, description="weights that stand beside the last; null without a val split")
 
+    @field_validator("train", mode="before")
+    @classmethod
+    def _from_one_path(cls, value: Any) -> Any:
+        """Read the cards of version 0.1, when the straight path was the only one."""
+        return {"path": "straight"} | value if isinstance(value, dict) else value
+
     @field_validator("factor")
     @classmethod
     def _is_fraction(cls, value: str) -> str:

@@ -1,11 +1,9 @@
 """From a model that samples in some steps to one that samples in one.
 
 The student learns where the teacher's ODE ends (Luhman and Luhman 2101.02388; for super-resolution SinSR, Wang et al.
-2311.14760): for a source x_s the teacher's solver gives x_1, and the student's velocity at t = 0 is trained to be
-x_1 - x_s, so that one Euler step arrives there. OFTSR (2412.09465) distils the same noise-augmented start along the
-whole trajectory, which buys a dial between fidelity and texture that sigma already is here.
-
-The student starts as a copy of the teacher, and answers one step from every source noise, pure noise included.
+2311.14760): its answer at the start is trained so that one Euler step arrives there (`lesson` of the path). OFTSR
+(2412.09465) distils the same noise-augmented start along the whole trajectory. The student starts as a copy of the
+teacher.
 """
 
 import logging
@@ -23,10 +21,8 @@ from crossres.diffusion.fit import fit
 from crossres.diffusion.material import read_material
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths import path_of
-from crossres.diffusion.paths.path import Draws, Example
-from crossres.diffusion.paths.straight import source_state
+from crossres.diffusion.paths.path import Distillable, Draws, Example
 from crossres.diffusion.processes import processes
-from crossres.diffusion.samplers import sample_euler, sample_midpoint
 from crossres.diffusion.training import best_of
 from crossres.diffusion.training_state import run_key, state_file
 from crossres.diffusion.upsample import View
@@ -50,13 +46,14 @@ def distill(
     """Distil a model folder into a one-step one, on the patches it was trained on; whole or not at all.
 
     Writes the same files as `train`; the card names its teacher. What `settings` does not say is the teacher's own.
-    Raises `UserError` when the teacher was not trained on the straight path, is itself distilled, or saw other data.
+    Raises `UserError` when the teacher was trained on a chain, is itself distilled, or saw other data.
     """
     loaded = checkpoint.load(teacher)
     card = loaded.card
-    if card.train.path != "straight" or card.teacher_sha256:
+    path = path_of(card.train, card.residual_rms)
+    if not isinstance(path, Distillable) or card.teacher_sha256:
         what = "is distilled already" if card.teacher_sha256 else f"was trained on the path {card.train.path}"
-        raise UserError(f"{teacher}: {what}; only a model of the straight path can be distilled")
+        raise UserError(f"{teacher}: {what}; only a model of the residual or the straight path can be distilled")
     # The student is shown where its teacher's solver ends: nothing lies off.
     own = settings.model_dump(exclude={"teacher_steps", "solver"}) | {"shift_tolerance_px": 0}
     train = card.train.model_copy(update=own)
@@ -65,7 +62,6 @@ def distill(
         material = read_material(dataset, index, summary)
         if material.sha256 != card.data_sha256:
             raise UserError(f"{dataset}: not the patches that {teacher} learnt from; distil on those, or train again")
-        path = path_of(train)
         held_out = material.held_out
         validation = Validation(held_out, path, train.seed, group.device, one_step=True) if len(held_out) else None
         code = code_version(__name__)
@@ -76,7 +72,8 @@ def distill(
         state = (state_file(Path(output)), key)
         student = Network(card.model, len(card.bands))
         student.load_state_dict(loaded.network.state_dict())
-        example = Lesson(settings, loaded.network.to(group.device), card.scale)
+        solver = settings.solver or path.solvers[0]
+        example = Lesson(path, settings.teacher_steps, solver, loaded.network.to(group.device), card.scale)
         with open_events(log_folder if group.first else None) as events:
             run = fit(train, student, material.data, path, example, validation, card.sigma, group, state, events)
         if group.first:
@@ -97,16 +94,15 @@ def distill(
 
 
 class Lesson:
-    """What the teacher shows: the way from a source straight to where its ODE ends."""
+    """What the teacher shows: the way from a start straight to where its ODE ends."""
 
-    def __init__(self, settings: DistillSettings, teacher: Network, factor: Fraction) -> None:
-        self.settings, self.teacher, self.factor = settings, teacher, factor
+    def __init__(self, path: Distillable, steps: int, solver: str, teacher: Network, factor: Fraction) -> None:
+        self.path, self.steps, self.solver, self.teacher, self.factor = path, steps, solver, teacher, factor
 
     @torch.no_grad()
     def __call__(self, batch: Batch, draws: Draws) -> Example:
-        """Return the source, t = 0 and the velocity that arrives in one step."""
+        """Return the start and what leads from there to the end in one step."""
         teacher = self.teacher
-        start = source_state(batch.y, draws.noise, draws.sigma)
         view = View.whole(self.factor, *batch.lr.shape[-2:])
         levels = teacher.prior.levels(teacher.prior(batch.lr)) if teacher.prior else None
 
@@ -114,6 +110,4 @@ class Lesson:
             time = torch.full_like(draws.sigma, t)
             return teacher(x, batch.y, time, draws.sigma, levels, view, batch.shift)
 
-        solve = {"euler": sample_euler, "midpoint": sample_midpoint}[self.settings.solver]
-        end = solve(velocity, start, self.settings.teacher_steps)
-        return Example(start, torch.zeros_like(draws.t), draws.sigma, end - start)
+        return self.path.lesson(velocity, batch.y, draws, self.steps, self.solver)

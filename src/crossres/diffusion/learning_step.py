@@ -94,21 +94,21 @@ class LearningStep:
         view = View.whole(self.factor, *batch.lr.shape[-2:])
         if network.prior is None:
             answer = network(x, batch.y, example.t, example.sigma)
-            return self._distance(answer, example.target, batch, count)
+            return self._distance(answer, example.target, example.hr_part, batch, count)
         features = network.prior(batch.lr)
         levels = network.prior.levels(features)
         answer = network(x, batch.y, example.t, example.sigma, levels, view, batch.shift)
-        loss = self._distance(answer, example.target, batch, count)
+        loss = self._distance(answer, example.target, example.hr_part, batch, count)
         regression = network.prior.regression(features, batch.y, view, batch.shift)
         if self.settings.shift_tolerance_px:
-            own = self._distance(regression, batch.hr, batch, count)
+            own = self._distance(regression, batch.hr, batch.hr, batch, count)
         else:
             own = ((regression - batch.hr).abs() * batch.weight).sum() / count
         return loss + self.settings.regression_weight * own
 
-    def _distance(self, a: Tensor, b: Tensor, batch: Batch, count: Tensor) -> Tensor:
-        if self.settings.shift_tolerance_px:
-            return shift_tolerant_l1(a, b, batch.hr, batch.weight, self.settings.shift_tolerance_px) / count
+    def _distance(self, a: Tensor, b: Tensor, hr_part: Tensor | None, batch: Batch, count: Tensor) -> Tensor:
+        if self.settings.shift_tolerance_px and hr_part is not None:
+            return shift_tolerant_l1(a, b, hr_part, batch.weight, self.settings.shift_tolerance_px) / count
         error = (a - b).abs() if self.path.loss == "l1" else (a - b).square()
         return (error * batch.weight).sum() / count
 

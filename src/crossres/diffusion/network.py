@@ -1,4 +1,4 @@
-"""The velocity network: a U-Net of NAF blocks on pixel-unshuffled input, conditioned on y, t and log sigma.
+"""The network of every path: a U-Net of NAF blocks on pixel-unshuffled input, conditioned on y, t and log sigma.
 
 NAF blocks are those of NAFNet (Chen et al. 2204.04676) in the conditioned form of EDiffSR (Xiao et al. 2310.19288),
 with one change: nothing in them looks further than a convolution. NAFNet's channel attention pools over the whole

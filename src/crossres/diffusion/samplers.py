@@ -6,34 +6,54 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 Velocity = Callable[[Tensor, float], Tensor]
-"""v(x, t): `x` (batch, band, row, column) and 0 <= t < 1, to the shape of `x`."""
+"""v(x, t): `x` (batch, band, row, column) and a time, to the shape of `x`."""
 Denoiser = Callable[[Tensor, float], Tensor]
 """E[x_0 | x_t] of a variance-preserving chain, from (x_t, t)."""
 Schedule = Callable[[float], tuple[float, float]]
 """alpha(t) and sigma(t) of x_t = alpha x_0 + sigma eps."""
 
-EVALUATIONS = {"euler": 1, "midpoint": 2, "ddim": 1, "dpm++2m": 1, "ancestral": 1}
-"""Network evaluations per step (NFE = steps x this)."""
+
+def even(steps: int) -> list[float]:
+    """Return steps + 1 times from 0 to 1 at equal distances."""
+    return [k / steps for k in range(steps + 1)]
 
 
-def sample_euler(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
-    """Explicit Euler: x_{k+1} = x_k + h v(x_k, k h), h = 1 / steps; first order, exact where v is constant."""
-    h = 1 / steps
-    for k in range(steps):
-        x = x + h * velocity(x, k * h)
-    return x
+def sample_euler(velocity: Velocity, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Explicit Euler over ascending times t_k: x_{k+1} = x_k + h_k v(x_k, t_k); first order, exact where v is constant.
 
-
-def sample_midpoint(velocity: Velocity, x: Tensor, steps: int) -> Tensor:
-    """Explicit midpoint: x_{k+1} = x_k + h v(x_k + h/2 v(x_k, k h), (k + 1/2) h).
-
-    Second order, exact where v is linear in t.
+    h_k = t_{k+1} - t_k, here and below.
     """
-    h = 1 / steps
-    for k in range(steps):
-        half = x + h / 2 * velocity(x, k * h)
-        x = x + h * velocity(half, (k + 0.5) * h)
+    for t, s in zip(times[:-1], times[1:]):
+        x = x + (s - t) * velocity(x, t)
     return x
+
+
+def sample_midpoint(velocity: Velocity, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Explicit midpoint: x_{k+1} = x_k + h_k v(x_k + h_k/2 v(x_k, t_k), t_k + h_k/2).
+
+    Second order, exact where v is linear in t; two evaluations a step.
+    """
+    for t, s in zip(times[:-1], times[1:]):
+        half = x + (s - t) / 2 * velocity(x, t)
+        x = x + (s - t) * velocity(half, (t + s) / 2)
+    return x
+
+
+def sample_adams_bashforth(velocity: Velocity, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Adams-Bashforth of two steps: x_{k+1} = x_k + h_k (v_k + h_k / (2 h_{k-1}) (v_k - v_{k-1})), first an Euler step.
+
+    Second order at one evaluation a step, since each is used twice (Hairer et al., Solving ODEs I, III.1 and III.5).
+    """
+    before: Tensor | None = None
+    h_before = 0.0
+    for t, s in zip(times[:-1], times[1:]):
+        v, h = velocity(x, t), s - t
+        x = x + h * (v if before is None else v + h / (2 * h_before) * (v - before))
+        before, h_before = v, h
+    return x
+
+
+ODE_SOLVERS = {"euler": sample_euler, "midpoint": sample_midpoint, "ab2": sample_adams_bashforth}
 
 
 def sample_ddim(

@@ -119,7 +119,7 @@ def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, rank
     if arm.start == "regression":
         return loaded.card, Arm(arm, tiling, loaded.network)
     card = loaded.card
-    path = path_of(card.train)
+    path = path_of(card.train, card.residual_rms)
     return card, Arm(
         arm, tiling, loaded.network, path, chain_of(name, arm, path, card.sigma, card.teacher_sha256 is not None)
     )

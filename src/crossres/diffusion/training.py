@@ -29,9 +29,6 @@ from crossres.settings.train import TrainSettings
 
 log = logging.getLogger(__name__)
 
-VALIDATION_SIGMA = 0.97
-"""Noise of the LR start that training is watched with on the vp path, t0 = 0.84."""
-
 
 def train(
     settings: TrainSettings,
@@ -66,10 +63,9 @@ def _train(
     group: Processes,
     log_folder: Path | None,
 ) -> None:
-    path = paths.path_of(settings)
+    path = paths.path_of(settings, material.residual_rms)
     held_out = material.held_out
     validation = Validation(held_out, path, settings.seed, group.device) if len(held_out) else None
-    guess = min(max(material.residual_rms, settings.sigma_min), 1.0)
     code = code_version(__name__)
     key = run_key(
         train=settings.model_dump(), model=model.model_dump(), data=material.sha256, code=code, torch=torch.__version__,
@@ -84,18 +80,17 @@ def _train(
 
     with open_events(log_folder) as events:
         run = fit(
-            settings, network, material.data, path, example, validation,
-            guess if settings.path == "straight" else VALIDATION_SIGMA, group, state, events,
+            settings, network, material.data, path, example, validation, path.usual_sigma, group, state, events,
         )  # fmt: skip
     if not group.first:
         return
     network, rows = run.ema.network, run.history
     # Without a validation split the training patches must do: what is chosen is one number.
     judge = validation or Validation(material.data, path, settings.seed, group.device)
-    sigma = judge.best_sigma(network, settings.sigma_min)
+    sigma = judge.best_sigma(network)
     log.info("noise of the LR start: %.2f, chosen on the %s split", sigma, "val" if validation else "train")
 
-    best = best_of(run, lambda network: judge.best_sigma(network, settings.sigma_min))
+    best = best_of(run, judge.best_sigma)
     bicubic = validation.bicubic() if validation else {}
     last = {k: v for k, v in rows[-1].items() if k in bicubic}
     with whole(output) as folder:

@@ -12,8 +12,8 @@ from torch import Tensor
 from crossres.diffusion.data import Split
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Chain, Path
-from crossres.diffusion.samplers import EVALUATIONS
 from crossres.diffusion.upsample import View
+from crossres.settings.sample import EVALUATIONS
 
 NFE = 4
 """Evaluations of the network for each sample."""
@@ -83,17 +83,15 @@ class Validation:
         """Measure the bicubic image, the least that training must beat."""
         return measure(self.batch.y, self.batch.hr, self.batch.weight, self.seed)
 
-    def best_sigma(self, network: Network, least: float) -> float:
-        """Return the smallest noise of an LR start, not below `least`, whose samples have nearly the best statistics.
+    def best_sigma(self, network: Network) -> float:
+        """Return the smallest noise of an LR start whose samples have nearly the best statistics.
 
         Little noise keeps close to the LR image and its blur, much noise forgets it. The RMS of HR - y, a natural
         guess, leaves samples too smooth where most of that difference is no detail (another season, other shadows).
         """
         if not self.path.sigmas:
-            return 1.0
-        found = {s: self.network(network, s)["swd"] for s in self.path.sigmas if s >= least}
-        if not found:
-            return least
+            return self.path.usual_sigma
+        found = {s: self.network(network, s)["swd"] for s in self.path.sigmas}
         return min(s for s, swd in found.items() if swd <= NEAR_BEST * min(found.values()))
 
     @torch.inference_mode()

@@ -19,7 +19,7 @@ from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart,
 from crossres.files import whole, write_json
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.model import ModelVariant
-from crossres.settings.sample import ArmSettings
+from crossres.settings.sample import EVALUATIONS, ArmSettings
 
 KEYS = (*QUALITIES, *GUARDS)
 STARTS = ("lr", "noise")
@@ -70,7 +70,7 @@ def curves(
     found: dict[str, dict[str, dict[str, dict[int, pd.DataFrame]]]] = {}
     for arm, settings in arms.items():
         if settings.start in STARTS and arm in values:
-            nfe = settings.steps * (2 if settings.solver == "midpoint" else 1)
+            nfe = settings.steps * EVALUATIONS.get(settings.solver or "", 1)
             kind = _kind(models[settings.model], settings)
             found.setdefault(kind, {}).setdefault(settings.model, {}).setdefault(settings.start, {})[nfe] = values[arm]
     result: dict[str, dict[str, Curve]] = {}

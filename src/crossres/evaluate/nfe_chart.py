@@ -8,10 +8,13 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from crossres.evaluate.metrics import BY_KEY, Metric
 from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
+from crossres.settings.sample import EVALUATIONS, SOLVERS
 
 CHARTED = ("swd", "spectrum_error", "psnr_db", "hallucination")
 SAMPLED = ("lr", "noise", "one-step")
 """Starts whose arms take steps; interpolation and regression do not."""
+PLAIN = {"solver": {solvers[0] for solvers in SOLVERS.values()}, "model": {"main"}}
+"""What an arm's name need not say."""
 STEPS_ASIDE = frozenset({"steps", "samples"})
 
 
@@ -26,10 +29,9 @@ def series(arms: dict[str, Any], order: list[str]) -> dict[str, list[tuple[int, 
         if content.get("start") not in SAMPLED:
             continue
         rest = {k: v for k, v in content.items() if k not in STEPS_ASIDE and v is not None}
-        plain = {"solver": "midpoint", "model": "main"}
         name = rest["start"] if rest["start"] == "one-step" else f"{rest['start']} start"
-        extra = [f"{k} {v}" for k, v in sorted(rest.items()) if plain.get(k) != v and k != "start"]
-        nfe = 1 if rest["start"] == "one-step" else content["steps"] * (2 if rest.get("solver") == "midpoint" else 1)
+        extra = [f"{k} {v}" for k, v in sorted(rest.items()) if v not in PLAIN.get(k, ()) and k != "start"]
+        nfe = 1 if rest["start"] == "one-step" else content["steps"] * EVALUATIONS.get(rest.get("solver", ""), 1)
         ways.setdefault(", ".join([name, *extra]), []).append((nfe, arm))
     return {name: sorted(found) for name, found in ways.items()}
 

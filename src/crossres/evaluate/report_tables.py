@@ -26,7 +26,7 @@ def missing_baselines(config: dict[str, Any]) -> list[str]:
     """Return in words the baselines that a run has not: without them its tables say less."""
     arms = config.get("sample", {}).get("arms", {}).values()
     models = {"main": {}} | config.get("models", {})
-    usual = config.get("train", {}).get("path", "straight")
+    usual = config.get("train", {}).get("path", "residual")
 
     def path_of(arm: dict[str, Any]) -> str:
         return str(models.get(arm.get("model", "main"), {}).get("train", {}).get("path", usual))

@@ -65,10 +65,14 @@ class Config(Section):
     def variant(self, name: str) -> tuple[ModelSettings, TrainSettings]:
         """Return the `model` and `train` of one of `models`: the sections with its own keys put in."""
         own = self.models[name]
-        return (
-            _merged(f"models.{name}.model", self.model, own.model),
-            _merged(f"models.{name}.train", self.train, own.train),
-        )
+        model = _merged(f"models.{name}.model", self.model, own.model)
+        train = _merged(f"models.{name}.train", self.train, own.train)
+        if model.prior == "none" and train.path == "residual":
+            raise ValueError(
+                f"models.{name}.model.prior: none shows the network the LR image in its start alone, and the residual "
+                "path takes it out of there; set train.path: straight for this model, or prior: concat"
+            )
+        return model, train
 
     @model_validator(mode="after")
     def _solvers_are_named(self) -> "Config":

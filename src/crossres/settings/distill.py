@@ -13,5 +13,7 @@ class DistillSettings(Section):
     steps: int = Field(500, ge=1, description="optimiser steps")
     learning_rate: float = Field(3e-4, gt=0, lt=1, description="peak learning rate of AdamW")
     warmup_steps: int = Field(20, ge=0, description="steps of linear warm-up")
-    teacher_steps: int = Field(2, ge=1, le=100, description="solver steps of the teacher, whose end the student learns")
-    solver: Literal["euler", "midpoint"] = Field("midpoint", description="the teacher's solver")
+    teacher_steps: int = Field(4, ge=1, le=100, description="solver steps of the teacher, whose end the student learns")
+    solver: Literal["ab2", "midpoint", "euler"] | None = Field(
+        None, description="the teacher's solver; null takes the usual one of its path"
+    )

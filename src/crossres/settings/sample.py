@@ -7,11 +7,14 @@ from pydantic import Field
 from crossres.settings.base import Section
 
 SOLVERS: dict[str, tuple[str, ...]] = {
-    "straight": ("midpoint", "euler"),
+    "residual": ("ab2", "midpoint", "euler"),
+    "straight": ("midpoint", "euler", "ab2"),
     "vp": ("ddim", "dpm++2m"),
     "resshift": ("ancestral",),
 }
 """What a model can be sampled with, by the path it was trained on; the first is the usual one."""
+EVALUATIONS = {"ab2": 1, "midpoint": 2, "euler": 1, "ddim": 1, "dpm++2m": 1, "ancestral": 1}
+"""Network evaluations per solver step (NFE = steps x this)."""
 
 
 class ArmSettings(Section):
@@ -26,11 +29,13 @@ class ArmSettings(Section):
         description="where sampling starts; one-step is the distilled model, regression the prior module's head,"
         " bicubic and nearest use no model",
     )
-    steps: int = Field(2, ge=1, le=1000, description="solver steps; midpoint evaluates the network twice in each")
-    solver: Literal["euler", "midpoint", "ddim", "dpm++2m", "ancestral"] | None = Field(
+    steps: int = Field(
+        2, ge=1, le=1000, description="solver steps; midpoint evaluates the network twice in each, the others once"
+    )
+    solver: Literal["ab2", "midpoint", "euler", "ddim", "dpm++2m", "ancestral"] | None = Field(
         None,
-        description="midpoint or euler on the straight path, ddim or dpm++2m on vp, ancestral on resshift; null takes"
-        " the first of them",
+        description="ab2, midpoint or euler on the residual path, midpoint, euler or ab2 on the straight one, ddim or"
+        " dpm++2m on vp, ancestral on resshift; null takes the first of them",
     )
     eta: float | None = Field(
         None, ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"
@@ -40,15 +45,16 @@ class ArmSettings(Section):
         None,
         gt=0,
         le=1,
-        description="noise of an LR start: of the source on the straight path, of the state at t0 = 2/pi asin(sigma) on"
-        " vp; null takes what validation chose",
+        description="noise of an LR start: of the source on the straight path and, where it only spaces the steps, on"
+        " the residual one; of the state at t0 = 2/pi asin(sigma) on vp; null takes what validation chose or, on the"
+        " residual path, the residual's RMS",
     )
 
 
 DEFAULT_ARMS = {
     "lr_start": ArmSettings(),
     "noise_start": ArmSettings(start="noise"),
-    "noise_start_32": ArmSettings(start="noise", steps=16, samples=1),
+    "noise_start_32": ArmSettings(start="noise", steps=32, samples=1),
     "regression": ArmSettings(start="regression", samples=1),
     "bicubic": ArmSettings(start="bicubic", samples=1),
     "nearest": ArmSettings(start="nearest", samples=1),

@@ -13,10 +13,11 @@ IN_MEMORY_BYTES = 2**31
 class TrainSettings(Section):
     """Training."""
 
-    path: Literal["straight", "vp", "resshift"] = Field(
-        "straight",
-        description="straight: a line from the noised LR image or from noise to HR; vp: the variance-preserving chain"
-        " of DDPM; resshift: the residual shift of ResShift",
+    path: Literal["residual", "straight", "vp", "resshift"] = Field(
+        "residual",
+        description="residual: from the noised LR image or from noise to HR, learnt as the residual sees it; straight:"
+        " the same way learnt as a velocity; vp: the variance-preserving chain of DDPM; resshift: the residual shift of"
+        " ResShift",
     )
     steps: int = Field(1000, ge=1, description="optimiser steps")
     batch: int = Field(12, ge=1, description="crops per step, over all processes")
@@ -33,10 +34,16 @@ class TrainSettings(Section):
     ema: float = Field(0.995, ge=0, lt=1, description="largest decay of the averaged weights")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     noise_start_share: float = Field(
-        0.25, ge=0, le=1, description="share of training examples that start from pure noise (sigma = 1)"
+        0.25,
+        ge=0,
+        le=1,
+        description="share of training examples that start from pure noise (sigma = 1), on the straight path",
     )
     sigma_min: float = Field(
-        0.1, gt=0, lt=1, description="smallest source noise in training, in HR standard deviations"
+        0.1,
+        gt=0,
+        lt=1,
+        description="smallest source noise in training, in HR standard deviations, on the straight path",
     )
     regression_weight: float = Field(0.1, ge=0, description="weight of the prior module's own regression loss")
     max_shift_px: float = Field(
@@ -50,7 +57,7 @@ class TrainSettings(Section):
         ge=0,
         le=3,
         description="offset of HR against LR, in whole HR pixels, that the loss forgives in each crop (what"
-        " registration leaves); on the straight path",
+        " registration leaves); on the residual and the straight path",
     )
     max_gain: float = Field(
         0.0, ge=0, lt=0.5, description="largest random gain of a crop's bands, LR and HR alike: 0.05 is within 5 %"
@@ -74,6 +81,6 @@ class TrainSettings(Section):
 
     @model_validator(mode="after")
     def _tolerance_has_a_meaning(self) -> "TrainSettings":
-        if self.shift_tolerance_px and self.path != "straight":
-            raise ValueError(f"shift_tolerance_px belongs to path straight, not {self.path}; leave it out")
+        if self.shift_tolerance_px and self.path not in {"residual", "straight"}:
+            raise ValueError(f"shift_tolerance_px belongs to path straight or residual, not {self.path}; leave it out")
         return self

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from crossres.diffusion.samplers import Velocity
 
 Field = Callable[[Tensor, float, float], Tensor]
 """The network over an image: (x, t, sigma) to its output; `x` is (sample, band, row, column)."""
@@ -37,6 +39,8 @@ class Example:
     t: Tensor
     sigma: Tensor
     target: Tensor
+    hr_part: Tensor | None = None
+    """What the target has of the HR image: it moves with the image, the rest does not. None where nobody asks."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,18 @@ class Chain:
     """Noise of the start, in HR standard deviations; 1 is pure noise."""
     eta: float
     """Share of fresh noise in each step, 0 (none, an ODE) to 1 (as in DDPM)."""
+
+
+@runtime_checkable
+class Distillable(Protocol):
+    """A path whose many steps can be learnt as one."""
+
+    @property
+    def solvers(self) -> tuple[str, ...]:
+        """What it can be sampled with; the first is the usual one."""
+
+    def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:
+        """Return what a network learns to end in one Euler step where `teacher` ends in `steps`, from these draws."""
 
 
 class Path(Protocol):
@@ -74,6 +90,10 @@ class Path(Protocol):
     @property
     def sigmas(self) -> tuple[float, ...]:
         """Noises of an LR start that validation tries; empty when the path leaves no choice."""
+
+    @property
+    def usual_sigma(self) -> float:
+        """Noise of an LR start where nothing has been tried: what training is watched with."""
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:
         """Draw the random numbers of a training step for HR images of that (batch, band, row, column) shape."""

@@ -40,6 +40,7 @@ class ResidualShift:
     starts = ("lr",)
     solvers = SOLVERS["resshift"]
     sigmas = ()
+    usual_sigma = 1.0
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:
         """Draw u and noise; the network's sigma is 1 throughout."""

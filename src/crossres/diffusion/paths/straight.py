@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
-from crossres.diffusion.samplers import sample_euler, sample_midpoint
+from crossres.diffusion.samplers import ODE_SOLVERS, Velocity, even
 from crossres.settings.sample import SOLVERS
+
+SIGMAS = (0.15, 0.22, 0.32, 0.47, 0.68)
 
 
 def source_state(y: Tensor, noise: Tensor, sigma: Tensor | float) -> Tensor:
@@ -57,12 +59,23 @@ class Straight:
     """Least source noise in training."""
     noise_start_share: float
     """Share of training examples that start from pure noise."""
+    residual_rms: float
+    """RMS of HR - y on the training split, in HR standard deviations."""
 
     name = "straight"
     loss: Literal["l1", "l2"] = "l1"
     starts = ("lr", "noise")
     solvers = SOLVERS["straight"]
-    sigmas = (0.15, 0.22, 0.32, 0.47, 0.68)
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """Noises of an LR start that validation tries: those that training has seen."""
+        return tuple(s for s in SIGMAS if s >= self.sigma_min) or (self.sigma_min,)
+
+    @property
+    def usual_sigma(self) -> float:
+        """The residual's own size, a natural guess."""
+        return min(max(self.residual_rms, self.sigma_min), 1.0)
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:
         """Draw t, sigma (`draw_sigma`) and noise."""
@@ -73,7 +86,7 @@ class Straight:
     def example(self, y: Tensor, hr: Tensor, draws: Draws) -> Example:
         """Return x_t and the velocity x_1 - x_s."""
         source = source_state(y, draws.noise, draws.sigma)
-        return Example(state(source, hr, draws.t), draws.t, draws.sigma, velocity_target(source, hr))
+        return Example(state(source, hr, draws.t), draws.t, draws.sigma, velocity_target(source, hr), hr)
 
     def usual_eta(self, start: str) -> float:
         """Return 0: an ODE takes no fresh noise."""
@@ -81,6 +94,11 @@ class Straight:
 
     def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Solve dx/dt = v from x_s at t = 0 to t = 1."""
-        solve = {"euler": sample_euler, "midpoint": sample_midpoint}[chain.solver]
         start = source_state(y, noise(0), chain.sigma)
-        return solve(lambda x, t: field(x, t, chain.sigma), start, chain.steps)
+        return ODE_SOLVERS[chain.solver](lambda x, t: field(x, t, chain.sigma), start, even(chain.steps))
+
+    def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:
+        """Return sources of every noise and the velocities that lead in one step to where the teacher does."""
+        start = source_state(y, draws.noise, draws.sigma)
+        end = ODE_SOLVERS[solver](teacher, start, even(steps))
+        return Example(start, torch.zeros_like(draws.t), draws.sigma, end - start)

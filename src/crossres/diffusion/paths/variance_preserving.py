@@ -43,6 +43,7 @@ class VariancePreserving:
     loss: Literal["l1", "l2"] = "l2"
     starts = ("lr", "noise")
     solvers = SOLVERS["vp"]
+    usual_sigma = math.sin(math.pi / 2 * 0.84)
     sigmas = tuple(math.sin(math.pi / 2 * t0) for t0 in (0.5, 0.65, 0.8, 0.85, 0.9, 0.95))
 
     def draw(self, shape: torch.Size, generator: torch.Generator) -> Draws:
