@@ -37,7 +37,10 @@ def test_the_model_folder_says_how_training_went(small_dataset, tmp_path):
     assert list(history["step"]) == [1, 2, 3]
     assert history["psnr_db"].notna().tolist() == [False, True, True]
     card = checkpoint.load_card(tmp_path / "model")
-    assert card.sigma in path_of(card.train).sigmas
+    assert card.sigma == path_of(card.train, card.residual_rms).usual_sigma == min(card.residual_rms, 1)
+    train(FEW.model_copy(update={"path": "straight"}), ModelSettings(), *small_dataset, tmp_path / "straight")
+    straight = checkpoint.load_card(tmp_path / "straight")
+    assert straight.sigma in path_of(straight.train, straight.residual_rms).sigmas
     assert card.metrics["bicubic_psnr_db"] > 10
 
 
@@ -49,7 +52,7 @@ def test_another_seed_gives_other_weights(small_dataset, tmp_path):
 
 
 def test_the_loss_falls(small_dataset, tmp_path):
-    settings = TrainSettings(steps=30, batch=4, crop_px=32, warmup_steps=3, threads=1, learning_rate=3e-3)
+    settings = TrainSettings(steps=60, batch=4, crop_px=32, warmup_steps=3, threads=1, learning_rate=3e-3)
     train(settings, ModelSettings(), *small_dataset, tmp_path / "model")
     loss = pd.read_csv(tmp_path / "model" / "history.csv")["loss"]
     assert loss[-8:].mean() < 0.9 * loss[:8].mean()

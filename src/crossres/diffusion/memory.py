@@ -4,13 +4,16 @@ import gc
 
 import torch
 
+SIGNS = (
+    "can't allocate memory", "out of memory", "cannot allocate memory", "bad_alloc",
+    "could not create a primitive",  # oneDNN's, for a convolution on the CPU whose scratch memory is not to be had
+)  # fmt: skip
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that the GPU's or the machine's memory ran out."""
     words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        sign in words for sign in ("can't allocate memory", "out of memory", "cannot allocate memory", "bad_alloc")
-    )
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in words for sign in SIGNS)
 
 
 def release(device: torch.device) -> None:
