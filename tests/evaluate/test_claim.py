@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossres.evaluate.claim import judge_claim, speed_up, verdict
+from crossres.evaluate.claim import judge_claim, matches, speed_up, verdict
 from crossres.evaluate.claim_curves import claim, curves
 from crossres.evaluate.claim_table import claim_tables
 from crossres.evaluate.judge import ALL_BANDS
@@ -46,6 +46,22 @@ def test_of_two_equally_good_numbers_of_steps_the_smaller_is_the_noise_starts_be
 def test_a_start_that_never_gets_there_has_no_speed_up():
     found = speed_up({1: 9.0, 32: 5.1}, {1: 12.0, 32: 5.0})
     assert found.lr_nfe is None and found.value == 0.0
+
+
+def test_how_long_the_noise_start_takes_to_what_the_lr_start_has_is_told_beside_it():
+    assert matches({2: 8.0, 4: 5.5, 8: 4.9}, {2: 12.0, 16: 5.5, 32: 5.0}) == {2: 16, 4: 16, 8: np.inf}
+    found = judge_claim(curve({2: 8.0, 4: 5.5, 8: 4.9}), NOISE, 500, 0)["matches"]["swd"]
+    assert found == [
+        dict(lr_nfe=2, noise_nfe=4, low=4, high=4), dict(lr_nfe=4, noise_nfe=32, low=32, high=32),
+        dict(lr_nfe=8, noise_nfe=None, low=None, high=None),
+    ]  # fmt: skip
+
+
+def test_what_few_scenes_say_of_it_is_seen_in_its_interval():
+    unlike = curve({2: 6.0})
+    unlike[2]["swd"] = unlike[2]["swd"] + 12 * SPREAD  # good in some scenes, bad in others
+    [found] = judge_claim(unlike, NOISE, 500, 0)["matches"]["swd"]
+    assert found["low"] < found["noise_nfe"] == 16 and found["high"] in {32, None}
 
 
 def test_it_holds_when_it_is_fast_and_nothing_was_paid_for_it():
@@ -140,6 +156,7 @@ def test_models_that_differ_in_seed_alone_are_one_kind_and_others_are_not(tmp_pa
     first = claim_tables(files[0])[0]
     assert first["columns"] == ["all seeds", "seed 1", "seed 2"]
     assert dict(first["rows"])["SWD: speed-up"] == ["8 (8 to 8)"] * 3
+    assert dict(first["rows"])["SWD: evaluations from noise that do what 4 do from LR"] == ["never"] * 3
 
 
 def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():

@@ -8,6 +8,9 @@ For a quality Q that is better when lower, over numbers N of function evaluation
 Q is the mean over held-out scenes; a scene's value is its mean over the seeds of training. The claim holds when S of
 the sliced Wasserstein distance is at least CLAIMED, and at those two N the LR start's PSNR and cPSNR are no lower and
 its hallucination is no higher, all with 95 % intervals from resampled scenes.
+
+Where both starts end at the same quality, tau is decided by chance and S says little. So the reverse is told beside it,
+without a verdict: for each N of the LR start the smallest N of the noise start that is as good.
 """
 
 from collections.abc import Mapping
@@ -53,6 +56,24 @@ def speed_up(lr: Mapping[int, float], noise: Mapping[int, float]) -> SpeedUp:
     return SpeedUp(tau, noise_nfe, lr_nfe, noise_nfe / lr_nfe if lr_nfe else 0.0, None, None)
 
 
+@dataclass(frozen=True)
+class Match:
+    """How long the noise start takes to what the LR start has after some evaluations."""
+
+    lr_nfe: int
+    noise_nfe: int | None
+    """None when it never gets there."""
+    low: int | None
+    """Ends of the 95 % interval of `noise_nfe`; None where that is never."""
+    high: int | None
+    """As `low`."""
+
+
+def matches(lr: Mapping[int, float], noise: Mapping[int, float]) -> dict[int, float]:
+    """Return for each NFE of the LR start the smallest of the noise start with as good a Q; inf where none has."""
+    return {n: next((m for m in sorted(noise) if noise[m] <= lr[n]), np.inf) for n in sorted(lr)}
+
+
 def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, Any]:
     """Return the claim's figures over all seeds, those of each seed, and the verdict.
 
@@ -81,7 +102,8 @@ def verdict(answers: Mapping[str, Answer], scenes: int) -> Verdict:
 
 def _figures(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, Any]:
     """Return speed-ups, guards and answers from (1, scene) values."""
-    speed = {q: _resampled_speed_up(lr, noise, q, replicates, seed) for q in QUALITIES}
+    resampled = {q: _Resampled.of(lr, noise, q, replicates, seed) for q in QUALITIES}
+    speed = {q: r.speed_up() for q, r in resampled.items()}
     swd = speed["swd"]
     guards: dict[str, Any] = {}
     # Where the LR start never gets there, it is compared at its own best.
@@ -93,26 +115,51 @@ def _figures(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, A
     for key, better in GUARDS.items():
         answers[key] = _no_worse(guards[key], better)
     return dict(
-        speed_up={q: asdict(s) for q, s in speed.items()}, compared=dict(lr_nfe=chosen, noise_nfe=swd.noise_nfe),
+        speed_up={q: asdict(s) for q, s in speed.items()},
+        matches={q: [asdict(m) for m in r.matches()] for q, r in resampled.items()},
+        compared=dict(lr_nfe=chosen, noise_nfe=swd.noise_nfe),
         differences=guards, answers=answers,
     )  # fmt: skip
 
 
-def _resampled_speed_up(lr: Curve, noise: Curve, quality: str, replicates: int, seed: int) -> SpeedUp:
-    """Return S_Q with the interval that resampling the scenes gives, each time with its own tau."""
-    values = {
-        name: {n: metrics[quality][0] for n, metrics in curve.items()} for name, curve in (("lr", lr), ("noise", noise))
-    }
-    count = len(next(iter(values["lr"].values())))
-    found = speed_up(*({n: float(v.mean()) for n, v in curve.items()} for curve in values.values()))
-    draws = np.random.default_rng([seed, 2]).integers(0, count, (replicates, count))
-    means = {name: {n: v[draws].mean(axis=1) for n, v in curve.items()} for name, curve in values.items()}
-    ratios = [
-        speed_up({n: v[i] for n, v in means["lr"].items()}, {n: v[i] for n, v in means["noise"].items()}).value
-        for i in range(replicates)
-    ]
-    low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
-    return SpeedUp(found.tau, found.noise_nfe, found.lr_nfe, found.value, float(low), float(high))
+@dataclass(frozen=True)
+class _Resampled:
+    """A quality at each NFE of either start: its mean over scenes, and its means over resampled scenes."""
+
+    lr: dict[int, float]
+    noise: dict[int, float]
+    draws: list[tuple[dict[int, float], dict[int, float]]]
+    """(LR start, noise start) of each resampling."""
+
+    @classmethod
+    def of(cls, lr: Curve, noise: Curve, quality: str, replicates: int, seed: int) -> "_Resampled":
+        values = [{n: metrics[quality][0] for n, metrics in curve.items()} for curve in (lr, noise)]
+        scenes = len(next(iter(values[0].values())))
+        chosen = np.random.default_rng([seed, 2]).integers(0, scenes, (replicates, scenes))
+        a, b = ({n: v[chosen].mean(axis=1) for n, v in curve.items()} for curve in values)
+        draws = [({n: v[i] for n, v in a.items()}, {n: v[i] for n, v in b.items()}) for i in range(replicates)]
+        whole = [{n: float(v.mean()) for n, v in curve.items()} for curve in values]
+        return cls(whole[0], whole[1], draws)
+
+    def speed_up(self) -> SpeedUp:
+        """Return the speed-up with the interval of those of the resamplings, each with its own tau."""
+        found = speed_up(self.lr, self.noise)
+        low, high = _ends([speed_up(*draw).value for draw in self.draws])
+        return SpeedUp(found.tau, found.noise_nfe, found.lr_nfe, found.value, float(low), float(high))
+
+    def matches(self) -> list[Match]:
+        """Return what `matches` does, each with its interval."""
+        each = [matches(*draw) for draw in self.draws]
+        return [
+            Match(n, *(int(v) if np.isfinite(v) else None for v in (m, *_ends([found[n] for found in each]))))
+            for n, m in matches(self.lr, self.noise).items()
+        ]
+
+
+def _ends(values: list[float]) -> tuple[float, float]:
+    """Return the ends of the interval that holds LEVEL of the values, both of them among these."""
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf")
+    return low, high
 
 
 def _at_least(low: float | None, high: float | None, bar: float) -> Answer:

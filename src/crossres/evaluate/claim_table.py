@@ -27,12 +27,16 @@ def _table(kind: str, content: dict[str, Any]) -> dict[str, Any]:
         rows.append((f"{label}: evaluations there", [str(s["noise_nfe"]) for s in speed]))
         rows.append((f"{label}: evaluations of the LR start", [str(s["lr_nfe"] or "never") for s in speed]))
         rows.append((f"{label}: speed-up", [f"{s['value']:g} ({s['low']:g} to {s['high']:g})" for s in speed]))
+        found = [c["matches"][key] for _, c in columns]
+        asked = ", ".join(str(m["lr_nfe"]) for m in found[0])
+        needed = [", ".join(str(m["noise_nfe"] or "never") for m in one) for one in found]
+        rows.append((f"{label}: evaluations from noise that do what {asked} do from LR", needed))
     for key in GUARDS:
         cells = []
         for _, c in columns:
-            found = c["differences"][key]
-            low, high = (shown(key, found[end], signed=True, unit=False) for end in ("low", "high")) if found else "––"
-            cells.append(f"{shown(key, found['mean'] if found else None, signed=True)} ({low} to {high})")
+            apart = c["differences"][key]
+            low, high = (shown(key, apart[end], signed=True, unit=False) for end in ("low", "high")) if apart else "––"
+            cells.append(f"{shown(key, apart['mean'] if apart else None, signed=True)} ({low} to {high})")
         rows.append((f"{BY_KEY[key].label}: LR start minus noise start", cells))
     return dict(
         kind=kind, verdict=content["verdict"], scenes=content["scenes"], claimed=f"{content['claimed']:g}",
