@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from crossres.evaluate.claim import GUARDS, QUALITIES, Curve, at_each_nfe, judge_claim
 from crossres.evaluate.judge import ALL_BANDS
@@ -128,14 +129,24 @@ def _draw(panels: dict[str, Any], judged: dict[str, Any], plain: dict[str, pd.Se
                 place = ax.get_yaxis_transform()
                 ax.text(end, means[key], name, transform=place, fontsize=7, color=MUTED, ha=align)
         over_nfe(ax, BY_KEY[key], ticks)
+        if key in QUALITIES:  # beside what is not sampled, curves would lie on one another
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+            ax.yaxis.set_minor_formatter(NullFormatter())
     axes[-1].axis("off")
     if lines:
         handles, labels = axes[0].get_legend_handles_labels()
         axes[-1].legend(handles, labels, frameon=False, fontsize=8, labelcolor=MUTED, loc="upper left")
-    words = [
-        f"{kind}: speed-up {v['speed_up']['swd']['value']:.3g} in SWD "
-        f"(95 % {v['speed_up']['swd']['low']:.3g} to {v['speed_up']['swd']['high']:.3g}), {v['verdict']}"
-        for kind, v in judged.items()
-    ] or ["no model is sampled from both starts"]
+    words = [_in_words(kind, content) for kind, content in judged.items()] or ["no model is sampled from both starts"]
     axes[-1].text(0, 0.05, "\n".join(words), transform=axes[-1].transAxes, fontsize=8, color=INK, va="bottom")
     return figure
+
+
+def _in_words(kind: str, content: dict[str, Any]) -> str:
+    speed, first = content["speed_up"]["swd"], content["matches"]["swd"][0]
+    takes = f"takes {first['noise_nfe']} from noise" if first["noise_nfe"] else "is never reached from noise"
+    return (
+        f"{kind}: speed-up {speed['value']:.3g} in SWD (95 % {speed['low']:.3g} to {speed['high']:.3g}), "
+        f"{content['verdict']};\nwhat {first['lr_nfe']} do from LR {takes}"
+    )
