@@ -51,6 +51,16 @@ def test_another_seed_gives_other_weights(small_dataset, tmp_path):
     assert weights[0] != weights[1]
 
 
+@pytest.mark.parametrize("path", ["residual", "straight"])
+def test_a_residual_that_is_more_than_detail_is_named_on_the_path_that_suffers(tmp_path, caplog, path):
+    dataset = write_dataset(tmp_path, Fraction(4), 16, 2, 1)
+    group = zarr.open_group(dataset[0], mode="r+")
+    hr = group["hr"][:]
+    group["hr"][:] = hr.max() + 1 - hr  # dark where LR is bright
+    train(FEW.model_copy(update={"path": path}), ModelSettings(width=8), *dataset, tmp_path / "model")
+    assert any("another season?" in m for m in caplog.messages) is (path == "residual")
+
+
 def test_the_loss_falls(small_dataset, tmp_path):
     settings = TrainSettings(steps=60, batch=4, crop_px=32, warmup_steps=3, threads=1, learning_rate=3e-3)
     train(settings, ModelSettings(), *small_dataset, tmp_path / "model")

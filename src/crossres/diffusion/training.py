@@ -29,6 +29,9 @@ from crossres.settings.train import TrainSettings
 
 log = logging.getLogger(__name__)
 
+TONE = 0.7
+"""RMS of HR - y, in HR standard deviations, above which tone counts for more in it than detail."""
+
 
 def train(
     settings: TrainSettings,
@@ -64,6 +67,12 @@ def _train(
     log_folder: Path | None,
 ) -> None:
     path = paths.path_of(settings, material.residual_rms)
+    if settings.path == "residual" and material.residual_rms > TONE:
+        log.warning(
+            "HR differs from LR by %.2f of its standard deviation, which is more than detail (another season?): an LR "
+            "start is nearly a noise start then; try train.path: straight",
+            material.residual_rms,
+        )
     held_out = material.held_out
     validation = Validation(held_out, path, settings.seed, group.device) if len(held_out) else None
     code = code_version(__name__)
