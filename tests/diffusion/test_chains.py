@@ -151,7 +151,7 @@ def test_the_residual_path_is_the_straight_one_in_other_coordinates(sigma):
     assert (ours - y).std() > 0.1
 
 
-def test_even_steps_from_lr_are_nearly_even_in_angle_and_from_noise_crowd_at_the_end():
+def test_even_steps_from_lr_are_nearly_even_in_angle_and_from_noise_the_last_is_most_of_the_way():
     path = Residual(0.2)
     lr, pure = (torch.tensor(path.angles(4, sigma)).diff() for sigma in (path.usual_sigma, 1.0))
     assert lr.max() / lr.min() < 1.5 and torch.allclose(lr.sum(), torch.tensor(math.pi / 2))

@@ -12,8 +12,9 @@ of which m is known. Less m and divided by the size D(t) = sqrt((1 - t)^2 s^2 + 
 whatever s is: sources of every noise, pure noise included, lie on one ODE from a = 0 to a = pi/2, where
 x_1 = y + r z. The network learns dz/da from z, y and a. It need not cancel noise whose size is known (preconditioning,
 Karras et al. 2206.00364; the circle of equation 2: Lu and Song 2410.11081), and is not told s, which has no meaning
-left but one: where even steps in t fall. From pure noise (s = 1) they are long at first and crowd at the end, the more
-so the smaller r is; from the LR image with noise of the residual's own size (s = r) they are nearly even in a.
+left but one: where even steps in t fall. From pure noise (s = 1) they crowd near the noise and leave most of the way to
+the last, the more so the smaller r is; from the LR image with noise of the residual's own size (s = r) they are nearly
+even in a.
 """
 
 import math
