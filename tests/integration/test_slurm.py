@@ -77,7 +77,7 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
 
     # Ctrl-C in the middle: the jobs on the cluster go too.
     with Run(project, cluster, "config/small.yaml") as run:
-        run.wait_until(lambda: "(Rule: coregister)" in run.said)
+        run.wait_until(lambda: any(results.glob("aligned/*/registration.json")))
         run.process.send_signal(signal.SIGINT)
         assert run.wait() != 0
     assert control(cluster, "squeue", "--noheader", "--states=PENDING,RUNNING,CONFIGURING") == ""

@@ -30,11 +30,15 @@ class PatchSlices:
         self._directions = directions / np.linalg.norm(directions, axis=0)
 
     def project(self, image: np.ndarray) -> np.ndarray:
-        """Return the sorted projections of an image's patches, (projection, patch), in standard deviations of HR."""
+        """Return the sorted projections of an image's patches, (projection, patch), in standard deviations of HR.
+
+        Products are of doubles and their results rounded: how many threads a busy machine gives does not show.
+        """
         windows = sliding_window_view(image, (PATCH_PX, PATCH_PX), axis=(1, 2))
         patches = windows[:, self._rows, self._cols].transpose(1, 0, 2, 3)
         patches = (patches - self._mean) / self._std
-        return np.sort((patches.reshape(len(patches), -1) @ self._directions).T, axis=1)
+        products = patches.reshape(len(patches), -1).astype(np.float64) @ self._directions.astype(np.float64)
+        return np.sort(products.astype(np.float32).T, axis=1)
 
 
 def sliced_wasserstein(a: np.ndarray, b: np.ndarray) -> float:
