@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
     path(sub, "--output", help="folder to write")
     sub.add_argument("--start", choices=["lr", "noise", "one-step", "regression", "bicubic", "nearest"], default="lr")
-    sub.add_argument("--steps", type=int, default=2, help="solver steps, of two evaluations of the network each (2)")
+    sub.add_argument("--steps", type=int, default=2, help="solver steps (2)")
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")

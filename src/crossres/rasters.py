@@ -27,6 +27,7 @@ from crossres.errors import UserError
 from crossres.files import whole
 
 BLOCK_CACHE_MB = 128
+"""What GDAL keeps of raster blocks."""
 SCALE = 1e-4
 OFFSET = -0.1
 NODATA = 0

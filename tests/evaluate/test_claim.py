@@ -123,7 +123,7 @@ MODELS = {
     "plain": ModelVariant(model={"prior": "none"}),
 }
 ARMS = {
-    f"{model}_{start}_{steps}": ArmSettings(model=model, start=start, steps=steps, samples=1)
+    f"{model}_{start}_{steps}": ArmSettings(model=model, start=start, steps=steps, solver="euler", samples=1)
     for model in MODELS
     for start, steps in (("lr", 4), ("noise", 4), ("noise", 32))
 } | {"bicubic": ArmSettings(start="bicubic")}
@@ -161,7 +161,7 @@ def test_models_that_differ_in_seed_alone_are_one_kind_and_others_are_not(tmp_pa
 
 def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():
     arms = {
-        "a": ArmSettings(start="lr", steps=2, solver="midpoint"), "b": ArmSettings(start="noise", steps=8),
+        "a": ArmSettings(start="lr", steps=2, solver="midpoint"), "b": ArmSettings(start="noise", steps=8, solver="euler"),
         "c": ArmSettings(start="noise", steps=8, solver="midpoint"),
     }  # fmt: skip
     values = {

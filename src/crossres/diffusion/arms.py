@@ -18,7 +18,7 @@ from crossres.diffusion.paths.path import Chain, Path
 from crossres.diffusion.tiling import Tile, blend, overlap_for, plan
 from crossres.diffusion.upsample import View, nearest, upsample
 from crossres.errors import UserError
-from crossres.settings.sample import EVALUATIONS, ArmSettings, TilingSettings
+from crossres.settings.sample import ArmSettings, TilingSettings
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Arm:
         """How far in the HR image a pixel of the result looks, over all solver steps, in HR pixels."""
         if self.network is None or self.chain is None:
             return 0 if self.network is None else self.network.multiple
-        return self.chain.steps * EVALUATIONS[self.chain.solver] * self.network.reach_px
+        return self.chain.nfe * self.network.reach_px
 
     @property
     def reach_lr_px(self) -> int:

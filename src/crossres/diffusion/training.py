@@ -97,7 +97,8 @@ def _train(
     # Without a validation split the training patches must do: what is chosen is one number.
     judge = validation or Validation(material.data, path, settings.seed, group.device)
     sigma = judge.best_sigma(network)
-    log.info("noise of the LR start: %.2f, chosen on the %s split", sigma, "val" if validation else "train")
+    chosen = f", chosen on the {'val' if validation else 'train'} split" if path.sigmas else ""
+    log.info("noise of the LR start: %.2f%s", sigma, chosen)
 
     best = best_of(run, judge.best_sigma)
     bicubic = validation.bicubic() if validation else {}

@@ -14,7 +14,7 @@ without a verdict: for each N of the LR start the smallest N of the noise start 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -102,8 +102,8 @@ def verdict(answers: Mapping[str, Answer], scenes: int) -> Verdict:
 
 def _figures(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, Any]:
     """Return speed-ups, guards and answers from (1, scene) values."""
-    resampled = {q: _Resampled.of(lr, noise, q, replicates, seed) for q in QUALITIES}
-    speed = {q: r.speed_up() for q, r in resampled.items()}
+    means = {q: _means(lr, noise, q, replicates, seed) for q in QUALITIES}
+    speed = {q: _speed_up(*both) for q, both in means.items()}
     swd = speed["swd"]
     guards: dict[str, Any] = {}
     # Where the LR start never gets there, it is compared at its own best.
@@ -116,44 +116,40 @@ def _figures(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, A
         answers[key] = _no_worse(guards[key], better)
     return dict(
         speed_up={q: asdict(s) for q, s in speed.items()},
-        matches={q: [asdict(m) for m in r.matches()] for q, r in resampled.items()},
+        matches={q: [asdict(m) for m in _matches(*both)] for q, both in means.items()},
         compared=dict(lr_nfe=chosen, noise_nfe=swd.noise_nfe),
         differences=guards, answers=answers,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Resampled:
-    """A quality at each NFE of either start: its mean over scenes, and its means over resampled scenes."""
+_Means = tuple[dict[int, float], dict[int, float]]
+"""A quality by NFE, mean over scenes: of the LR start, of the noise start."""
 
-    lr: dict[int, float]
-    noise: dict[int, float]
-    draws: list[tuple[dict[int, float], dict[int, float]]]
-    """(LR start, noise start) of each resampling."""
 
-    @classmethod
-    def of(cls, lr: Curve, noise: Curve, quality: str, replicates: int, seed: int) -> "_Resampled":
-        values = [{n: metrics[quality][0] for n, metrics in curve.items()} for curve in (lr, noise)]
-        scenes = len(next(iter(values[0].values())))
-        chosen = np.random.default_rng([seed, 2]).integers(0, scenes, (replicates, scenes))
-        a, b = ({n: v[chosen].mean(axis=1) for n, v in curve.items()} for curve in values)
-        draws = [({n: v[i] for n, v in a.items()}, {n: v[i] for n, v in b.items()}) for i in range(replicates)]
-        whole = [{n: float(v.mean()) for n, v in curve.items()} for curve in values]
-        return cls(whole[0], whole[1], draws)
+def _means(lr: Curve, noise: Curve, quality: str, replicates: int, seed: int) -> tuple[_Means, list[_Means]]:
+    """Return the means over all scenes and those over each resampling of the scenes."""
+    values = [{n: metrics[quality][0] for n, metrics in curve.items()} for curve in (lr, noise)]
+    scenes = len(next(iter(values[0].values())))
+    chosen = np.random.default_rng([seed, 2]).integers(0, scenes, (replicates, scenes))
+    a, b = ({n: v[chosen].mean(axis=1) for n, v in curve.items()} for curve in values)
+    draws = [({n: v[i] for n, v in a.items()}, {n: v[i] for n, v in b.items()}) for i in range(replicates)]
+    whole = [{n: float(v.mean()) for n, v in curve.items()} for curve in values]
+    return (whole[0], whole[1]), draws
 
-    def speed_up(self) -> SpeedUp:
-        """Return the speed-up with the interval of those of the resamplings, each with its own tau."""
-        found = speed_up(self.lr, self.noise)
-        low, high = _ends([speed_up(*draw).value for draw in self.draws])
-        return SpeedUp(found.tau, found.noise_nfe, found.lr_nfe, found.value, float(low), float(high))
 
-    def matches(self) -> list[Match]:
-        """Return what `matches` does, each with its interval."""
-        each = [matches(*draw) for draw in self.draws]
-        return [
-            Match(n, *(int(v) if np.isfinite(v) else None for v in (m, *_ends([found[n] for found in each]))))
-            for n, m in matches(self.lr, self.noise).items()
-        ]
+def _speed_up(means: _Means, draws: list[_Means]) -> SpeedUp:
+    """Return the speed-up with the interval of those of the resamplings, each with its own tau."""
+    low, high = _ends([speed_up(*draw).value for draw in draws])
+    return replace(speed_up(*means), low=float(low), high=float(high))
+
+
+def _matches(means: _Means, draws: list[_Means]) -> list[Match]:
+    """Return what `matches` does, each with its interval."""
+    each = [matches(*draw) for draw in draws]
+    return [
+        Match(n, *(int(v) if np.isfinite(v) else None for v in (m, *_ends([found[n] for found in each]))))
+        for n, m in matches(*means).items()
+    ]
 
 
 def _ends(values: list[float]) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart,
 from crossres.files import whole, write_json
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.model import ModelVariant
-from crossres.settings.sample import EVALUATIONS, ArmSettings
+from crossres.settings.sample import ArmSettings
 
 KEYS = (*QUALITIES, *GUARDS)
 STARTS = ("lr", "noise")
@@ -71,9 +71,8 @@ def curves(
     found: dict[str, dict[str, dict[str, dict[int, pd.DataFrame]]]] = {}
     for arm, settings in arms.items():
         if settings.start in STARTS and arm in values:
-            nfe = settings.steps * EVALUATIONS.get(settings.solver or "", 1)
-            kind = _kind(models[settings.model], settings)
-            found.setdefault(kind, {}).setdefault(settings.model, {}).setdefault(settings.start, {})[nfe] = values[arm]
+            seeds = found.setdefault(_kind(models[settings.model], settings), {})
+            seeds.setdefault(settings.model, {}).setdefault(settings.start, {})[settings.nfe] = values[arm]
     result: dict[str, dict[str, Curve]] = {}
     for by_model in found.values():
         # A seed without both starts, or with other steps than the first, has no part in the kind's curves.

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from crossres.evaluate.metrics import BY_KEY, Metric
 from crossres.evaluate.theme import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
-from crossres.settings.sample import EVALUATIONS, SOLVERS
+from crossres.settings.sample import SOLVERS, ArmSettings
 
 CHARTED = ("swd", "spectrum_error", "psnr_db", "hallucination")
 SAMPLED = ("lr", "noise", "one-step")
@@ -21,7 +21,7 @@ STEPS_ASIDE = frozenset({"steps", "samples"})
 def series(arms: dict[str, Any], order: list[str]) -> dict[str, list[tuple[int, str]]]:
     """Return (NFE, arm) in growing order for each way of sampling: arms that differ in steps alone are one.
 
-    `arms` holds each arm's settings. The midpoint solver evaluates twice a step.
+    `arms` holds each arm's settings, its solver named.
     """
     ways: dict[str, list[tuple[int, str]]] = {}
     for arm in order:
@@ -31,8 +31,7 @@ def series(arms: dict[str, Any], order: list[str]) -> dict[str, list[tuple[int, 
         rest = {k: v for k, v in content.items() if k not in STEPS_ASIDE and v is not None}
         name = rest["start"] if rest["start"] == "one-step" else f"{rest['start']} start"
         extra = [f"{k} {v}" for k, v in sorted(rest.items()) if v not in PLAIN.get(k, ()) and k != "start"]
-        nfe = 1 if rest["start"] == "one-step" else content["steps"] * EVALUATIONS.get(rest.get("solver", ""), 1)
-        ways.setdefault(", ".join([name, *extra]), []).append((nfe, arm))
+        ways.setdefault(", ".join([name, *extra]), []).append((ArmSettings.model_validate(content).nfe, arm))
     return {name: sorted(found) for name, found in ways.items()}
 
 

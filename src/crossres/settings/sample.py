@@ -50,6 +50,11 @@ class ArmSettings(Section):
         " residual path, the residual's RMS",
     )
 
+    @property
+    def nfe(self) -> int:
+        """How often a sample evaluates the network (NFE); `solver` must be named, as `Config` does."""
+        return 1 if self.start == "one-step" else self.steps * EVALUATIONS[self.solver or ""]
+
 
 DEFAULT_ARMS = {
     "lr_start": ArmSettings(),

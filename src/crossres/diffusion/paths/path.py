@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.samplers import Velocity
+from crossres.settings.sample import EVALUATIONS
 
 Field = Callable[[Tensor, float, float], Tensor]
 """The network over an image: (x, t, sigma) to its output; `x` is (sample, band, row, column)."""
@@ -55,17 +56,10 @@ class Chain:
     eta: float
     """Share of fresh noise in each step, 0 (none, an ODE) to 1 (as in DDPM)."""
 
-
-@runtime_checkable
-class Distillable(Protocol):
-    """A path whose many steps can be learnt as one."""
-
     @property
-    def solvers(self) -> tuple[str, ...]:
-        """What it can be sampled with; the first is the usual one."""
-
-    def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:
-        """Return what a network learns to end in one Euler step where `teacher` ends in `steps`, from these draws."""
+    def nfe(self) -> int:
+        """How often the network is evaluated."""
+        return self.steps * EVALUATIONS[self.solver]
 
 
 class Path(Protocol):
@@ -106,3 +100,11 @@ class Path(Protocol):
 
     def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Draw HR images for the LR images `y` on their grid."""
+
+
+@runtime_checkable
+class Distillable(Path, Protocol):
+    """A path whose many steps can be learnt as one."""
+
+    def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:
+        """Return what a network learns to end in one Euler step where `teacher` ends in `steps`, from these draws."""
