@@ -122,7 +122,7 @@ def test_the_residual_path_draws_the_data_from_every_start(solver, start, sigma)
     has_the_datas_law(Residual(r).run(field, y, noise, Chain(start, 200, solver, sigma, 0.0)))
 
 
-def test_a_residual_of_the_usual_size_needs_a_single_step_from_lr_and_none_that_is_exact():
+def test_a_gaussian_residual_of_the_usual_size_is_drawn_exactly_in_one_step():
     y = torch.full((1, 1, 200, COUNT // 200), MEAN, dtype=torch.float64)
     field = lambda z, told, sigma: residual_slope(z, told, 1.0)  # noqa: E731
     has_the_datas_law(Residual(SPREAD).run(field, y, noise, Chain("lr", 1, "ab2", SPREAD, 0.0)))

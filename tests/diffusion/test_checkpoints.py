@@ -56,6 +56,14 @@ def test_a_card_of_another_network_is_refused(folder):
         checkpoint.load(folder)
 
 
+def test_a_card_that_names_no_path_is_of_the_straight_one(folder):
+    path = folder / "card.json"
+    card = json.loads(path.read_text())
+    del card["train"]["path"]
+    path.write_text(json.dumps(card))
+    assert checkpoint.load_card(folder).train.path == "straight"
+
+
 @pytest.mark.parametrize("content", ["{", "{}", '{"factor": "no"}', "[]"])
 def test_a_broken_card_is_one_clear_line(folder, content):
     (folder / "card.json").write_text(content)

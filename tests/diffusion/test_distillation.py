@@ -82,7 +82,7 @@ def test_a_one_step_arm_uses_one_step_and_no_other_arm_uses_the_model(world, tmp
         run(tmp_path, lr_scene(16, 16), folder / "teacher", ArmSettings(start="one-step"))
 
 
-def test_only_a_model_of_the_straight_path_is_distilled_and_on_its_own_patches(world, tmp_path):
+def test_a_chain_is_not_distilled_nor_a_student_nor_on_other_patches(world, tmp_path):
     folder, dataset = world
     train(TRAIN.model_copy(update={"path": "vp", "steps": 1}), TINY, *dataset, tmp_path / "vp")
     for name, message in ((tmp_path / "vp", "trained on the path vp"), (folder / "student", "distilled already")):

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import landscape
 
+from crossres.diffusion.paths.residual import Residual
+from crossres.diffusion.paths.straight import Straight
 from crossres.diffusion.shift_tolerance import shift_tolerant_l1
 from crossres.diffusion.training import train
 from crossres.settings.config import parse
@@ -52,6 +54,15 @@ def test_an_offset_past_the_window_and_a_change_of_level_cost_what_they_do_witho
     hr = place()
     assert float(shift_tolerant_l1(hr + 0.5, hr, hr, FULL, 1)) == pytest.approx(plain(hr + 0.5, hr), rel=0.05)
     assert float(shift_tolerant_l1(place(5, 5), hr, hr, FULL, 1)) > 0.5 * plain(place(5, 5), hr)
+
+
+@pytest.mark.parametrize("path", [Residual(0.2), Straight(0.1, 0.25, 0.2)])
+def test_a_paths_target_moves_with_hr_as_it_says(path):
+    generator = torch.Generator().manual_seed(0)
+    draws = path.draw(FULL.shape, generator)
+    here, there = (path.example(place(3, 3), hr, draws) for hr in (place(), place(1, 2)))
+    assert torch.allclose(there.target - here.target, there.hr_part - here.hr_part, atol=1e-5)
+    assert (there.hr_part - here.hr_part).abs().max() > 0.1
 
 
 def test_masked_pixels_count_for_nothing_and_an_example_without_others_costs_nothing():

@@ -8,14 +8,18 @@ import pandas as pd
 import pytest
 import torch
 import zarr
+from scipy.ndimage import zoom
 from small_world import write_dataset
 
 from crossres.diffusion import checkpoint
+from crossres.diffusion.consistency import mtf_weights
 from crossres.diffusion.data import Split, batches, residual_rms
+from crossres.diffusion.material import read_material
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.training import train
 from crossres.errors import UserError
+from crossres.rasters import OFFSET, SCALE
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
@@ -138,3 +142,49 @@ def test_a_band_without_spread_is_one_clear_line(small_dataset, tmp_path):
     summary.write_text(json.dumps(about))
     with pytest.raises(UserError, match="band red has no spread"):
         train(FEW, ModelSettings(), dataset, index, summary, tmp_path / "model")
+
+
+@pytest.fixture
+def another_season(tmp_path):
+    """Pairs of which HR has another tone, in broad waves that differ from pair to pair."""
+    dataset, index, summary = write_dataset(tmp_path, Fraction(4), 16, 6, 2)
+    group = zarr.open_group(dataset, mode="r+")
+    hr = group["hr"][:]
+    rng = np.random.default_rng(0)
+    waves = zoom(rng.uniform(-2000, 2000, (*hr.shape[:2], 3, 3)), (1, 1, hr.shape[2] / 3, hr.shape[3] / 3), order=3)
+    group["hr"][:] = np.clip(hr + waves, 1, 65535).astype(np.uint16)
+    return (dataset, index, summary), hr
+
+
+def test_detail_is_hrs_over_the_tone_of_lr(another_season):
+    (dataset, index, _), before = another_season
+    whole = lambda mtf: Split(dataset, index, "train", Fraction(4), UNIT, mtf)  # noqa: E731
+    as_it_is, detail = (whole(mtf).batch(np.arange(6)) for mtf in (None, 0.25))
+    a, b = (torch.from_numpy(mtf_weights(16, Fraction(4), 0, 64, 0.25)) for _ in range(2))
+    off = lambda batch: float((a @ batch.hr @ b.mT - batch.lr).abs().mean())  # noqa: E731
+    assert off(detail) < 0.1 * off(as_it_is)
+
+    # The HR of before another season came over it, to the gain of its own LR: beyond the LR pixel it is all there.
+    truth = torch.from_numpy(before[:6] * np.float32(SCALE) + np.float32(OFFSET))
+    fine = lambda image: image - torch.nn.functional.avg_pool2d(image, 9, 1, 4, count_include_pad=False)  # noqa: E731
+    assert np.corrcoef(fine(detail.hr).flatten(), fine(truth).flatten())[0, 1] > 0.98
+    assert residual_rms(whole(0.25)) < 0.5 * residual_rms(whole(None))
+
+
+def test_crops_of_detail_are_cut_from_whole_patches(another_season):
+    (dataset, index, _), _ = another_season
+    split = Split(dataset, index, "train", Fraction(4), UNIT, 0.25)
+    whole = split.batch(np.arange(1)).hr[0]
+    crop = split.random_batch(np.arange(1), 32, 0.0, np.random.default_rng(3)).hr[0]
+    turns = [torch.rot90(v, k, (1, 2)) for v in (whole, whole.flip(2)) for k in range(4)]
+    views = torch.cat([t.unfold(1, 32, 4).unfold(2, 32, 4).permute(1, 2, 0, 3, 4).flatten(0, 1) for t in turns])
+    assert (views - crop).abs().amax((1, 2, 3)).min() < 1e-5
+
+
+def test_gaps_of_hr_are_gaps_of_its_detail(another_season):
+    (dataset, index, summary), _ = another_season
+    group = zarr.open_group(dataset, mode="r+")
+    group["hr"][:, :, :10] = 0
+    batch = read_material(dataset, index, summary, 0.25).data.batch(np.arange(2))
+    assert batch.weight[:, :, :10].sum() == 0 and batch.weight[:, :, 12:].min() == 1
+    assert torch.isfinite(batch.hr).all()

@@ -161,7 +161,8 @@ def test_models_that_differ_in_seed_alone_are_one_kind_and_others_are_not(tmp_pa
 
 def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():
     arms = {
-        "a": ArmSettings(start="lr", steps=2, solver="midpoint"), "b": ArmSettings(start="noise", steps=8, solver="euler"),
+        "a": ArmSettings(start="lr", steps=2, solver="midpoint"),
+        "b": ArmSettings(start="noise", steps=8, solver="euler"),
         "c": ArmSettings(start="noise", steps=8, solver="midpoint"),
     }  # fmt: skip
     values = {

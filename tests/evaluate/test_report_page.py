@@ -36,8 +36,8 @@ from crossres.settings.grid import GridSettings
 
 SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500)
 ARMS = {
-    "lr_start": {"start": "lr", "steps": 4, "samples": 8},
-    "noise_start": {"start": "noise", "steps": 4, "samples": 8},
+    "lr_start": {"start": "lr", "steps": 4, "solver": "ab2", "samples": 8},
+    "noise_start": {"start": "noise", "steps": 4, "solver": "ab2", "samples": 8},
     "bicubic": {"start": "bicubic", "steps": 4, "samples": 1},
 }
 CONFIG: dict[str, Any] = {
@@ -208,7 +208,7 @@ def test_baselines_that_a_run_has_not_are_named(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
     assert "Not in this run: nearest neighbour; the prior&#39;s regression; a one-step model" in text
     every: dict[str, Any] = {s: {"start": s} for s in ("lr", "noise", "one-step", "regression", "bicubic", "nearest")}
-    every["vp"] = {"start": "lr", "model": "chain"}
+    every["vp"] = {"start": "lr", "solver": "ddim", "model": "chain"}
     config = {"sample": {"arms": every}, "models": {"main": {}, "chain": {"train": {"path": "vp"}}}}
     assert missing_baselines(config) == []
     del every["vp"]
@@ -424,12 +424,15 @@ def test_runs_stand_side_by_side_paired_by_place(pages: dict[str, Path], run: Pa
 def test_quality_over_steps_is_drawn_where_steps_vary(run: Path, tmp_path: Path) -> None:
     euler = {"start": "noise", "solver": "euler"}
     arms = {"a": {**euler, "steps": 4, "samples": 4}, "b": {**euler, "steps": 32, "samples": 1}}
-    arms |= {"c": {"start": "noise", "steps": 4, "solver": "midpoint"}, "d": {"start": "lr", "steps": 1}}
+    arms |= {
+        "c": {"start": "noise", "steps": 4, "solver": "midpoint"},
+        "d": {"start": "lr", "steps": 1, "solver": "ab2"},
+    }
     assert series(arms, list(arms)) == {
         "noise start, solver euler": [(4, "a"), (32, "b")], "noise start": [(8, "c")], "lr start": [(1, "d")],
     }  # fmt: skip
     scenes = sorted((run / "evaluation/scenes").iterdir())
-    varying = {"lr_start": ARMS["lr_start"], "noise_start": {"start": "lr", "steps": 16}}
+    varying = {"lr_start": ARMS["lr_start"], "noise_start": {"start": "lr", "steps": 16, "solver": "ab2"}}
     assert draw_nfe(read_json(run / "evaluation/summary.json"), ARMS) is None
     figures(varying, run / "evaluation/summary.json", scenes, tmp_path / "figures")
     assert (tmp_path / "figures/nfe.png").exists()

@@ -16,6 +16,7 @@ import zarr
 from torch import Tensor
 
 from crossres.diffusion.cache import open_cache
+from crossres.diffusion.consistency import enforce
 from crossres.diffusion.gaps import fill_nearest
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import Shift, View, nearest, upsample
@@ -60,13 +61,22 @@ class Split:
     """The patches of one split of a dataset.
 
     `dataset` is the zarr or a training cache made from it: the same patches, read from a cache several times faster.
-    From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch.
+    From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch. With `detail_mtf`, the LR
+    sensor's MTF at its Nyquist frequency, HR shows its own detail over LR's low frequencies.
     """
 
-    def __init__(self, dataset: Path, index: Path, split: str, factor: Fraction, standard: Standard) -> None:
+    def __init__(
+        self,
+        dataset: Path,
+        index: Path,
+        split: str,
+        factor: Fraction,
+        standard: Standard,
+        detail_mtf: float | None = None,
+    ) -> None:
         table = pd.read_parquet(index, columns=["patch", "split"])
         self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))
-        self.factor, self.standard = factor, standard
+        self.factor, self.standard, self.detail_mtf = factor, standard, detail_mtf
         self._at = self.rows
         cached = open_cache(dataset, index)
         self._arrays: dict[str, Any] = cached or _zarr_arrays(dataset)
@@ -129,7 +139,11 @@ class Split:
         hr_window = (tops * n // d, lefts * n // d, h * n // d, w * n // d)
         lr = _cut(whole_lr, tops, lefts, h, w)
         y = _cut(whole_y, *hr_window)
-        hr = self.standard.forward(_reflectance(_cut(hr_dn, *hr_window)))
+        if self.detail_mtf is None:
+            hr = self.standard.forward(_reflectance(_cut(hr_dn, *hr_window)))
+        else:
+            whole_hr = self.standard.forward(_reflectance(np.stack(hr_dn)))
+            hr = _cut(own_detail(whole_hr, whole_lr, clear, whole_view, self.detail_mtf), *hr_window)
         rows, cols = (nearest(side, self.factor, 0, side * n // d) for side in (h, w))
         clear = _cut(clear, tops, lefts, h, w)[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)
         lr_t, y_t, hr_t, weight = (torch.from_numpy(a) for a in (lr, y, np.nan_to_num(hr), clear.astype(np.float32)))
@@ -179,6 +193,16 @@ def batches(
             done = waiting.popleft().result()
             waiting.extend(pool.submit(make, *job) for job in islice(jobs, 1))
             yield done
+
+
+def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View, lr_mtf: float) -> np.ndarray:
+    """Return HR with its low frequencies replaced by LR's, where LR is `clear`; NaN where HR is.
+
+    `hr` and `lr` are (patch, band, row, column), standardised, `clear` (patch, 1, row, column) is on the LR grid.
+    """
+    filled = torch.from_numpy(np.stack([fill_nearest(v) for v in hr]))
+    low, counts = torch.from_numpy(lr), torch.from_numpy(clear.astype(np.float32))
+    return np.where(np.isfinite(hr), enforce(filled, low, view, "hard", lr_mtf, counts).numpy(), np.float32(np.nan))
 
 
 def residual_rms(split: Split) -> float:

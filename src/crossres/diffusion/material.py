@@ -38,19 +38,22 @@ class Material:
         )  # fmt: skip
 
 
-def read_material(dataset: Path, index: Path, summary: Path) -> Material:
-    """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread."""
+def read_material(dataset: Path, index: Path, summary: Path, detail_mtf: float | None) -> Material:
+    """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread.
+
+    `detail_mtf` is `Split`'s.
+    """
     about = read_json(summary)
     standard = _standard(about, summary)
     factor = Fraction(about["factor"])
-    data = Split(dataset, index, "train", factor, standard)
+    data = Split(dataset, index, "train", factor, standard, detail_mtf)
     if not len(data):
         raise UserError(f"{index}: no patch in the training split; get more pairs or lower dataset.test_share")
     residual = residual_rms(data)
     if residual == 0:
         raise UserError(f"{dataset}: the training split has no clear pixel; check the masks of the aligned pairs")
     log.info("%d training patches; HR differs from bicubic LR by %.3f of its standard deviation", len(data), residual)
-    held_out = Split(dataset, index, "val", factor, standard)
+    held_out = Split(dataset, index, "val", factor, standard, detail_mtf)
     bands = tuple(about["bands"])
     return Material(data, held_out, bands, about["lr_gsd_m"], about["hr_gsd_m"], residual, _data_hash(index, summary))
 

@@ -53,7 +53,7 @@ def train(
     with processes() as group:
         if settings.batch < group.count:
             raise UserError(f"train.batch: {settings.batch} crops do not go round {group.count} processes; raise it")
-        material = read_material(dataset, index, summary)
+        material = read_material(dataset, index, summary, settings.detail_mtf)
         _train(settings, model, material, output, group, log_folder if group.first else None)
         group.wait()
 
@@ -69,8 +69,8 @@ def _train(
     path = paths.path_of(settings, material.residual_rms)
     if settings.path == "residual" and material.residual_rms > TONE:
         log.warning(
-            "HR differs from LR by %.2f of its standard deviation, which is more than detail (another season?): an LR "
-            "start is nearly a noise start then; try train.path: straight",
+            "HR differs from LR by %.2f of its standard deviation, which is more than detail (another season?); "
+            "try train.target: detail",
             material.residual_rms,
         )
     held_out = material.held_out
