@@ -11,7 +11,7 @@ import torch
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Chain
 from crossres.diffusion.paths.residual import Residual
-from crossres.diffusion.paths.residual_shift import ETA_FIRST, ETA_LAST, KAPPA, ResidualShift, eta
+from crossres.diffusion.paths.resshift import ETA_FIRST, ETA_LAST, KAPPA, ResShift, eta
 from crossres.diffusion.paths.straight import Straight
 from crossres.diffusion.paths.variance_preserving import T_MAX, VariancePreserving, alpha_sigma, even_times, time_of
 from crossres.diffusion.samplers import sample_ddim, sample_dpm_solver_pp_2m
@@ -167,7 +167,7 @@ def test_the_residual_shift_draws_the_data():
         return posterior_mean(x, 1 - e, e * (MEAN + 0.3), KAPPA * math.sqrt(e))
 
     # The last state is a posterior mean at noise of 0.04: its spread is that much short of the data's, and no more.
-    has_the_datas_law(ResidualShift().run(field, y, noise, Chain("lr", 200, "ancestral", 1.0, 1.0)), 0.03)
+    has_the_datas_law(ResShift().run(field, y, noise, Chain("lr", 200, "ancestral", 1.0, 1.0)), 0.03)
 
 
 def test_the_residual_shift_keeps_its_marginals_from_step_to_step():
@@ -179,7 +179,7 @@ def test_the_residual_shift_keeps_its_marginals_from_step_to_step():
         seen.append((e, x * math.sqrt(KAPPA**2 * e + 1)))
         return torch.full_like(x, hr)
 
-    ResidualShift().run(field, y, noise, Chain("lr", 5, "ancestral", 1.0, 1.0))
+    ResShift().run(field, y, noise, Chain("lr", 5, "ancestral", 1.0, 1.0))
     assert seen[0][0] == pytest.approx(ETA_LAST) and seen[-1][0] == pytest.approx(ETA_FIRST)
     for e, x in seen:
         expected = hr + e * (0.9 - hr)

@@ -12,7 +12,7 @@ Every path answers two questions: what the network is trained on (`draw`, `examp
 
 from crossres.diffusion.paths.path import Path
 from crossres.diffusion.paths.residual import Residual
-from crossres.diffusion.paths.residual_shift import ResidualShift
+from crossres.diffusion.paths.resshift import ResShift
 from crossres.diffusion.paths.straight import Straight
 from crossres.diffusion.paths.variance_preserving import VariancePreserving
 from crossres.settings.train import TrainSettings
@@ -28,5 +28,5 @@ def path_of(settings: TrainSettings, residual_rms: float) -> Path:
     if settings.path == "vp":
         return VariancePreserving()
     if settings.path == "resshift":
-        return ResidualShift()
+        return ResShift()
     return Straight(settings.sigma_min, settings.noise_start_share, residual_rms)

@@ -32,7 +32,7 @@ def eta(u: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ResidualShift:
+class ResShift:
     """The residual shift as training and sampling use it."""
 
     name = "resshift"
