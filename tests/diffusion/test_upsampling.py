@@ -83,13 +83,3 @@ def test_hard_consistency_makes_the_result_agree_with_lr_and_soft_goes_part_of_t
 
     assert error("soft") < 0.7 * error("none")
     assert error("hard") < 0.1 * error("none")
-
-
-def test_consistency_leaves_an_image_to_itself_where_lr_is_not_clear():
-    lr, view = lr_image(16, 16), View.whole(Fraction(4), 16, 16)
-    image = upsample(lr, view, "bicubic") + 0.5
-    clear = torch.ones(1, 1, 16, 16)
-    clear[..., :8] = 0
-    result = enforce(image, lr, view, "hard", 0.25, clear)
-    assert torch.equal(result[..., : 4 * 8 - 8], image[..., : 4 * 8 - 8])  # bicubic reaches two LR pixels
-    assert (result - image)[..., 4 * 8 + 8 :].mean() == pytest.approx(-0.5, abs=0.01)

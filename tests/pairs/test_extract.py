@@ -16,11 +16,12 @@ from rasterio.transform import Affine
 from scipy import ndimage
 from shapely.geometry import Point
 
+from crossres.area_means import area_weights, to_lr
 from crossres.errors import UserError
 from crossres.grids import fine_grid
 from crossres.pairs.extract import extract
 from crossres.pairs.patch_file import PORTION, PatchWriter, read_patches
-from crossres.pairs.quality import area_weights, correlation, measure, residual_shift, to_lr
+from crossres.pairs.quality import correlation, measure, residual_shift
 from crossres.rasters import Mask, Scene, open_raster, read_scene, write_mask, write_scene
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings

@@ -18,18 +18,10 @@ from crossres.diffusion.upsample import View, upsample
 HARD_ITERATIONS = 4
 
 
-def enforce(
-    image: Tensor,
-    lr: Tensor,
-    view: View,
-    mode: Literal["none", "soft", "hard"],
-    lr_mtf: float,
-    clear: Tensor | None = None,
-) -> Tensor:
-    """Return the (sample, band, row, column) image drawn to the LR image it is a view of.
+def enforce(image: Tensor, lr: Tensor, view: View, mode: Literal["none", "soft", "hard"], lr_mtf: float) -> Tensor:
+    """Return the (sample, band, row, column) image drawn to the (1, band, row, column) LR image it is a view of.
 
-    `lr` is (1 or sample, band, row, column), in the same (standardised) units; `clear` (1 or sample, 1, row, column) is
-    0 where the image is left to itself. `lr_mtf` is the LR sensor's MTF at its Nyquist frequency.
+    `lr_mtf` is the LR sensor's MTF at its Nyquist frequency. Values are in the same (standardised) units.
     """
     iterations, weight = {"none": (0, 0.0), "soft": (1, 0.5), "hard": (HARD_ITERATIONS, 1.0)}[mode]
     for _ in range(iterations):
@@ -37,8 +29,8 @@ def enforce(
         cols = mtf_weights(lr.shape[-1], view.factor, view.left, view.width, lr_mtf)
         a, b = (torch.from_numpy(m).to(image) for m in (rows, cols))
         # LR pixels that the view does not cover have no row of weights, and no difference.
-        counts = (a.sum(1)[:, None] * b.sum(1)).round()
-        difference = (lr - a @ image @ b.mT) * (counts if clear is None else counts * clear)
+        covered = (a.sum(1)[:, None] * b.sum(1)).round()
+        difference = (lr - a @ image @ b.mT) * covered
         image = image + weight * upsample(difference, view, "bicubic")
     return image
 

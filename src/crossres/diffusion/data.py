@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,8 @@ import torch
 import zarr
 from torch import Tensor
 
+from crossres.area_means import area_weights
 from crossres.diffusion.cache import open_cache
-from crossres.diffusion.consistency import enforce
 from crossres.diffusion.gaps import fill_nearest
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import Shift, View, nearest, upsample
@@ -61,8 +61,8 @@ class Split:
     """The patches of one split of a dataset.
 
     `dataset` is the zarr or a training cache made from it: the same patches, read from a cache several times faster.
-    From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch. With `detail_mtf`, the LR
-    sensor's MTF at its Nyquist frequency, HR shows its own detail over LR's low frequencies.
+    From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch. `target` is
+    `train.target`: with "detail", HR has its own detail and LR's tone (`own_detail`).
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Split:
         split: str,
         factor: Fraction,
         standard: Standard,
-        detail_mtf: float | None = None,
+        target: Literal["hr", "detail"] = "hr",
     ) -> None:
         table = pd.read_parquet(index, columns=["patch", "split"])
         self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))
-        self.factor, self.standard, self.detail_mtf = factor, standard, detail_mtf
+        self.factor, self.standard, self.target = factor, standard, target
         self._at = self.rows
         cached = open_cache(dataset, index)
         self._arrays: dict[str, Any] = cached or _zarr_arrays(dataset)
@@ -139,11 +139,11 @@ class Split:
         hr_window = (tops * n // d, lefts * n // d, h * n // d, w * n // d)
         lr = _cut(whole_lr, tops, lefts, h, w)
         y = _cut(whole_y, *hr_window)
-        if self.detail_mtf is None:
+        if self.target == "hr":
             hr = self.standard.forward(_reflectance(_cut(hr_dn, *hr_window)))
         else:
             whole_hr = self.standard.forward(_reflectance(np.stack(hr_dn)))
-            hr = _cut(own_detail(whole_hr, whole_lr, clear, whole_view, self.detail_mtf), *hr_window)
+            hr = _cut(own_detail(whole_hr, whole_lr, clear, whole_view), *hr_window)
         rows, cols = (nearest(side, self.factor, 0, side * n // d) for side in (h, w))
         clear = _cut(clear, tops, lefts, h, w)[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)
         lr_t, y_t, hr_t, weight = (torch.from_numpy(a) for a in (lr, y, np.nan_to_num(hr), clear.astype(np.float32)))
@@ -195,14 +195,17 @@ def batches(
             yield done
 
 
-def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View, lr_mtf: float) -> np.ndarray:
-    """Return HR with its low frequencies replaced by LR's, where LR is `clear`; NaN where HR is.
+def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View) -> np.ndarray:
+    """Return HR - up(mean(HR - up(LR))): HR with the tone of LR, which is all that its means over LR pixels say.
 
-    `hr` and `lr` are (patch, band, row, column), standardised, `clear` (patch, 1, row, column) is on the LR grid.
+    `hr` and `lr` are whole (patch, band, row, column) images, standardised, LR without gaps; `up` is bicubic. Where
+    `clear` (patch, 1, row, column), on the LR grid, is not, the tone stays HR's. NaN where HR is.
     """
-    filled = torch.from_numpy(np.stack([fill_nearest(v) for v in hr]))
-    low, counts = torch.from_numpy(lr), torch.from_numpy(clear.astype(np.float32))
-    return np.where(np.isfinite(hr), enforce(filled, low, view, "hard", lr_mtf, counts).numpy(), np.float32(np.nan))
+    filled, low = torch.from_numpy(np.stack([fill_nearest(v) for v in hr])), torch.from_numpy(lr)
+    rows, cols = (torch.from_numpy(area_weights(side, view.factor)).to(low) for side in low.shape[-2:])
+    tone = rows @ (filled - upsample(low, view, "bicubic")) @ cols.mT
+    tone = tone * torch.from_numpy(clear)
+    return np.where(np.isfinite(hr), (filled - upsample(tone, view, "bicubic")).numpy(), np.float32(np.nan))
 
 
 def residual_rms(split: Split) -> float:

@@ -59,7 +59,7 @@ def distill(
     train = card.train.model_copy(update=own)
     torch.set_num_threads(train.threads)
     with processes() as group:
-        material = read_material(dataset, index, summary, train.detail_mtf)
+        material = read_material(dataset, index, summary, train.target)
         if material.sha256 != card.data_sha256:
             raise UserError(f"{dataset}: not the patches that {teacher} learnt from; distil on those, or train again")
         held_out = material.held_out

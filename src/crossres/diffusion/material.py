@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from crossres.diffusion.data import Split, residual_rms
 from crossres.diffusion.standardise import Standard
@@ -38,22 +38,22 @@ class Material:
         )  # fmt: skip
 
 
-def read_material(dataset: Path, index: Path, summary: Path, detail_mtf: float | None) -> Material:
+def read_material(dataset: Path, index: Path, summary: Path, target: Literal["hr", "detail"]) -> Material:
     """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread.
 
-    `detail_mtf` is `Split`'s.
+    `target` is `train.target`.
     """
     about = read_json(summary)
     standard = _standard(about, summary)
     factor = Fraction(about["factor"])
-    data = Split(dataset, index, "train", factor, standard, detail_mtf)
+    data = Split(dataset, index, "train", factor, standard, target)
     if not len(data):
         raise UserError(f"{index}: no patch in the training split; get more pairs or lower dataset.test_share")
     residual = residual_rms(data)
     if residual == 0:
         raise UserError(f"{dataset}: the training split has no clear pixel; check the masks of the aligned pairs")
     log.info("%d training patches; HR differs from bicubic LR by %.3f of its standard deviation", len(data), residual)
-    held_out = Split(dataset, index, "val", factor, standard, detail_mtf)
+    held_out = Split(dataset, index, "val", factor, standard, target)
     bands = tuple(about["bands"])
     return Material(data, held_out, bands, about["lr_gsd_m"], about["hr_gsd_m"], residual, _data_hash(index, summary))
 

@@ -53,7 +53,7 @@ def train(
     with processes() as group:
         if settings.batch < group.count:
             raise UserError(f"train.batch: {settings.batch} crops do not go round {group.count} processes; raise it")
-        material = read_material(dataset, index, summary, settings.detail_mtf)
+        material = read_material(dataset, index, summary, settings.target)
         _train(settings, model, material, output, group, log_folder if group.first else None)
         group.wait()
 

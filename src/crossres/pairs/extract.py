@@ -11,10 +11,11 @@ import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
+from crossres.area_means import area_weights
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.pairs.patch_file import PatchWriter
-from crossres.pairs.quality import Quality, area_weights, measure
+from crossres.pairs.quality import Quality, measure
 from crossres.rasters import NODATA, OFFSET, SCALE, Mask, grid_of, open_raster, read_mask
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings

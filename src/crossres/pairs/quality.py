@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
+from crossres.area_means import to_lr
 from crossres.rasters import Mask
 
 MAX_SHIFT_PX = 4
@@ -39,7 +39,7 @@ def measure(
 ) -> Quality:
     """Measure a patch: `lr` (band, row, column) and `hr` reflectance, `codes` and `clear` (row, column) on the LR grid.
 
-    `weights` are those of `area_weights`.
+    `weights` are those of `area_means.area_weights`.
     """
     on_lr = to_lr(hr, weights)
     nir_red = [lr[list(bands).index(b)][clear] for b in ("nir", "red")] if {"nir", "red"} <= set(bands) else None
@@ -54,21 +54,6 @@ def measure(
         float(lr[:, clear].mean()) if some else float("nan"),
         float("nan") if ratio is None else float(ratio),
     )
-
-
-def area_weights(lr_px: int, factor: Fraction) -> np.ndarray:
-    """Return the (lr_px, lr_px * factor) share of each fine pixel in each LR pixel along one axis; rows sum to 1."""
-    fine = int(lr_px * factor)
-    edges = np.arange(fine + 1) / float(factor)
-    start, end = edges[:-1], edges[1:]
-    lr = np.arange(lr_px)[:, None]
-    overlap = np.minimum(end, lr + 1) - np.maximum(start, lr)
-    return np.clip(overlap, 0, None)
-
-
-def to_lr(hr: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the area mean over LR pixels of a square (band, row, column) fine image."""
-    return weights @ hr @ weights.T
 
 
 def correlation(lr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray) -> float:

@@ -21,12 +21,8 @@ class TrainSettings(Section):
     )
     target: Literal["hr", "detail"] = Field(
         "hr",
-        description="what is learnt: HR as it is, or its detail alone, over LR's own low frequencies: for pairs that"
-        " differ by more than detail (another season), which nothing in the LR image tells. Results are compared with"
-        " HR as it is",
-    )
-    lr_mtf: float = Field(
-        0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency, for target detail"
+        description="what is learnt: HR as it is, or HR's detail over LR's tone, for pairs that differ by more than"
+        " detail (another season), which nothing in the LR image tells. Results are compared with HR as it is",
     )
     steps: int = Field(1000, ge=1, description="optimiser steps")
     batch: int = Field(12, ge=1, description="crops per step, over all processes")
@@ -87,11 +83,6 @@ class TrainSettings(Section):
     )
     threads: int = Field(2, ge=1, description="CPU threads; part of the settings since results depend on it")
     seed: int = Field(0, ge=0, description="seed of weights, data order and noise")
-
-    @property
-    def detail_mtf(self) -> float | None:
-        """The LR sensor's MTF where HR's detail alone is learnt."""
-        return self.lr_mtf if self.target == "detail" else None
 
     @model_validator(mode="after")
     def _tolerance_has_a_meaning(self) -> "TrainSettings":
