@@ -45,7 +45,7 @@ class Card(Section):
     mean: tuple[float, ...] = Field(description="HR band means over the training split, in reflectance")
     std: tuple[float, ...] = Field(description="HR band standard deviations over the training split, in reflectance")
     sigma: float = Field(gt=0, le=1, description="source noise of an LR start, chosen in validation")
-    residual_rms: float = Field(gt=0, description="RMS of HR - bicubic LR on the training split, in HR stds")
+    residual_rms: float = Field(gt=0, description="RMS of the target - bicubic LR on the training split, in HR stds")
     model: ModelSettings
     train: TrainSettings
     teacher_sha256: str | None = Field(

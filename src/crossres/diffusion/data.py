@@ -209,7 +209,7 @@ def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View) ->
 
 
 def residual_rms(split: Split) -> float:
-    """Return the RMS of HR - y over the clear pixels of a split, in HR standard deviations.
+    """Return the RMS of HR (or its detail) - y over the clear pixels of a split, in HR standard deviations.
 
     A split of more than RESIDUAL_PATCHES patches is seen through that many of them, evenly spaced.
     """

@@ -26,7 +26,7 @@ class Material:
     lr_gsd_m: float
     hr_gsd_m: float
     residual_rms: float
-    """RMS of HR - bicubic LR on the training split, in HR standard deviations."""
+    """RMS of the target, HR or its detail, less bicubic LR on the training split, in HR standard deviations."""
     sha256: str
 
     def card(self) -> dict[str, Any]:
@@ -52,7 +52,8 @@ def read_material(dataset: Path, index: Path, summary: Path, target: Literal["hr
     residual = residual_rms(data)
     if residual == 0:
         raise UserError(f"{dataset}: the training split has no clear pixel; check the masks of the aligned pairs")
-    log.info("%d training patches; HR differs from bicubic LR by %.3f of its standard deviation", len(data), residual)
+    what = {"hr": "HR", "detail": "HR's detail"}[target]
+    log.info("%d training patches; %s differs from bicubic LR by %.3f of HR's spread", len(data), what, residual)
     held_out = Split(dataset, index, "val", factor, standard, target)
     bands = tuple(about["bands"])
     return Material(data, held_out, bands, about["lr_gsd_m"], about["hr_gsd_m"], residual, _data_hash(index, summary))
