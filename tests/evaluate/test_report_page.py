@@ -129,6 +129,16 @@ def test_pairs_that_were_only_taken_as_aligned_are_told(run: Path) -> None:
     assert "1 of 3 pairs are taken as aligned already. How well their images lie on each other is not known" in text
 
 
+def test_a_model_that_learnt_detail_alone_is_told(run: Path, tmp_path: Path) -> None:
+    told = "learnt HR’s detail over LR’s tone"
+    assert told not in (run / "report.html").read_text()
+    again = shutil.copytree(run, tmp_path / "run")
+    card = read_json(again / "model/main/card.json") | {"train": {"target": "detail"}}
+    _write(again / "model/main/card.json", card)
+    report(ReportSettings(), CONFIG, ReportInputs.of_run(again, "lr_start"), again / "report.html")
+    assert told in (again / "report.html").read_text()
+
+
 def test_it_loads_nothing_and_is_well_formed(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
     page = Page(text)

@@ -33,8 +33,10 @@ def test_the_held_out_frame_is_sharper_and_no_less_true_than_bicubic(results):
     arms = json.loads((results / "evaluation" / "summary.json").read_text())["arms"]
     lr_start, bicubic = arms["lr_start"], arms["bicubic"]
     assert lr_start["sample"]["spectrum_error"]["mean"] <= 0.5 * bicubic["mean"]["spectrum_error"]["mean"]
-    # Measured: 0.02 dB above; the sharper solver pays 0.2 dB for its texture. A tenth of a dB is no difference.
+    # Measured: 0.005 dB below. A tenth of a dB is no difference.
     assert lr_start["mean"]["psnr_db"]["mean"] >= bicubic["mean"]["psnr_db"]["mean"] - 0.1
+    # Measured: 0.04. A model that learns the tone of another season as well invents it: 0.51.
+    assert lr_start["sample"]["hallucination"]["mean"] <= 0.1
 
 
 def test_the_report_names_no_path_of_this_machine(results, real_data):
