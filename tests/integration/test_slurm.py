@@ -95,7 +95,7 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert submissions(run.said, "train") > 1, "training was never short of memory: this tests nothing"
     pairs = len(list(results.glob("aligned/*")))
     assert submissions(run.said, "download") == 0, "made again"
-    assert submissions(run.said, "coregister") == pairs - registered, "made again"
+    assert submissions(run.said, "coregister") <= pairs - registered, "made again"
     again = digests(project)
     assert again.keys() == small_digests.keys()
     assert [path for path in again if again[path] != small_digests[path]] == []
