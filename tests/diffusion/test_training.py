@@ -11,12 +11,14 @@ import zarr
 from scipy.ndimage import zoom
 from small_world import write_dataset
 
+from crossres.area_means import area_weights
 from crossres.diffusion import checkpoint
-from crossres.diffusion.data import Split, batches, residual_rms
+from crossres.diffusion.data import Split, batches, own_detail, residual_rms
 from crossres.diffusion.material import read_material
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.training import train
+from crossres.diffusion.upsample import View, upsample
 from crossres.errors import UserError
 from crossres.rasters import OFFSET, SCALE
 from crossres.settings.model import ModelSettings
@@ -169,6 +171,24 @@ def test_detail_is_hrs_over_the_tone_of_lr(another_season):
     assert residual_rms(whole("detail")) < 0.5 * residual_rms(whole("hr"))
 
 
+@pytest.mark.parametrize("factor", [Fraction(2), Fraction(25, 2)])
+def test_detail_keeps_what_lr_pixels_have_no_mean_of_and_takes_their_tone_at_any_factor(factor):
+    rng = np.random.default_rng(0)
+    side = int(8 * factor)
+    lr = rng.normal(size=(1, 2, 8, 8)).astype(np.float32)
+    view = View.whole(factor, 8, 8)
+    up = upsample(torch.from_numpy(lr), view, "bicubic").numpy()
+    clear = np.ones((1, 1, 8, 8), bool)
+    # A difference that is one number over the image is tone, all of it.
+    assert np.allclose(own_detail(up + np.float32(0.7), lr, clear, view), up, atol=1e-5)
+    # One whose mean over every LR pixel is 0 is detail, all of it.
+    weights = area_weights(8, factor)
+    noise = rng.normal(size=(1, 2, side, side))
+    inverse = np.linalg.pinv(weights)
+    detail = (noise - inverse @ (weights @ noise @ weights.T) @ inverse.T).astype(np.float32)
+    assert np.allclose(own_detail(up + detail, lr, clear, view), up + detail, atol=1e-4)
+
+
 def test_crops_of_detail_are_cut_from_whole_patches(another_season):
     (dataset, index, _), _ = another_season
     split = Split(dataset, index, "train", Fraction(4), UNIT, "detail")
@@ -179,7 +199,7 @@ def test_crops_of_detail_are_cut_from_whole_patches(another_season):
     assert (views - crop).abs().amax((1, 2, 3)).min() < 1e-5
 
 
-def test_gaps_are_gaps_of_detail_and_leave_tone_around_them(another_season):
+def test_gaps_of_hr_are_gaps_of_its_detail_and_leave_the_rest_as_it_is(another_season):
     (dataset, index, summary), _ = another_season
     group = zarr.open_group(dataset, mode="r+")
     whole = read_material(dataset, index, summary, "detail").data.batch(np.arange(2))

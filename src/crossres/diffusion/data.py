@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import Shift, View, nearest, upsample
 from crossres.errors import UserError
 from crossres.rasters import NODATA, OFFSET, SCALE
-from crossres.settings.train import IN_MEMORY_BYTES
+from crossres.settings.train import IN_MEMORY_BYTES, Target
 
 RESIDUAL_PATCHES = 2048
 
@@ -72,7 +72,7 @@ class Split:
         split: str,
         factor: Fraction,
         standard: Standard,
-        target: Literal["hr", "detail"] = "hr",
+        target: Target = "hr",
     ) -> None:
         table = pd.read_parquet(index, columns=["patch", "split"])
         self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))

@@ -5,12 +5,13 @@ import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from crossres.diffusion.data import Split, residual_rms
 from crossres.diffusion.standardise import Standard
 from crossres.errors import UserError
 from crossres.files import read_json
+from crossres.settings.train import Target
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Material:
         )  # fmt: skip
 
 
-def read_material(dataset: Path, index: Path, summary: Path, target: Literal["hr", "detail"]) -> Material:
+def read_material(dataset: Path, index: Path, summary: Path, target: Target) -> Material:
     """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread.
 
     `target` is `train.target`.
