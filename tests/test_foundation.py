@@ -1,8 +1,12 @@
 """Grids, scenes on disk and whole outputs."""
 
+import json
 import os
+import signal
 import socket
 import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from crossres import grids
 from crossres.errors import UserError
 from crossres.files import read_json, whole, write_json
 from crossres.rasters import Scene, new_cog, read_scene, write_cog, write_scene
+from crossres.unfinished import leave_nothing_when_terminated
 
 UTM = "EPSG:32650"
 
@@ -157,3 +162,172 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_
     with whole(tmp_path / "a.tif") as part:
         part.touch()
     assert sorted(p.name for p in tmp_path.iterdir()) == [living.name, "a.tif"]
+
+
+@pytest.mark.parametrize("host", ["another", f"{socket.gethostname()}-7", "x-1-y"])
+def test_what_another_host_left_goes_when_nothing_in_it_has_changed_for_a_day(
+    tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / f".part-{host}-1234-a.tif"
+    aside = tmp_path / f".replaced-{host.replace('-', '_')}-1234-b"
+    for folder in (left, aside):
+        folder.mkdir()
+        (folder / "inside").write_text("old")
+    now = time.time()
+
+    def after(hours: float) -> list[str]:
+        monkeypatch.setattr(time, "time", lambda: now + hours * 3600)
+        with whole(tmp_path / "c") as part:
+            part.touch()
+        return sorted(p.name for p in tmp_path.iterdir())
+
+    os.utime(left, (0, 0))  # but not what is inside
+    assert after(23) == sorted([left.name, aside.name, "c"])
+    assert after(25) == ["b", "c"]  # which its process had put aside and not replaced
+    assert (tmp_path / "b/inside").read_text() == "old"
+
+
+def test_a_person_s_own_hidden_files_are_no_leftovers(tmp_path: Path) -> None:
+    names = [".part-time", ".part-1", ".partial", ".part-a-b", ".replaced-by-me"]
+    for name in names:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    with whole(tmp_path / "a") as part:
+        part.mkdir()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*names, "a"])
+
+
+def in_a_child(path: Path, before: object) -> int:
+    """Replace a folder through `whole` in a process of its own, and return how that ended.
+
+    `before` is called with the number of each thing that it asks the system for after its content is written.
+    """
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        count = [-(10**9)]
+
+        def step(event: str, _: object) -> None:
+            if event.partition(".")[0] in {"os", "shutil", "open", "glob", "pathlib"}:
+                count[0] += 1
+                before(count[0], event)
+
+        sys.addaudithook(step)
+        leave_nothing_when_terminated()
+        with whole(path) as part:
+            part.mkdir()
+            for name in "ab":
+                (part / name).write_text("new")
+            count[0] = 0
+        os._exit(0)
+    finally:
+        os._exit(99)
+
+
+def product(path: Path) -> set[str]:
+    assert sorted(p.name for p in path.iterdir()) == ["a", "b"]
+    return {p.read_text() for p in path.iterdir()}
+
+
+def kill_at(number: int):
+    def before(count: int, _: str) -> None:
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return before
+
+
+def test_a_kill_at_any_step_leaves_the_old_folder_or_the_new_one_whole(tmp_path: Path) -> None:
+    path, seen, endings = tmp_path / "out", [], []
+    for number in range(1, 200):
+        path.mkdir()
+        for name in "ab":
+            (path / name).write_text("old")
+        endings.append(in_a_child(path, kill_at(number)))
+        # Where it was killed between the two renames, the old one stands beside and comes back with the next call.
+        folders = [p for p in tmp_path.iterdir() if p.is_dir() and {c.name for c in p.iterdir()} == {"a", "b"}]
+        assert any(len(product(p)) == 1 for p in folders)
+        with whole(tmp_path / "next") as part:
+            part.touch()
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["next", "out"]
+        [state] = product(path)
+        seen.append(state)
+        for p in path.iterdir():
+            p.unlink()
+        path.rmdir()
+        if endings[-1] == 0:
+            break
+    assert set(endings[:-1]) == {-signal.SIGKILL}
+    assert endings[-1] == 0
+    assert seen == sorted(seen, reverse=True)  # first the old one, then the new one
+    assert {"old", "new"} == set(seen)
+
+
+def test_sigterm_at_any_step_ends_the_process_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    def terminate_at(number: int):
+        def before(count: int, _: str) -> None:
+            if count == number:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        return before
+
+    path, seen = tmp_path / "out", []
+    for number in range(1, 200):
+        path.mkdir(exist_ok=True)
+        for name in "ab":
+            (path / name).write_text("old")
+        ended = in_a_child(path, terminate_at(number))
+        [state] = product(path)
+        seen.append(state)
+        assert not [p for p in tmp_path.iterdir() if p != path and not p.name.startswith(".replaced-")]
+        if ended == 0:
+            break
+        assert ended == -signal.SIGTERM
+    assert {"old", "new"} == set(seen)
+
+
+def test_everything_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted(handle: int) -> None:
+        events.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    for method in ("rename", "replace"):
+        monkeypatch.setattr(Path, method, lambda a, b: (events.append("named"), rename(a, b))[1])
+    with whole(tmp_path / "out") as part:
+        (part / "sub").mkdir(parents=True)
+        (part / "sub" / "a").write_text("1")
+        write_json(part / "b.json", {})
+        inner = events.copy()
+    part_name = part.name
+    assert inner == ["named"]  # what is inside gets to the disk with the whole
+    assert set(events[1:-2]) == {"a", "sub", "b.json", part_name}
+    assert events[-2:] == ["named", tmp_path.name]
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1, "a": 2}', "[" * 100_000, "NaN", "[Infinity]", "1e999", "9" * 5000, ""])
+def test_what_is_no_json_is_one_line_that_tells_nobody_to_delete_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=r"a\.json: not valid JSON") as said:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(said.value)
+    assert "delete" not in str(said.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_is_read_in_the_encodings_that_editors_write(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"name": "湖"}, ensure_ascii=False), encoding=encoding)
+    assert read_json(tmp_path / "a.json") == {"name": "湖"}
+
+
+def test_another_encoding_and_a_name_that_is_no_file_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes("{'湖'}".encode("gb18030"))
+    for name, said in [
+        ("a.json", "not a text in UTF-8"), ("none.json", "no such file"), ("a.json/b", "no such file"), (".", "folder"),
+    ]:  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            read_json(tmp_path / name)

@@ -57,7 +57,7 @@ def test_settings_that_are_no_mapping_are_refused():
 
 def test_the_schema_in_the_repository_is_the_models():
     stored = json.loads((ROOT / "config" / "schema.json").read_text())
-    assert stored == schema(), "run: crossres schema --output config/schema.json"
+    assert stored == schema(), "run: crossres schema --output config/schema.json --overwrite"
 
 
 def test_the_reference_in_the_repository_is_the_models():

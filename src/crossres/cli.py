@@ -7,45 +7,82 @@ What they run is in `commands`.
 import argparse
 import logging
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
 from crossres import commands
-from crossres.damaged import damaged
+from crossres.acquire.stac.secrets import without_secrets
+from crossres.damaged import blamed
 from crossres.errors import UserError
-from crossres.files import to_delete
+from crossres.outputs import guard, inputs
+from crossres.settings.paths import expand
+from crossres.unfinished import leave_nothing_when_terminated
 
 log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one stage; a `UserError`, or a damaged input, ends as one line on stderr and exit status 1."""
+    """Run one stage; a `UserError`, or an input that cannot be read, ends as one line on stderr and exit status 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     args = _parser().parse_args(arguments)
     args.arguments = arguments
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    _log_without_secrets()
+    leave_nothing_when_terminated()
     try:
+        _fill_in(args)
+        guard(args)
         args.run_stage(args)
     except UserError as error:
         _end(args.stage, error)
-    except Exception:
+    except KeyboardInterrupt:
+        print(f"crossres {args.stage}: stopped", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
         log.info("crossres %s failed; reading its inputs, should one be damaged", args.stage)
-        broken = damaged(_inputs(args))
-        if broken is None:
+        why = blamed(error, inputs(args), {getattr(args, name): kind for name, kind in args.kinds.items()})
+        if why is None:
             raise
-        _end(args.stage, f"{broken}: damaged; delete {to_delete(broken)} and run again")
+        _end(args.stage, why)
     log.info("peak memory: %d MB", _peak_memory_mb())
 
 
+def _fill_in(args: argparse.Namespace) -> None:
+    """Replace arguments by what they stand for: a model's weights for its folder, a configuration's text for a path."""
+    for name in ("checkpoint", "model", "teacher"):
+        model = getattr(args, name, None)
+        if isinstance(model, Path) and model.name in {"model.safetensors", "card.json"} and not model.is_dir():
+            setattr(args, name, model.parent)
+        elif isinstance(model, Path) and model.is_file():
+            raise UserError(f"{model}: is a file; name the model's folder (model.safetensors and card.json)")
+    if getattr(args, "configured", None) and args.run is not None:
+        for name in args.configured:
+            value = getattr(args, name)
+            if isinstance(value, list):
+                setattr(args, name, [expand(text, args.run) for text in value])
+            elif value is not None:
+                setattr(args, name, type(value)(expand(str(value), args.run)))
+
+
+class _WithoutSecrets(logging.Formatter):
+    """What libraries log holds URLs as they were asked for."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+def _log_without_secrets() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_WithoutSecrets("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Where it is a fault of this package, too, what it was doing may name a URL.
+    sys.excepthook = lambda *error: print(without_secrets("".join(traceback.format_exception(*error))), file=sys.stderr)
+
+
 def _end(stage: str, why: object) -> NoReturn:
-    print(f"crossres {stage}: error: {why}", file=sys.stderr)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(why))
+    print(f"crossres {stage}: error: {without_secrets(line)}", file=sys.stderr)
     sys.exit(1)
-
-
-def _inputs(args: argparse.Namespace) -> list[Path]:
-    given = [value for name, value in vars(args).items() if name != "output"]
-    flat = [part for value in given for part in (value if isinstance(value, list) else [value])]
-    return [part for part in flat if isinstance(part, Path)]
 
 
 def _peak_memory_mb() -> float:
@@ -66,16 +103,32 @@ def _parser() -> argparse.ArgumentParser:
     def stage(name: str, summary: str, settings: bool = True) -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         # By name, as code_version finds it.
-        sub.set_defaults(run_stage=getattr(commands, f"run_{name.replace('-', '_')}"))
+        sub.set_defaults(run_stage=getattr(commands, f"run_{name.replace('-', '_')}"), kinds={})
         if settings:
             sub.add_argument(
                 "--settings", metavar="FILE|JSON", help="a configuration file, or JSON with this stage's sections"
             )
+        sub.add_argument(
+            "--overwrite", action="store_true", help="replace an earlier product of this command, and nothing else"
+        )
         return sub
 
-    def path(sub: argparse.ArgumentParser, *options: str, help: str = "", many: bool = False) -> None:
+    def path(sub: argparse.ArgumentParser, *options: str, help: str = "", many: bool = False, kind: str = "") -> None:
         for option in options:
             sub.add_argument(option, type=Path, required=True, help=help, metavar="PATH", nargs="+" if many else None)
+            if kind:
+                kinds = sub.get_default("kinds")
+                sub.set_defaults(kinds=kinds | {option.lstrip("-"): kind})
+
+    def configured(sub: argparse.ArgumentParser, *names: str) -> None:
+        sub.set_defaults(configured=names)
+        sub.add_argument(
+            "--run",
+            type=Path,
+            metavar="RUN_FOLDER",
+            help=f"take {', '.join(names)} as a configuration writes them: {{run}} is this folder, ${{NAME}} an "
+            "environment variable",
+        )
 
     sub = stage("simulate", "simulate one place of the embedded default, seen by both sensors")
     sub.add_argument("--place", required=True, help="name of the place: place00, place01, ...")
@@ -92,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         "--source", metavar="FILE|JSON", help="settings of a source of kind folder: its sensor, its pattern"
     )
     path(sub, "--output", help="folder to write")
+    configured(sub, "folder")
 
     sub = stage("chips", "give ready-made pairs of images without georeference a place", settings=False)
     path(sub, "--lr", "--hr", help="folder of PNG, TIFF or other images, those of a pair of one name")
@@ -103,9 +157,10 @@ def _parser() -> argparse.ArgumentParser:
         text = f"static catalogues of {role.upper()} scenes, one per source that has one (none for an API)"
         sub.add_argument(f"--{role}", metavar="CATALOG", nargs="+", help=text)
     path(sub, "--output", help="folder of items to write")
+    configured(sub, "lr", "hr")
 
     sub = stage("download", "fetch one scene as reflectance on its own grid")
-    path(sub, "--item", help="the scene's STAC item, as `search` wrote it")
+    path(sub, "--item", help="the scene's STAC item, as `search` wrote it", kind=".json")
     sub.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
     sub.add_argument(
         "--reference",
@@ -115,66 +170,81 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
+    configured(sub, "dem", "lock")
 
     sub = stage("lock", "freeze the scenes and pairs of a finished run with their checksums", settings=False)
     sub.add_argument("run", type=Path, metavar="RUN_FOLDER", help="folder of the run, such as results/demo")
     path(sub, "--output", help="lock file to write, for search.lock of a configuration")
 
     sub = stage("coregister", "register an HR scene to an LR scene")
-    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
-    path(sub, "--lr", "--hr", help="scene folder")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
+    path(sub, "--lr", "--hr", help="scene folder", kind="folder")
     path(sub, "--output", help="folder to write to")
 
     sub = stage("normalise", "bring the two images of a pair to one radiometry")
-    path(sub, "--lr", help="LR scene folder")
-    path(sub, "--registered", "--registration", help="what `coregister` wrote")
+    path(sub, "--lr", help="LR scene folder", kind="folder")
+    path(sub, "--registered", help="what `coregister` wrote", kind=".tif")
+    path(sub, "--registration", help="what `coregister` wrote", kind=".json")
     path(sub, "--output", help="folder to write to")
 
     sub = stage("patches", "cut patch pairs from an aligned pair")
-    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
-    path(sub, "--aligned", help="folder that `coregister` and `normalise` wrote")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
+    path(sub, "--aligned", help="folder that `coregister` and `normalise` wrote", kind="folder")
     path(sub, "--patches", "--index", help="file to write")
 
     sub = stage("dataset", "assemble patches to one dataset, split by place")
-    path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it")
-    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet")
-    path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json")
+    path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it", kind="folder")
+    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet", kind="folder")
+    path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json", kind="folder")
     sub.add_argument("--regions", type=Path, metavar="FILE", help="vector file of dataset.regions")
     path(sub, "--output", help="folder to write to: dataset.zarr, index.parquet and what tells of them")
+    configured(sub, "regions")
 
     sub = stage("held-out", "mask what is not held out of a scene whose ground is shared out among splits")
     sub.add_argument("--pair", required=True, help="name of the pair")
-    path(sub, "--mask", help="mask.tif of the aligned pair")
-    path(sub, "--index", help="what `dataset` wrote")
+    path(sub, "--mask", help="mask.tif of the aligned pair", kind=".tif")
+    path(sub, "--index", help="what `dataset` wrote", kind=".parquet")
     path(sub, "--output", help="file to write")
 
     sub = stage("cache", "unpack a patch dataset that is too large for memory, for training", settings=False)
-    path(sub, "--dataset", "--index", help="what `dataset` wrote")
+    path(sub, "--dataset", help="what `dataset` wrote", kind="folder")
+    path(sub, "--index", help="what `dataset` wrote", kind=".parquet")
     path(sub, "--output", help="folder to write")
 
     sub = stage("train", "train the model")
-    path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote")
-    path(sub, "--index", "--summary", help="what `dataset` wrote")
+    path(sub, "--dataset", help="the zarr that `dataset` wrote, or the folder that `cache` wrote", kind="folder")
+    path(sub, "--index", help="what `dataset` wrote", kind=".parquet")
+    path(sub, "--summary", help="what `dataset` wrote", kind=".json")
     path(sub, "--output", help="model folder to write")
     sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
     sub = stage("distill", "distil a trained model into one that samples in one step")
-    path(sub, "--teacher", help="model folder that `train` wrote")
-    path(sub, "--dataset", "--index", "--summary", help="what `dataset` wrote, as it was for the teacher")
+    path(sub, "--teacher", help="model folder that `train` wrote", kind="folder")
+    path(sub, "--dataset", help="what `dataset` wrote, as it was for the teacher", kind="folder")
+    path(sub, "--index", help="what `dataset` wrote, as it was for the teacher", kind=".parquet")
+    path(sub, "--summary", help="what `dataset` wrote, as it was for the teacher", kind=".json")
     path(sub, "--output", help="model folder to write")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
 
     sub = stage("sample", "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")
-    path(sub, "--lr", help="LR scene (COG)")
-    path(sub, "--model", help="model folder")
+    path(sub, "--lr", help="LR scene (COG)", kind=".tif")
+    path(sub, "--model", help="model folder", kind="folder")
     path(sub, "--output", help="folder to write")
 
     sub = stage("super-resolve", "apply a trained model to any Sentinel-2 scene", settings=False)
-    sub.add_argument("scene", type=Path, metavar="SCENE", help="SAFE or its zip, STAC item, GeoTIFF, folder of bands")
-    path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)")
-    path(sub, "--output", help="folder to write")
+    sub.add_argument(
+        "scenes",
+        metavar="SCENE",
+        nargs="+",
+        help="SAFE or its zip, STAC item or its URL, GeoTIFF, folder of bands, Gaofen-2 package",
+    )
+    path(sub, "--checkpoint", help="model folder (model.safetensors and card.json)", kind="folder")
+    path(sub, "--output", help="folder to write; of several scenes, each goes into a folder of its own name in it")
+    for number, text in (("scale", "reflectance = scale * DN + offset"), ("offset", "see --scale"), ("nodata", "DN")):
+        help = f"{text}, for all bands; where a scene does not say it, or says it wrong"
+        sub.add_argument(f"--{number}", type=float, metavar="NUMBER", help=help)
     sub.add_argument("--start", choices=["lr", "noise", "one-step", "regression", "bicubic", "nearest"], default="lr")
     sub.add_argument("--steps", type=int, default=2, help="solver steps (2)")
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
@@ -182,37 +252,42 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
 
     sub = stage("external", "bring another model's result to the HR grid, to be judged like an arm")
-    path(sub, "--pair", help="the pair's JSON, as `search` wrote it")
-    path(sub, "--folder", help="holds <pair>.tif or <LR scene>.tif")
-    path(sub, "--hr", help="the aligned HR image")
+    path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
+    path(sub, "--folder", help="holds <pair>.tif or <LR scene>.tif", kind="folder")
+    path(sub, "--hr", help="the aligned HR image", kind=".tif")
     path(sub, "--output", help="folder to write")
+    configured(sub, "folder")
 
     sub = stage("evaluate", "compare super-resolved images of one scene with the HR image")
     sub.add_argument("--pair", required=True, help="name of the pair")
-    path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif")
+    path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif", kind="folder")
     sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
     sub.add_argument("--threads", type=int, default=1, help="CPU threads; the result does not depend on them (1)")
     path(sub, "--output", help="folder to write")
 
     sub = stage("summarise", "put the metrics of all scenes together")
-    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out")
-    path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
+    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out", kind=".json")
+    path(
+        sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs", kind="folder"
+    )
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     path(sub, "--summary", "--table", help="file to write")
 
     sub = stage("claim", "judge whether a start from the LR image saves steps")
-    path(sub, "--table", help="the table that `summarise` wrote")
+    path(sub, "--table", help="the table that `summarise` wrote", kind=".parquet")
     path(sub, "--output", "--curves", "--figure", help="file to write: JSON, Parquet, PNG")
 
     sub = stage("figures", "draw the figures of all scenes together")
-    path(sub, "--summary", help="what `summarise` wrote")
-    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out")
-    path(sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs")
+    path(sub, "--summary", help="what `summarise` wrote", kind=".json")
+    path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out", kind=".json")
+    path(
+        sub, "--scenes", help="folder of the folders that `evaluate` wrote, one for each of these pairs", kind="folder"
+    )
     path(sub, "--output", help="folder to write")
 
     sub = stage("report", "write the report of a run as one page")
-    path(sub, "--run", help="the run's folder")
+    path(sub, "--run", help="the run's folder", kind="folder")
     sub.add_argument("--primary", required=True, help="the arm that is the product")
     sub.add_argument("--model", default="main", help="the model that it is drawn from (main)")
     path(sub, "--output", help="file to write")

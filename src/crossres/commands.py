@@ -4,15 +4,18 @@ The function of a command has its name, and by that name the workflow knows its 
 """
 
 import argparse
+import os
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.settings import config as configuration
 from crossres.settings.model import ModelVariant
+from crossres.settings.paths import expand
+from crossres.settings.yaml_text import parse_mapping, read_mapping
 
 
 def _section(args: argparse.Namespace, name: str) -> Any:
@@ -33,18 +36,12 @@ def _mapping(text: str | None) -> dict[str, Any]:
     """Return what a JSON text, or a YAML file of that name, holds; nothing for None."""
     if text is None:
         return {}
-    try:
-        content = yaml.safe_load(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{text}: no such file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML or JSON: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{text}: must hold settings as `key: value`")
-    return content
+    return parse_mapping(text, "settings") if text.lstrip().startswith("{") else read_mapping(Path(text))
 
 
 def run_config(args: argparse.Namespace) -> None:
+    import yaml
+
     from crossres.files import whole
     from crossres.settings.config import parse  # here too, for command_version
 
@@ -90,9 +87,21 @@ def run_chips(args: argparse.Namespace) -> None:
 
 
 def run_search(args: argparse.Namespace) -> None:
+    from crossres.acquire.remote.addresses import name_host
     from crossres.acquire.search import search
 
-    search(_section(args, "search"), _section(args, "grid"), args.lr, args.hr, args.output)
+    for host in _section(args, "acquire").private_hosts:
+        name_host(host)
+    settings = _section(args, "search")
+    if settings.lock is None:
+        known = {role: tuple(map(_with_url, getattr(settings, role))) for role in ("lr", "hr")}
+        settings = settings.model_copy(update=known)
+    search(settings, _section(args, "grid"), args.lr, args.hr, args.output)
+
+
+def _with_url(source: Any) -> Any:
+    """Return a source with the environment variables of its URL filled in, which no job is told."""
+    return source.model_copy(update={"url": expand(source.url, Path())}) if source.kind == "stac-api" else source
 
 
 def run_download(args: argparse.Namespace) -> None:
@@ -104,6 +113,7 @@ def run_download(args: argparse.Namespace) -> None:
     if args.lock is not None:
         run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
+    acquire = acquire.model_copy(update={"dem_api": expand(acquire.dem_api, Path())})
     download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
 
 
@@ -197,22 +207,41 @@ def run_sample(args: argparse.Namespace) -> None:
 
 
 def run_super_resolve(args: argparse.Namespace) -> None:
+    from crossres.acquire.bands.numbers import Stated
+    from crossres.acquire.read.scene import read_any
+    from crossres.acquire.stac.hrefs import is_remote, without_signature
+    from crossres.diffusion.checkpoint import load_card
+    from crossres.diffusion.lr_scene import check_gsd
     from crossres.diffusion.scenes import super_resolve
+    from crossres.outputs import scene_outputs
     from crossres.settings.sample import ArmSettings, TilingSettings
 
     arm = configuration.parse(
         {"start": args.start, "steps": args.steps, "samples": args.samples}, "super-resolve", ArmSettings
     )
     tiling = configuration.parse({"seed": args.seed, "consistency": args.consistency}, "super-resolve", TilingSettings)
-    super_resolve(args.scene, args.checkpoint, args.output, arm, tiling)
+    card = load_card(args.checkpoint)
+    numbers = Stated(scale=args.scale, offset=args.offset, nodata=args.nodata)
+    for scene, output in scene_outputs(args.scenes, args.output):
+        # Read as `download` reads, and once: what is sampled is a scene of ours, whatever was given.
+        read = output.with_name(f".{output.name}.crossres-scene")
+        try:
+            shown = without_signature(scene)
+            fits = partial(check_gsd, shown, card.lr_gsd_m)
+            name = read_any(scene, card.bands, card.lr_gsd_m, read, numbers, fits)
+            origin = shown if is_remote(scene) else Path(os.path.relpath(scene, output)).as_posix()
+            super_resolve(read, name, origin, args.checkpoint, output, arm, tiling)
+        finally:
+            shutil.rmtree(read, ignore_errors=True)
 
 
 def run_external(args: argparse.Namespace) -> None:
+    from crossres.acquire.read.result import read_result
     from crossres.evaluate.external import take_external
 
     lr_scene = read_json(args.pair)["lr"]
     bands = _section(args, "grid").bands
-    take_external(args.folder, args.pair.stem, lr_scene, args.hr, bands, args.output)
+    take_external(args.folder, args.pair.stem, lr_scene, args.hr, bands, read_result, args.output)
 
 
 def run_evaluate(args: argparse.Namespace) -> None:

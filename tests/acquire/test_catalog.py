@@ -129,7 +129,7 @@ def test_gaofen2_packages_are_listed_or_declined(tmp_path):
     assert found[NAME]["properties"]["datetime"] == "2020-05-10T03:12:05Z"
     assert found[NAME]["properties"]["view:incidence_angle"] == pytest.approx(15)
     assert found[NAME]["properties"]["view:sun_elevation"] == pytest.approx(65)
-    assert found[NAME]["properties"]["crossres:sensor"] == "PMS1"
+    assert found[NAME]["properties"]["instruments"] == ["pms1"]
     assert "eo:cloud_cover" not in found[NAME]["properties"]
     rows = list(csv.DictReader((tmp_path / "out" / "declined.csv").open()))
     assert sorted(r["id"] for r in rows) == ["GF2_PMS1_E113.9_N34.8_20200510_L1A0004793970", "GF2_PMS2_broken"]

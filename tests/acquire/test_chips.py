@@ -82,7 +82,7 @@ def test_a_set_that_does_not_fit_is_refused_by_name_and_nothing_is_written(folde
         place_chips(lr, hr, 10, output)
     (lr / "c.png").unlink()
     (hr / "a.png").write_text("no image")
-    with pytest.raises(UserError, match=r"a\.png: no image"):
+    with pytest.raises(UserError, match=r"a\.png: is no GeoTIFF, JPEG 2000, PNG or JPEG image"):
         place_chips(lr, hr, 10, output)
     assert not output.exists()
 

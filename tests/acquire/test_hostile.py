@@ -156,14 +156,14 @@ def test_a_truncated_file_is_named(tmp_path):
     item, _ = sentinel2(tmp_path / "in2")
     path = tmp_path / "in2" / "nir.tif"
     path.write_bytes(path.read_bytes()[:-2000])
-    refused(item, tmp_path / "out", r"nir\.tif: is damaged or truncated; get it again")
+    refused(item, tmp_path / "out", r"nir\.tif: is damaged or cut off .*; get it again")
 
 
 @pytest.mark.parametrize("remote", [True, False])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"proj:shape": [61, 60]}, r"red\.tif: has 60 x 60 pixels, its item says 61 x 60 \(proj:shape\)"),
+        ({"proj:shape": [61, 60]}, r"red\.tif: has 60 x 60 pixels, its item says \[61, 60\] \(proj:shape\)"),
         ({"raster:bands": [{}, {}]}, r"red\.tif: has 1 bands, its item describes 2"),
         ({"file:size": 7}, r"red\.tif: has \d+ bytes, its item says 7 \(file:size\)"),
         ({"file:checksum": "1220" + "0" * 64}, r"red\.tif: has another checksum than its item says"),

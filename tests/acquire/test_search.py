@@ -2,11 +2,15 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pystac
 import pytest
+import rasterio
+from rasterio.transform import from_bounds
 from real_data import ROOT, needs_real_data
 from shapely.geometry import box, mapping, shape
 from web import serve
@@ -32,9 +36,10 @@ def settings(**changes) -> SearchSettings:
     return SearchSettings(**{"lr": CATALOG, "hr": CATALOG, **changes})
 
 
-def item(name, bounds=(10.0, 50.0, 10.1, 50.1), time="2021-06-01T10:00:00Z", href="{band}.tif", **properties):
+def item(name, bounds=(10.0, 50.0, 10.1, 50.1), time="2021-06-01T10:00:00Z", href="{name}/{band}.tif", **properties):
+    folder = re.sub("[^a-z0-9]", "_", name)[:40]
     assets = {
-        band: {"href": href.format(band=band), "eo:bands": [{"name": band, "common_name": band}]}
+        band: {"href": href.format(name=folder, band=band), "eo:bands": [{"name": band, "common_name": band}]}
         for band in ("blue", "green", "red", "nir")
     }
     return {
@@ -44,11 +49,28 @@ def item(name, bounds=(10.0, 50.0, 10.1, 50.1), time="2021-06-01T10:00:00Z", hre
     }  # fmt: skip
 
 
+def write_raster(path: Path, bounds, value=1) -> None:
+    """Write 20 x 20 pixels that lie between bounds in degrees."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = dict(crs="EPSG:4326", transform=from_bounds(*bounds, 20, 20), width=20, height=20)
+    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint8", **place) as dst:
+        dst.write(np.full((20, 20), value, np.uint8), 1)
+
+
+def write_rasters(content, folder: Path) -> None:
+    """Write those bands of an item that lie in its own folder where its geometry says."""
+    for band in ("blue", "green", "red", "nir"):
+        href = content["assets"].get(band, {}).get("href", "/")
+        if "/" in href and ":" not in href and not href.startswith(("/", ".")) and not (folder / href).exists():
+            write_raster(folder / href, shape(content["geometry"]).bounds)
+
+
 def catalog(folder: Path, *items) -> str:
-    """Write a catalogue whose items stand in a child collection."""
+    """Write a catalogue whose items stand in a child collection, with their rasters."""
     (folder / "child").mkdir(parents=True)
     links = []
     for content in items:
+        write_rasters(content, folder / "child")
         (folder / "child" / f"{content['id']}.json").write_text(json.dumps(content))
         links.append({"rel": "item", "href": f"./{content['id']}.json"})
     root = {"type": "Catalog", "stac_version": "1.0.0", "id": "x", "description": "x"}
@@ -84,11 +106,11 @@ def test_a_pair_names_its_scenes_and_their_regions(tmp_path):
 
 
 def test_hrefs_are_relative_to_the_written_item(tmp_path):
-    scenes, _, _ = run(tmp_path, [item("low")], [item("high", href="https://a.org/{band}.tif?sig=secret&keep=1")])
+    scenes, _, _ = run(tmp_path, [item("low")], [item("high", href="https://a.org/{band}.tif?sig=secret&page=1")])
     href = scenes["low"]["assets"]["red"]["href"]
-    assert (tmp_path / "items" / "scenes" / href).resolve() == (tmp_path / "lr" / "child" / "red.tif").resolve()
+    assert (tmp_path / "items" / "scenes" / href).resolve() == (tmp_path / "lr" / "child" / "low" / "red.tif").resolve()
     assert not href.startswith("/")
-    assert scenes["high"]["assets"]["red"]["href"] == "https://a.org/red.tif?keep=1"
+    assert scenes["high"]["assets"]["red"]["href"] == "https://a.org/red.tif?page=1"
     for path in (tmp_path / "items" / "scenes").glob("*.json"):
         assert pystac.Item.from_file(str(path)).id == path.stem
 
@@ -127,10 +149,10 @@ def test_area_and_time_range_limit_both_sources(tmp_path):
     ("lr", "hr", "changes", "message"),
     [
         ({"time": "2021-09-01T10:00:00Z"}, {}, {}, r"nearest dates 92 days apart \(search.max_date_gap_days is 30\)"),
-        ({"bounds": (20, 50, 20.1, 50.1)}, {}, {}, "no pair: no LR scene overlaps it"),
+        ({"bounds": (20, 50, 20.1, 50.1)}, {}, {}, "no pair: high: no LR scene overlaps it"),
         ({}, {"bounds": (10.0999, 50, 10.2, 50.1)}, {}, "search.min_overlap_km2 is 0.5"),
-        ({"eo:cloud_cover": 77}, {}, {}, "no LR scene can be used; cloud cover 77 %"),
-        ({}, {}, {"area": (0, 0, 1, 1)}, "no LR scene can be used; outside of search.area"),
+        ({"eo:cloud_cover": 77}, {}, {}, "no LR scene can be used; low: cloud cover 77 %"),
+        ({}, {}, {"area": (0, 0, 1, 1)}, "no LR scene can be used; low: outside of search.area"),
         ({}, {}, {"area": (5, 0, 1, 1)}, "search.area"),
         ({}, {}, {"area": "/absent.gpkg"}, "no such file"),
         ({}, {}, {"datetime": "2022-01-01/2021-01-01"}, "ends before it starts"),
@@ -168,7 +190,7 @@ def test_a_catalogue_over_http_with_a_hostile_item(tmp_path):
         hr = catalog(tmp_path / "hr", item("high"))
         search(settings(), RGBN, f"{url}/catalog.json", hr, tmp_path / "items")
         scenes, _, reasons = read(tmp_path / "items")
-        assert scenes["low"]["assets"]["red"]["href"] == f"{url}/child/red.tif"
+        assert scenes["low"]["assets"]["red"]["href"] == f"{url}/child/low/red.tif"
         with pytest.raises(UserError, match=r"absent\.json: cannot be read"):
             search(settings(), RGBN, f"{url}/absent.json", hr, tmp_path / "items")
     assert all("may not point to a local file" in reasons[n] for n in ("h1", "h2", "h3"))
@@ -203,9 +225,10 @@ def test_different_scenes_of_one_id_keep_apart_and_strange_ids_stay_unique(tmp_p
     east = (10.05, 50.0, 10.1, 50.1)
     hr = [item("same"), item("a b"), item("a/b"), item("x" * 300)]
     lr = [item("low", (9.9, 49.9, 10.2, 50.2)), item("same", east, time="2021-06-02T10:00:00Z")]
-    for one in (*hr, *lr):
-        one["links"] = []
-    (tmp_path / "a").mkdir()
+    for number, one in enumerate((*hr, *lr)):
+        for asset in one["assets"].values():
+            asset["href"] = f"{number}/{asset['href'].rpartition('/')[2]}"
+        write_rasters(one, tmp_path / "a")
     names = iter("abcdefgh")
     hrefs = {}
     for role, found in (("lr", lr), ("hr", hr)):

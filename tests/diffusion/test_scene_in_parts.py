@@ -1,6 +1,7 @@
 """A scene rendered in parts, stopped and taken up again, or shared by processes, is the same scene; SAFE products."""
 
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 from zipfile import ZipFile
@@ -8,12 +9,13 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 import rasterio
+from command import super_resolve
 from small_world import BANDS
 from test_scenes import lr_scene, make_model, run
 
 from crossres.diffusion import scenes
 from crossres.errors import UserError
-from crossres.rasters import read_scene
+from crossres.rasters import read_scene, write_scene
 from crossres.settings.sample import ArmSettings, TilingSettings
 
 ONCE = ArmSettings(steps=1, samples=1)
@@ -63,6 +65,74 @@ def test_a_stopped_scene_goes_on_with_the_blocks_that_are_missing(tmp_path, mode
 def run_again(tmp_path: Path, model: Path, arm: ArmSettings = ONCE) -> None:
     lr = tmp_path / "aligned" / "place" / "lr.tif"
     scenes.sample_scene(arm, TilingSettings(threads=1), "arm", lr, None, model, tmp_path / "sr" / "place" / "arm")
+
+
+def stopped_after(count: int, monkeypatch) -> list:
+    """Stop rendering after some blocks; return the list that each rendered block is added to."""
+    monkeypatch.setattr(scenes, "BLOCK_PX", 64)
+    render, rendered = scenes._render_block, []
+
+    def some(*args):
+        if len(rendered) == count:
+            raise Stopped
+        rendered.append(args)
+        return render(*args)
+
+    monkeypatch.setattr(scenes, "_render_block", some)
+    return rendered
+
+
+def go_on(monkeypatch, rendered: list) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(scenes, "BLOCK_PX", 64)
+    render = scenes._render_block
+    rendered.clear()
+    monkeypatch.setattr(scenes, "_render_block", lambda *args: (rendered.append(args), render(*args))[1])
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-40], lambda content: content[:-1] + b"?", lambda _: b""])
+def test_a_damaged_block_is_made_again(tmp_path, model, monkeypatch, damage):
+    whole = files(run(tmp_path / "whole", lr_scene(32, 48), model, ONCE))
+    rendered = stopped_after(3, monkeypatch)
+    with pytest.raises(Stopped):
+        run(tmp_path, lr_scene(32, 48), model, ONCE)
+    block = next((tmp_path / "sr" / "place").rglob("1-*.npy"))
+    block.write_bytes(damage(block.read_bytes()))
+    go_on(monkeypatch, rendered)
+    run_again(tmp_path, model)
+    assert len(rendered) == 6 - 2
+    found = files(tmp_path / "sr" / "place" / "arm")
+    assert [name for name in whole if name != "item.json" and found[name] != whole[name]] == []
+
+
+def test_blocks_of_a_zip_whose_pixels_changed_under_the_same_name_size_and_time_are_not_used(
+    tmp_path, model, monkeypatch
+):
+    """The second product differs in one pixel; the zips store it without compression."""
+    other = lr_scene(32, 48)
+    product, zips = tmp_path / "product.zip", []
+    for scene in (lr_scene(32, 48), other):
+        scene.values[:, 3, 4] += 0.01 * len(zips)
+        for band in BANDS:
+            write_scene(tmp_path / f"{band}.tif", scene.select((band,)))
+        with ZipFile(product, "w") as archive:
+            for band in BANDS:
+                archive.write(tmp_path / f"{band}.tif", f"scene/{band}.tif")
+        zips.append(product.read_bytes())
+    zips = [content.ljust(max(map(len, zips)), b"\0") for content in zips]
+    product.write_bytes(zips[0])
+    time = product.stat()
+    rendered = stopped_after(3, monkeypatch)
+    with pytest.raises(Stopped):
+        super_resolve(product, model, tmp_path / "sr")
+    product.write_bytes(zips[1])
+    os.utime(product, ns=(time.st_atime_ns, time.st_mtime_ns))
+    assert product.stat().st_size == time.st_size
+    go_on(monkeypatch, rendered)
+    super_resolve(product, model, tmp_path / "sr")
+    assert len(rendered) == 6
+    super_resolve(product, model, tmp_path / "anew")
+    assert files(tmp_path / "sr") == files(tmp_path / "anew")
 
 
 def test_blocks_of_other_settings_are_not_used(tmp_path, model, monkeypatch):
@@ -121,7 +191,7 @@ def write_safe(folder: Path, offset: bool, bands: tuple[str, ...] = BANDS) -> Pa
 
 
 def upscaled(scene: Path, model: Path, output: Path) -> np.ndarray:
-    scenes.super_resolve(scene, model, output, ArmSettings(start="bicubic", samples=1), TilingSettings(threads=1))
+    super_resolve(scene, model, output)
     return read_scene(output / "mean.tif").values
 
 

@@ -10,6 +10,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
+from crossres.acquire.read.result import read_result
 from crossres.errors import UserError
 from crossres.evaluate.external import take_external
 from crossres.evaluate.scene import evaluate_scene
@@ -29,7 +30,7 @@ def aligned(make_pair: Make) -> Path:
 
 def take(aligned: Path, folder: Path, output: Path) -> str | None:
     """Return the reason why the result is declined, None when it is taken."""
-    take_external(folder, "north", "S2_north", aligned / "hr.tif", BANDS, output)
+    take_external(folder, "north", "S2_north", aligned / "hr.tif", BANDS, read_result, output)
     return json.loads((output / "declined.json").read_text())["reason"] if (output / "declined.json").exists() else None
 
 
@@ -82,10 +83,10 @@ def test_what_cannot_be_judged_is_declined_with_the_reason(aligned: Path, tmp_pa
     write_scene(tmp_path / "half/north.tif", Scene(hr.values[:, :90], hr.grid[:90, :], BANDS))
     assert take(aligned, tmp_path / "half", tmp_path / "b") == "north.tif: covers 56 % of the HR image; 99 % is needed"
     write_scene(tmp_path / "rgb/north.tif", Scene(hr.values[:3], hr.grid, BANDS[:3]))
-    assert "band 'nir' is not in the scene" in str(take(aligned, tmp_path / "rgb", tmp_path / "c"))
+    assert "has no band nir; its bands are blue, green, red" in str(take(aligned, tmp_path / "rgb", tmp_path / "c"))
     dn = np.rint(hr.values * 1e4).astype(np.uint16)
     write_cog(tmp_path / "dn/north.tif", dn, hr.grid, bands=BANDS, nodata=0)
-    assert "no reflectance; set scale and offset" in str(take(aligned, tmp_path / "dn", tmp_path / "d"))
+    assert "whole numbers without a scale; set scale and offset" in str(take(aligned, tmp_path / "dn", tmp_path / "d"))
     with pytest.raises(UserError, match=r"evaluate\.external: .* is no folder"):
         take(aligned, tmp_path / "missing", tmp_path / "e")
 
@@ -99,7 +100,9 @@ def test_it_stands_in_the_tables_and_the_viewer_and_what_was_declined_is_told(ma
         if name == "north":
             hr = read_scene(aligned / "hr.tif")
             write_scene(folder / "north.tif", Scene(hr.values + np.float32(0.01), hr.grid, BANDS))
-        take_external(folder, name, f"S2_{name}", aligned / "hr.tif", BANDS, tmp_path / "sr" / name / "theirs")
+        take_external(
+            folder, name, f"S2_{name}", aligned / "hr.tif", BANDS, read_result, tmp_path / "sr" / name / "theirs"
+        )
         arms["theirs"] = tmp_path / "sr" / name / "theirs"
         scenes.append(tmp_path / "scenes" / name)
         evaluate_scene(settings, GridSettings(), name, aligned, arms, scenes[-1])

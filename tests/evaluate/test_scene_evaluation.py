@@ -69,7 +69,7 @@ def test_an_arm_on_another_grid_is_named(make_pair: Make, tmp_path: Path) -> Non
     aligned, arms = make_pair("grid", 5)
     scene = read_scene(arms["lr_start"] / "mean.tif")
     write_scene(arms["lr_start"] / "mean.tif", Scene(scene.values[:, :-4], scene.grid[:-4, :], scene.bands))
-    with pytest.raises(UserError, match=r"lr_start/mean\.tif.*delete it and run again"):
+    with pytest.raises(UserError, match=r"lr_start/mean\.tif.*make it again"):
         evaluate_scene(SETTINGS, GridSettings(), "grid", aligned, arms, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -12,6 +12,7 @@ local_conda.py ARGUMENTS` is it.
 
 import argparse
 import asyncio
+import faulthandler
 import json
 import os
 import stat
@@ -27,6 +28,15 @@ CHANNEL = "CROSSRES_TEST_CHANNEL"
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 """Packages that conda-forge names otherwise than PyPI."""
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+
+WRAPPER = """\
+#!/bin/sh
+"{python}" "{program}" "$@" && exit
+status=$?
+echo "the stand-in for conda ended with status $status: conda $*" >&2
+exit $status
+"""
+"""Snakemake shows what was said, and not by what signal a conda was ended."""
 
 ACTIVATE = """\
 export CONDA_PREFIX="$1"
@@ -89,7 +99,7 @@ def install_stand_in(folder: Path) -> Path:
     binaries = folder / "bin"
     binaries.mkdir(parents=True)
     conda = binaries / "conda"
-    conda.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" "$@"\n')
+    conda.write_text(WRAPPER.format(python=sys.executable, program=Path(__file__).resolve()))
     conda.chmod(conda.stat().st_mode | stat.S_IXUSR)
     (binaries / "activate").write_text(ACTIVATE)
     return binaries
@@ -128,4 +138,10 @@ async def create(specs: list[str], prefix: Path) -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()
     conda(sys.argv[1:])
+    # Not through the end of the interpreter: a thread of rattler that has just handed over its result lets go of Python
+    # objects after that, and crashes (SIGSEGV, not a word) where the interpreter is already being taken down. The more
+    # a machine is used, the oftener.
+    sys.stdout.flush()
+    os._exit(0)

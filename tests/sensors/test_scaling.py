@@ -69,7 +69,10 @@ def test_every_recorded_sentinel2_item_is_decided_by_its_own_words():
         ({**S2, "s2:processing_baseline": "03.01"}, DECLARED, 0.0),
         ({"platform": "sentinel-2a", "s2:product_uri": "S2A_MSIL2A_20230101T0_N0400_R1_T1_2.SAFE"}, {}, -0.1),
         ({"platform": "sentinel-2a"}, DECLARED, -0.1),
-        ({"platform": "sentinel-2a"}, {}, 0.0),
+        ({"platform": "sentinel-2a"}, {}, -0.1),  # assumed: dark pixels may take it back
+        ({"platform": "sentinel-2a", "sentinel:product_id": "S2A_MSIL2A_20200605T030541_N0214_R075_T50SLD_2"}, {}, 0.0),
+        ({"platform": "sentinel-2b", "sentinel:processing_baseline": "04.00"}, {}, -0.1),
+        ({**S2, "sentinel:boa_offset_applied": True}, {}, 0.0),
         ({"constellation": "Sentinel 2", "processing:version": "05.00"}, {"raster:offset": -0.1}, -0.1),
     ],
 )

@@ -8,7 +8,7 @@ that finds one more scene runs one more chain.
 
 rule catalog:
     input:
-        files=source_files,
+        files=lambda wildcards: inputs(source_files(wildcards)),
     output:
         directory(f"{RUN}/catalogs/{{source}}"),
     log:
@@ -23,13 +23,15 @@ rule catalog:
         runtime=by_attempt(60),
     params:
         kind=lambda wildcards: MADE[wildcards.source].kind,
-        folder=lambda wildcards: expand_path(MADE[wildcards.source].path),
+        folder=lambda wildcards: as_written(MADE[wildcards.source].path),
+        run=RUN,
+        files=lambda wildcards: other_inputs(source_files(wildcards)),
         source=lambda wildcards: MADE[wildcards.source].model_dump_json(),
         code=code("catalog"),
     message:
         "Make a static STAC catalogue of the folder {params.folder}"
     shell:
-        "python -m crossres catalog {params.kind} {params.folder:q} --source {params.source:q}"
+        "python -m crossres catalog {params.kind} {params.folder} --run {params.run} --source {params.source:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -37,10 +39,10 @@ if LOCK is None:
 
     checkpoint search:
         input:
-            lr=local_catalogues("lr"),
-            hr=local_catalogues("hr"),
+            lr=lambda wildcards: inputs(local_catalogues("lr")),
+            hr=lambda wildcards: inputs(local_catalogues("hr")),
             places=expand(f"{RUN}/world/places/{{place}}", place=PLACES),
-            area=area_file(),
+            area=lambda wildcards: inputs(area_file()),
         output:
             directory(f"{RUN}/items"),
         log:
@@ -55,19 +57,23 @@ if LOCK is None:
             runtime=by_attempt(240),
         params:
             settings=settings("search"),
-            catalogues=catalogue_options(),
+            catalogues=lambda wildcards: catalogue_options(),
+            remote=remote_catalogues(),
+            run=RUN,
+            files=lambda wildcards: other_inputs([*local_catalogues("lr"), *local_catalogues("hr"), *area_file()]),
+            servers=lambda wildcards: asked_servers(),
             code=code("search"),
         message:
-            f"Search for scenes and pair them{asked_servers()}"
+            "Search for scenes and pair them{params.servers}"
         shell:
-            "python -m crossres search --settings {params.settings:q} {params.catalogues}"
+            "python -m crossres search --settings {params.settings:q} {params.catalogues} --run {params.run}"
             " --output {output:q} > {log:q} 2>&1"
 
 else:
 
     rule search:
         input:
-            lock=expand_path(CONFIG.search.lock),
+            lock=lambda wildcards: inputs([expand_path(CONFIG.search.lock)]),
         output:
             expand(f"{RUN}/items/scenes/{{scene}}.json", scene=sorted(LOCK.scenes)),
             expand(f"{RUN}/items/pairs/{{pair}}.json", pair=sorted(LOCK.pairs)),
@@ -85,18 +91,22 @@ else:
         params:
             settings=settings("search"),
             folder=f"{RUN}/items",
+            lock=lambda wildcards: CONFIG.search.lock,
+            files=lambda wildcards: other_inputs([expand_path(CONFIG.search.lock)]),
             code=code("search"),
         message:
-            "Take scenes and pairs from the lock file {input.lock}"
+            "Take scenes and pairs from the lock file {params.lock}"
+        # Items of an earlier lock may stand there.
         shell:
-            "python -m crossres search --settings {params.settings:q} --output {params.folder:q} > {log:q} 2>&1"
+            "python -m crossres search --settings {params.settings:q} --output {params.folder:q} --overwrite"
+            " > {log:q} 2>&1"
 
 
 rule download:
     input:
         item=lambda wildcards: items() / "scenes" / f"{wildcards.scene}.json",
-        assets=local_assets,
-        dem=dem,
+        assets=lambda wildcards: inputs(local_assets(wildcards)),
+        dem=lambda wildcards: inputs(dem()),
         reference=rpc_reference,
     output:
         directory(f"{RUN}/scenes/{{scene}}"),
@@ -113,9 +123,11 @@ rule download:
         runtime=by_attempt(240),
     params:
         settings=settings("download"),
-        dem=lambda wildcards: f"--dem {shlex.quote(expand_path(CONFIG.acquire.dem))}" if CONFIG.acquire.dem else "",
+        dem=lambda wildcards: f"--dem {as_written(CONFIG.acquire.dem)}" if CONFIG.acquire.dem else "",
+        run=RUN,
+        files=lambda wildcards: other_inputs([*local_assets(wildcards), *dem()]),
         reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
-        lock=f"--lock {shlex.quote(expand_path(CONFIG.search.lock))}" if LOCK is not None else "",
+        lock=lambda wildcards: f"--lock {as_written(CONFIG.search.lock)}" if LOCK is not None else "",
         checksums=locked_checksums,
         item=lambda wildcards: digest(scene_item(wildcards.scene)),
         code=code("download"),
@@ -123,4 +135,4 @@ rule download:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
         "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem} {params.lock}"
-        " {params.reference} --output {output:q} > {log:q} 2>&1"
+        " {params.reference} --run {params.run} --output {output:q} > {log:q} 2>&1"

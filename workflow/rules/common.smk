@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import WILDCARD_REGEX
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
@@ -25,6 +26,7 @@ try:
     from crossres.settings import config as configuration
     from crossres.settings import paths, stages
     from crossres.settings.train import IN_MEMORY_BYTES
+    from crossres.settings.yaml_text import read_mapping
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder"
@@ -32,6 +34,15 @@ except ModuleNotFoundError as error:
 
 
 # A file given with --configfile stands alone: merged into the default, its keys would mix with the default's.
+CONFIG_FILES = [Path(file) for file in workflow.overwrite_configfiles] or [Path("config/config.yaml")]
+
+try:
+    for _file in CONFIG_FILES:
+        if _file.is_file():
+            read_mapping(_file)  # says in one line what Snakemake says in many, or does not say
+except UserError as error:
+    raise WorkflowError(str(error))
+
 if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
@@ -56,11 +67,16 @@ if ELSEWHERE and not OWN_CODE.is_dir():
         "crossres: environments of conda or a container have this workflow's code from a folder only: clone the repository "
         "and name its Snakefile in `module:`"
     )
-shell.prefix(
+if {"{", "}"} & set(str(OWN_CODE)):
+    raise WorkflowError(
+        f"{OWN_CODE.parent}: has a brace in its name, which Snakemake takes for a wildcard in `conda:`; move or rename it"
+    )
+_prefix = (
     "set -euo pipefail; "
     + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
     + (f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; " if OWN_CODE.is_dir() else "")
 )
+shell.prefix(_prefix.replace("{", "{{").replace("}", "}}"))
 
 
 # conda takes the CUDA build where it sees a GPU while it makes an environment. A login node, which makes them for others, sees none.
@@ -105,11 +121,34 @@ def digest(content):
 
 
 def expand_path(path):
-    """Return a path of the configuration with {run} and environment variables filled in."""
+    """Return a path of the configuration with {run} and environment variables filled in, for what is looked at here.
+
+    Commands are given the text as it is written (`as_written`) and fill it in themselves: what is in a variable may be
+    secret, and Snakemake prints and records parameters.
+    """
     try:
         return paths.expand(path, Path(RUN))
     except UserError as error:
         raise WorkflowError(str(error))
+
+
+def as_written(path):
+    """Return a path of the configuration as one word of a command line, and no option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def inputs(paths):
+    """Return those of some paths that Snakemake can take as inputs; in others it would take braces for wildcards."""
+    return [path for path in paths if not WILDCARD_REGEX.search(path)]
+
+
+def other_inputs(paths):
+    """Return what tells the other paths from themselves before they were changed, for `params`, which then rerun."""
+    others = [path for path in paths if WILDCARD_REGEX.search(path)]
+    missing = [path for path in others if not os.path.exists(path)]
+    if missing:
+        raise WorkflowError(f"{missing[0]}: no such file or folder")
+    return digest([(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in others]) if others else ""
 
 
 # With a lock file scenes and pairs are known before anything runs, and the search is no checkpoint.
@@ -117,10 +156,11 @@ LOCK = None
 if CONFIG.search.lock:
     from crossres.acquire.lock.lock_file import read_lock  # loads what plans without a lock do not need
 
+    _lock = expand_path(CONFIG.search.lock)
     try:
-        LOCK = read_lock(Path(expand_path(CONFIG.search.lock)))
+        LOCK = read_lock(Path(_lock))
     except UserError as error:
-        raise WorkflowError(f"search.lock: {error}")
+        raise WorkflowError("search.lock: " + str(error).replace(_lock, CONFIG.search.lock))
 
 
 def items():
@@ -234,10 +274,12 @@ def model_file(name):
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
 PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
 
-# Other models' results stand beside the arms: name -> folder.
-EXTERNAL = {name: expand_path(path) for name, path in CONFIG.evaluate.external.items()}
+# Other models' results stand beside the arms: name -> folder, as it is written.
+EXTERNAL = CONFIG.evaluate.external
 
 
-def external_result(wildcards):
+def external_results(wildcards):
     """Return the file with another model's result of a pair, if there is one: a new file then reruns what follows."""
-    return find_result(Path(EXTERNAL[wildcards.external]), wildcards.pair, pair_of(wildcards)["lr"]) or []
+    folder = Path(expand_path(EXTERNAL[wildcards.external]))
+    found = find_result(folder, wildcards.pair, pair_of(wildcards)["lr"])
+    return [str(found)] if found else []

@@ -9,7 +9,7 @@ rule external:
     input:
         pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        result=lambda wildcards: external_result(wildcards),
+        result=lambda wildcards: inputs(external_results(wildcards)),
     output:
         directory(f"{RUN}/sr/{{pair}}/{{external}}"),
     log:
@@ -19,20 +19,22 @@ rule external:
     wildcard_constraints:
         external="|".join(map(re.escape, EXTERNAL)) or "(?!)",
     conda:
-        "../../envs/evaluate.yaml"
+        "../../envs/acquire.yaml"
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(30),
     params:
         settings=settings("external"),
-        folder=lambda wildcards: EXTERNAL[wildcards.external],
+        folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
+        run=RUN,
+        files=lambda wildcards: other_inputs(external_results(wildcards)),
         code=code("external"),
     message:
         "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
     shell:
-        "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder:q}"
-        " --hr {input.hr:q} --output {output:q} > {log:q} 2>&1"
+        "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
+        " --run {params.run} --hr {input.hr:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule evaluate:

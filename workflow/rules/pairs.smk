@@ -44,7 +44,7 @@ checkpoint dataset:
         patches=of_all_pairs("pairs/patches/{pair}.npz"),
         indexes=of_all_pairs("pairs/patches/{pair}.parquet"),
         registrations=of_all_pairs("aligned/{pair}/registration.json"),
-        regions=[expand_path(CONFIG.dataset.regions)] if CONFIG.dataset.regions else [],
+        regions=lambda wildcards: inputs(regions_file()),
     output:
         zarr=directory(f"{RUN}/pairs/dataset.zarr"),
         index=f"{RUN}/pairs/index.parquet",
@@ -70,7 +70,8 @@ checkpoint dataset:
         settings=settings("dataset"),
         run=lambda wildcards: RUN,
         folder=folder_of("index"),
-        regions=lambda wildcards, input: f"--regions {shlex.quote(input.regions[0])}" if input.regions else "",
+        regions=lambda wildcards: f"--regions {as_written(CONFIG.dataset.regions)}" if CONFIG.dataset.regions else "",
+        files=lambda wildcards: other_inputs(regions_file()),
         code=code("dataset"),
     message:
         "Assemble the patch dataset, split by place"
@@ -78,7 +79,7 @@ checkpoint dataset:
     shell:
         "python -m crossres dataset --settings {params.settings:q} --pairs {params.run:q}/items/pairs"
         " --patches {params.run:q}/pairs/patches --aligned {params.run:q}/aligned {params.regions}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        " --run {params.run} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule held_out:

@@ -6,6 +6,8 @@ Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a ca
 import functools
 from urllib.parse import urlsplit
 
+from crossres.acquire.stac.secrets import without_signature
+
 
 def sources(role):
     return getattr(CONFIG.search, role)
@@ -25,7 +27,7 @@ MADE = {
 # Said before anything runs, and in one line. A run from a lock file reads no source but what its scenes name.
 for _name, _source in MADE.items() if LOCK is None else ():
     if "{run}" not in _source.path and not Path(expand_path(_source.path)).is_dir():
-        raise WorkflowError(f"search.{_name.partition('-')[0]}.path: {expand_path(_source.path)}: no such folder")
+        raise WorkflowError(f"search.{_name.partition('-')[0]}.path: {_source.path}: no such folder")
 
 
 def source_files(wildcards):
@@ -44,51 +46,71 @@ def is_remote(href):
 
 
 def catalogues(role):
-    """Return the catalogues to search, in order: those made from folders, and those that exist; an API has none."""
+    """Return the catalogues to search, in order: those made from folders, and those that exist; an API has none.
+
+    As they are written.
+    """
     found = []
     for number, source in enumerate(sources(role)):
         if source.kind in stages.CATALOGUE_IS_MADE:
             found.append(f"{RUN}/catalogs/{catalogue_name(role, number)}/catalog.json")
         elif source.kind == "catalog":
-            found.append(expand_path(source.href))
+            found.append(source.href)
     return found
 
 
 def local_catalogues(role):
     """Return the catalogues as inputs of a rule: of a made one the folder, which is what its rule gives."""
     made = f"{RUN}/catalogs/"
-    return [os.path.dirname(c) if c.startswith(made) else c for c in catalogues(role) if not is_remote(c)]
+    there = map(expand_path, catalogues(role))
+    return [os.path.dirname(c) if c.startswith(made) else c for c in there if not is_remote(c)]
+
+
+def remote_catalogues():
+    """Return what tells remote catalogues apart, without what of their URLs may change from day to day or is secret."""
+    there = map(expand_path, [*catalogues("lr"), *catalogues("hr")])
+    return digest([without_signature(href) for href in there if is_remote(href)])
 
 
 def catalogue_options():
     """Return the catalogues to search as options of the command."""
-    return [shlex.join([f"--{role}", *catalogues(role)]) for role in ("lr", "hr") if catalogues(role)]
+    found = {role: " ".join(map(as_written, catalogues(role))) for role in ("lr", "hr")}
+    return [f"--{role} {options}" for role, options in found.items() if options]
 
 
 def area_file():
-    """Return the file that the area of interest stands in, as the input of a rule."""
+    """Return the file that the area of interest stands in, where there is one."""
     path = CONFIG.search.area
     if not isinstance(path, str):
         return []
     if not Path(path).is_file():
         raise WorkflowError(f"search.area: {path}: no such file")
-    return path
+    return [path]
+
+
+def regions_file():
+    """Return the file that the splits' regions stand in, where there is one."""
+    return [expand_path(CONFIG.dataset.regions)] if CONFIG.dataset.regions else []
 
 
 def asked_servers():
-    """Say which servers a search asks, for those who plan a run where there is no network."""
+    """Say which servers a search asks, for those who plan a run where there is no network.
+
+    By host, without user and password, or by the variable that holds the URL.
+    """
     hrefs = []
     for source in (*sources("lr"), *sources("hr")):
         match source.kind:
             case "stac-api":
                 hrefs.append(source.url)
             case "catalog":
-                hrefs.append(expand_path(source.href))
+                if is_remote(expand_path(source.href)):
+                    hrefs.append(source.href)
             case "sentinelhub":
                 from crossres.acquire.sentinelhub.service import URLS
 
                 hrefs.append(URLS.get(source.endpoint, ["https://that of SH_PROFILE"])[0])
-    found = [urlsplit(href).netloc for href in hrefs if is_remote(href)]
+    found = [urlsplit(href).netloc.rpartition("@")[2] if is_remote(href) else href for href in hrefs]
     return f" (needs the network: {', '.join(dict.fromkeys(found))})" if found else ""
 
 
@@ -109,9 +131,10 @@ def locked_checksums(wildcards):
     return json.dumps([LOCK.scenes[wildcards.scene][key] for key in ("assets", "files")]) if LOCK is not None else ""
 
 
-def dem(wildcards):
+def dem():
+    """Return the elevation model, where it is a file."""
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
-    return href if href and not is_remote(href) and href != "cop-dem-glo-30" else []
+    return [href] if href and not is_remote(href) and href != "cop-dem-glo-30" else []
 
 
 def rpc_reference(wildcards):

@@ -10,6 +10,7 @@ from crossres.acquire.gaofen2.package import find_packages, read_package
 from crossres.acquire.stac.items import Item, write_catalog
 from crossres.errors import UserError
 from crossres.files import whole
+from crossres.foreign_raster import printable
 from crossres.settings.search import FolderSource
 
 log = logging.getLogger(__name__)
@@ -18,21 +19,32 @@ log = logging.getLogger(__name__)
 def catalog_folder(source: FolderSource, folder: Path, output: Path) -> None:
     """Write a static catalogue (`catalog.json`, `items/`) of the GeoTIFFs of a folder that match `source.pattern`.
 
-    Raises `UserError` when none matches, when two names make the same id, and for a file that cannot be used.
+    Files that cannot be used stand in `declined.csv` with the reason. Raises `UserError` when none matches or can be
+    used, and when two names make the same id.
     """
     folder = _existing(folder)
-    paths = sorted(p for p in folder.glob(source.pattern) if p.is_file())
+    paths = sorted(p for p in folder.glob(source.pattern) if p.is_file() and not p.name.startswith("._"))
     if not paths:
         raise UserError(f"{folder}: no file matches {source.pattern!r}; check path and pattern of the source")
     items: dict[str, Item] = {}
+    declined: list[Declined] = []
     for path in paths:
-        item = folder_item(path, source.sensor, output / "items")
+        try:
+            item = folder_item(path, source.sensor, output / "items")
+        except UserError as error:
+            log.warning("declined: %s", error)
+            declined.append(Declined(printable(path.name), source.sensor.name, str(error)))
+            continue
         if item["id"] in items:
             raise UserError(f"{path}: another file of this source makes the same id {item['id']!r}; rename one of them")
         items[item["id"]] = item
+    if not items:
+        raise UserError(declined[0].reason)
     with whole(output) as part:
         part.mkdir()
         write_catalog(part, source.sensor.name, list(items.values()))
+        if declined:
+            write_declined(part / "declined.csv", declined)
 
 
 def catalog_gaofen2(folder: Path, output: Path) -> None:

@@ -4,8 +4,10 @@ Published super-resolution datasets hold pairs of small images, aligned by their
 ground of its own, they are a folder source like any other; `coregister.model: none` then takes them as aligned.
 """
 
+import logging
 import math
 import warnings
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,8 +16,12 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import from_origin
 
+from crossres.acquire.read.file_bands import Named, named_bands
 from crossres.errors import UserError
 from crossres.files import whole
+from crossres.foreign_raster import PICTURES, open_foreign, printable, read_numbers
+
+log = logging.getLogger(__name__)
 
 CRS = "EPSG:32631"
 EAST_M, NORTH_M = 300_000, 0
@@ -26,11 +32,25 @@ APART_M = 2000
 NOTE = "Ready-made pair without georeference: this place means nothing."
 
 
+@dataclass(frozen=True)
+class Chip:
+    """An image as its file has it."""
+
+    values: np.ma.MaskedArray
+    """(band, row, column), masked where the file says that there is nothing."""
+    names: tuple[str, ...]
+    """What the file calls each band, or which colour it gives it; empty where neither."""
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    nodata: float | None
+
+
 def place_chips(lr: Path, hr: Path, lr_gsd_m: float, output: Path) -> None:
     """Write `<name>_lr.tif` and `<name>_hr.tif` for each pair of images of one name in the folders `lr` and `hr`.
 
-    Images are of any kind that GDAL reads (PNG, TIFF, JPEG); numbers and bands stay as they are. The two of a pair show
-    the same ground to the edge, so the HR pixel size follows from `lr_gsd_m`, metres. Places follow the order of names.
+    Images are PNG, TIFF, JPEG or JPEG 2000. Numbers stay as they are; bands keep their names, or the names of their
+    colours, and scale, offset and nodata of the file; what an alpha band hides is masked. The two of a pair show the
+    same ground to the edge, so the HR pixel size follows from `lr_gsd_m`, metres. Places follow the order of names.
     Raises `UserError` for an image without partner, one that has a place, and sides that do not fit each other.
     """
     pairs = _pairs(lr, hr)
@@ -38,12 +58,13 @@ def place_chips(lr: Path, hr: Path, lr_gsd_m: float, output: Path) -> None:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         part.mkdir()
         images = {name: tuple(_read(path) for path in paths) for name, paths in pairs.items()}
-        widest = max(max(low.shape[1:]) for low, _ in images.values())
+        widest = max(max(low.values.shape[1:]) for low, _ in images.values())
         step = math.ceil((widest * lr_gsd_m + APART_M) / lr_gsd_m) * lr_gsd_m
         for k, (name, (low, high)) in enumerate(images.items()):
-            factors = {Fraction(b, a) for a, b in zip(low.shape[1:], high.shape[1:], strict=True)}
+            sides = zip(low.values.shape[1:], high.values.shape[1:], strict=True)
+            factors = {Fraction(fine, coarse) for coarse, fine in sides}
             if len(factors) != 1 or min(factors) <= 1:
-                sizes = " and ".join(f"{i.shape[2]} x {i.shape[1]}" for i in (low, high))
+                sizes = " and ".join(f"{i.values.shape[2]} x {i.values.shape[1]}" for i in (low, high))
                 raise UserError(f"{name}: LR and HR of {sizes} pixels do not show the same ground; crop one of them")
             corner = (EAST_M + k % COLUMNS * step, NORTH_M + (k // COLUMNS + 1) * step)
             _write(part / f"{name}_lr.tif", low, corner, lr_gsd_m)
@@ -68,22 +89,40 @@ def _pairs(lr: Path, hr: Path) -> dict[str, tuple[Path, Path]]:
     return {name: (low[name], high[name]) for name in sorted(low)}
 
 
-def _read(path: Path) -> np.ndarray:
-    """Return the (band, row, column) numbers of an image."""
-    try:
-        with rasterio.open(path) as source:
-            if source.crs is not None:
-                raise UserError(f"{path}: has a place already; use its folder as it is, as a source of kind folder")
-            return source.read()
-    except rasterio.RasterioIOError as error:
-        raise UserError(f"{path}: no image ({' '.join(str(error).split())[:120]})") from None
+def _read(path: Path) -> Chip:
+    with open_foreign(path, PICTURES, placed=False) as src:
+        if src.crs is not None:
+            raise UserError(
+                f"{printable(path)}: has a place already; use its folder as it is, as a source of kind folder"
+            )
+        found: Named = named_bands(src, printable(path))
+        chosen = [i - 1 for i in found.indices]
+        if len(chosen) < src.count:
+            log.info("%s: its alpha band is taken as a mask", printable(path))
+        return Chip(
+            read_numbers(src, found.indices),
+            tuple(name or "" for name in found.names),
+            tuple(float(src.scales[i]) for i in chosen),
+            tuple(float(src.offsets[i]) for i in chosen),
+            src.nodata,
+        )
 
 
-def _write(path: Path, values: np.ndarray, corner: tuple[float, float], gsd_m: float) -> None:
-    count, height, width = values.shape
-    place = dict(crs=CRS, transform=from_origin(*corner, gsd_m, gsd_m), compress="deflate")
-    with rasterio.open(
-        path, "w", driver="GTiff", count=count, height=height, width=width, dtype=values.dtype, **place
-    ) as target:
-        target.write(values)
+def _write(path: Path, chip: Chip, corner: tuple[float, float], gsd_m: float) -> None:
+    count, height, width = chip.values.shape
+    place = dict(crs=CRS, transform=from_origin(*corner, gsd_m, gsd_m), compress="deflate", nodata=chip.nodata)
+    hidden = np.ma.getmaskarray(chip.values).any(axis=0)
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path, "w", driver="GTiff", count=count, height=height, width=width, dtype=chip.values.dtype,
+            photometric="MINISBLACK", **place,
+        ) as target,
+    ):  # fmt: skip
+        target.write(chip.values.data)
+        if any(chip.names):
+            target.descriptions = chip.names
+        target.scales, target.offsets = chip.scales, chip.offsets
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=NOTE)
+        if chip.nodata is None and hidden.any():
+            target.write_mask(~hidden)

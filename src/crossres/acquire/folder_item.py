@@ -1,5 +1,6 @@
 """One GeoTIFF of a user's folder as a STAC item."""
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 
 from crossres.acquire.footprint import valid_footprint
+from crossres.acquire.read.file_bands import named_bands
 from crossres.acquire.stac.items import (
     Item,
     band_fields,
@@ -17,38 +19,71 @@ from crossres.acquire.stac.items import (
     safe_id,
 )
 from crossres.errors import UserError
-from crossres.rasters import open_raster
+from crossres.foreign_raster import open_foreign, printable
+from crossres.grids import gsd_m
+from crossres.sensors.band_names import common_name
 from crossres.settings.search import SensorSettings
+
+log = logging.getLogger(__name__)
 
 
 def folder_item(path: Path, sensor: SensorSettings, item_folder: Path) -> Item:
     """Return the item of a raster, its href relative to `item_folder`.
 
-    Raises `UserError` for a raster without CRS, in degrees, with another number of bands than the settings name, or
-    without a time.
+    What the settings do not say of its bands, scale, offset and nodata, the file says. Raises `UserError` for a raster
+    without CRS, in degrees, without a time, with another number of bands than the settings name, or with other names.
     """
-    with open_raster(path) as src:
+    shown = printable(path)
+    with open_foreign(path) as src:
         if src.crs.is_geographic:
             raise UserError(
-                f"{path}: is in degrees; bring it to a grid in metres first, for example with "
+                f"{shown}: is in degrees; bring it to a grid in metres first, for example with "
                 "`gdalwarp -t_srs EPSG:32650 -r cubic`"
             )
-        if src.count != len(sensor.bands):
-            raise UserError(
-                f"{path}: has {src.count} bands, but sensor.bands names {len(sensor.bands)} "
-                f"({', '.join(sensor.bands)}); name every band of the file, in file order"
-            )
+        bands = _bands(src, sensor, shown)
+        wanted = [i for i, band in enumerate(bands, 1) if band]
         nodata = src.nodata if sensor.nodata is None else sensor.nodata
         grid = GeoBox(src.shape, src.transform, src.crs.to_wkt())
         asset = {
             "href": relative_href(path, item_folder),
             "type": "image/tiff; application=geotiff",
             "roles": ["data"],
-            **band_fields(sensor.bands, src.dtypes[0], sensor.scale, sensor.offset, nodata),
+            **band_fields(bands, src.dtypes[0], sensor.scale, sensor.offset, nodata),
         }
-        properties = {"platform": sensor.name, "gsd": abs(src.transform.a), **grid_properties(grid)}
-        region = valid_footprint(src, sensor.nodata)
+        properties = {"platform": sensor.name, "gsd": gsd_m(grid), **grid_properties(grid)}
+        region = valid_footprint(src, sensor.nodata, wanted)
         return new_item(safe_id(path.stem), region, _time(src, path, sensor), properties, {"data": asset})
+
+
+def _bands(src: rasterio.DatasetReader, sensor: SensorSettings, shown: str) -> tuple[str | None, ...]:
+    """Return the common name of each band in file order; None where a band has none that is known."""
+    said = named_bands(src, shown)
+    of_file = dict(zip(said.indices, map(common_name, said.names), strict=True))
+    if sensor.bands is None:
+        if not any(of_file.values()):
+            raise UserError(
+                f"{shown}: says neither names nor colours of its {src.count} bands; set sensor.bands of its source, "
+                "every band in file order"
+            )
+        return tuple(of_file.get(i) for i in range(1, src.count + 1))
+    if src.count != len(sensor.bands):
+        raise UserError(
+            f"{shown}: has {src.count} bands, but sensor.bands names {len(sensor.bands)} "
+            f"({', '.join(sensor.bands)}); name every band of the file, in file order"
+        )
+    for number, band in enumerate(sensor.bands, 1):
+        found = of_file.get(number)
+        if found is None or found == band or found not in sensor.bands:
+            continue
+        if any(src.descriptions):
+            raise UserError(
+                f"{shown}: calls band {number} {src.descriptions[number - 1]!r}, sensor.bands of its source {band!r}; "
+                "one of them is wrong"
+            )
+        # Of colours GDAL makes up those of pictures by itself, so that the settings go before them.
+        log.warning("%s: its band %d has the colour %s, and is taken as %s, as sensor.bands says",
+                    shown, number, found, band)  # fmt: skip
+    return sensor.bands
 
 
 def _time(src: rasterio.DatasetReader, path: Path, sensor: SensorSettings) -> datetime:
@@ -57,8 +92,8 @@ def _time(src: rasterio.DatasetReader, path: Path, sensor: SensorSettings) -> da
     text = src.tags().get("TIFFTAG_DATETIME", "").strip()
     try:
         return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UserError(
-            f"{path}: has no acquisition time (TIFFTAG_DATETIME is {text!r}, not YYYY:MM:DD hh:mm:ss); "
+            f"{printable(path)}: has no acquisition time (TIFFTAG_DATETIME is {text[:40]!r}, not YYYY:MM:DD hh:mm:ss); "
             "set sensor.datetime of its source"
         ) from None

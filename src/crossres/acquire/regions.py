@@ -1,70 +1,65 @@
-"""Regions on the globe: areas, buffers in metres, changes of CRS, GeoJSON."""
+"""Regions on the globe: areas, buffers in metres, GeoJSON (see `globe` for what a region is)."""
 
 from typing import Any
 
 import numpy as np
 import shapely
-from odc.geo.geobox import GeoBox
-from pyproj import CRS, Geod, Transformer
-from shapely.geometry import MultiPolygon, Polygon, box, mapping, shape
+from pyproj import CRS, Geod
+from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
+from crossres.globe import LON_LAT, bbox, polygons, reproject, split, unwrapped
+from crossres.grids import crs_of, grid_outline
 
-LON_LAT = CRS.from_epsg(4326)
+__all__ = [
+    "LON_LAT", "area_km2", "bbox", "bounding_box", "buffered", "crs_of", "from_geojson", "grid_region", "local_utm",
+    "polygons", "reproject", "split", "to_geojson",
+]  # fmt: skip
+
+grid_region = grid_outline
+MOST_VERTICES = 100_000
+"""A footprint with more is no footprint; looking at it would take minutes."""
+SMALLEST_AREA_DEG2 = 1e-12
+"""Some square centimetres."""
+UTM_NORTH, UTM_SOUTH = 84.0, -80.0
+"""Latitudes that UTM ends at."""
+WIDE_DEG = 10.0
+"""From east to west: no scene is."""
 _GEOD = Geod(ellps="WGS84")
 
 
 def area_km2(region: BaseGeometry) -> float:
     """Return the area of a region given in degrees on the WGS 84 ellipsoid, in square kilometres."""
-    return abs(_GEOD.geometry_area_perimeter(shapely.orient_polygons(region))[0]) / 1e6
+    west, _, east, _ = region.bounds
+    if not east - west > WIDE_DEG:  # nor when it is empty
+        return abs(_GEOD.geometry_area_perimeter(shapely.orient_polygons(region))[0]) / 1e6
+    # An edge is a shortest line, which leaves its parallel and may take the pole, and no area is above half the globe.
+    octants = [box(lon, lat, lon + 90, lat + 90) for lon in (-180, -90, 0, 90) for lat in (-90, 0)]
+    parts = [shapely.segmentize(polygons(region.intersection(octant)), 1.0) for octant in octants]
+    return sum(abs(_GEOD.geometry_area_perimeter(shapely.orient_polygons(part))[0]) for part in parts) / 1e6
 
 
 def local_utm(region: BaseGeometry) -> CRS:
-    """Return the UTM zone (its standard 6 degrees) of the centre of a region given in degrees."""
-    centre = region.centroid
+    """Return the UTM zone (its standard 6 degrees) of the centre of a region given in degrees.
+
+    Beyond 84 degrees north and 80 degrees south, where there is none, that of the same longitude.
+    """
+    centre = unwrapped(region).centroid
     zone = int((centre.x + 180.0) // 6.0) % 60 + 1
     return CRS.from_epsg((32600 if centre.y >= 0 else 32700) + zone)
-
-
-def reproject(region: BaseGeometry, source: CRS, target: CRS) -> BaseGeometry:
-    """Return a region in another CRS (x east, y north); long edges are first cut, since they become curves."""
-    if source == target:
-        return region
-    west, south, east, north = region.bounds
-    cut = shapely.segmentize(region, max(east - west, north - south, 1e-9) / 16)
-    move = Transformer.from_crs(source, target, always_xy=True)
-    moved = shapely.transform(cut, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1])))
-    if not np.isfinite(moved.bounds).all():
-        raise UserError(f"a region of {source.name} lies outside of {target.name}: check its CRS")
-    return moved
 
 
 def buffered(region: BaseGeometry, metres: float) -> BaseGeometry:
     """Return a region given in degrees, grown by a distance in metres."""
     if metres == 0:
         return region
-    utm = local_utm(region)
-    return reproject(reproject(region, LON_LAT, utm).buffer(metres, join_style="mitre"), utm, LON_LAT)
-
-
-def polygons(region: BaseGeometry) -> BaseGeometry:
-    """Return only the areas of a geometry, without the points and lines where areas merely touch."""
-    parts = [g for g in shapely.get_parts(region) if isinstance(g, Polygon | MultiPolygon) and not g.is_empty]
-    return shapely.union_all(parts) if parts else Polygon()
-
-
-def crs_of(grid: GeoBox) -> CRS:
-    """Return the CRS of a georeferenced grid."""
-    if grid.crs is None:
-        raise ValueError("the grid has no CRS")
-    return CRS.from_wkt(grid.crs.to_wkt())
-
-
-def grid_region(grid: GeoBox) -> BaseGeometry:
-    """Return the outline of a grid in degrees."""
-    corners = [grid.affine * (x * grid.shape[1], y * grid.shape[0]) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    return reproject(Polygon(corners), crs_of(grid), LON_LAT)
+    _, south, _, north = region.bounds
+    if north > UTM_NORTH or south < UTM_SOUTH:
+        plane = CRS.from_epsg(32661 if north > UTM_NORTH else 32761)  # UPS, which holds all around its pole
+    else:
+        plane = local_utm(region)
+    return reproject(reproject(region, LON_LAT, plane).buffer(metres, join_style="mitre"), plane, LON_LAT)
 
 
 def to_geojson(region: BaseGeometry) -> dict[str, Any]:
@@ -73,22 +68,58 @@ def to_geojson(region: BaseGeometry) -> dict[str, Any]:
 
 
 def from_geojson(content: Any, name: str) -> BaseGeometry:
-    """Read a GeoJSON geometry in degrees; `UserError` naming its owner when it is none."""
+    """Read the areas of a GeoJSON geometry in degrees, of anybody's making, as a region.
+
+    What crosses itself is mended, heights are dropped, longitudes may go on beyond 180 degrees. Raises `UserError`
+    naming its owner when it is none, has no area, lies off the globe or has more vertices than `MOST_VERTICES`.
+    """
+    if content is None:
+        raise UserError(f"{name}: has no geometry")
+    if _numbers_in(content, 4 * MOST_VERTICES) > 3 * MOST_VERTICES:
+        raise UserError(f"{name}: its geometry has more than {MOST_VERTICES:,} vertices; it is not read")
     try:
-        region = shapely.make_valid(shape(content))
-    except (TypeError, ValueError, KeyError, AttributeError, shapely.errors.GEOSException):
+        given = shapely.force_2d(shape(content))
+        if not np.isfinite(shapely.get_coordinates(given)).all():
+            raise UserError(f"{name}: its geometry has coordinates that are no numbers")
+        west, south, east, north = given.bounds if not given.is_empty else (0.0, 0.0, 0.0, 0.0)
+        if south < -90.0 - 1e-6 or north > 90.0 + 1e-6 or west < -360.0 or east > 540.0:
+            raise UserError(f"{name}: its geometry is not longitude and latitude in degrees")
+        region = split(given)
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.errors.GEOSException):
         raise UserError(f"{name}: its geometry is not GeoJSON") from None
-    if region.is_empty:
-        raise UserError(f"{name}: its geometry is empty")
+    if region.area < SMALLEST_AREA_DEG2:
+        raise UserError(f"{name}: its geometry has no area")
     return region
 
 
-def bounding_box(bounds: tuple[float, float, float, float], name: str) -> BaseGeometry:
-    """Return west, south, east, north in degrees as a region; `UserError` when they are no such box."""
-    west, south, east, north = bounds
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise UserError(f"{name}: {list(bounds)} is not west, south, east, north in degrees")
-    return box(west, south, east, north)
+def bounding_box(bounds: Any, name: str) -> BaseGeometry:
+    """Return west, south, east, north in degrees as a region, across 180 degrees where west is above east.
+
+    Raises `UserError` when they are no such box.
+    """
+    try:
+        west, south, east, north = (float(value) for value in bounds)
+    except (TypeError, ValueError):
+        raise UserError(f"{name}: {str(bounds)[:80]} is not west, south, east, north in degrees") from None
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
+        raise UserError(f"{name}: {[west, south, east, north]} is not west, south, east, north in degrees")
+    if west < east:
+        return box(west, south, east, north)
+    return polygons(shapely.union_all([box(*b) for b in ((west, south, 180.0, north), (-180.0, south, east, north))]))
+
+
+def _numbers_in(content: Any, most: int) -> int:
+    """Return how many numbers JSON content holds, counted no further than to `most`."""
+    count, waiting = 0, [content]
+    while waiting and count < most:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list | tuple):
+            waiting.extend(one)
+        else:
+            count += 1
+    return count
 
 
 def _rounded(value: Any) -> Any:

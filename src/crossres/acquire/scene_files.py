@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from crossres.acquire.regions import from_geojson, grid_region, polygons
 from crossres.acquire.stac.hrefs import is_remote
 from crossres.acquire.stac.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
 from crossres.files import write_json
+from crossres.grids import gsd_m
 from crossres.rasters import NODATA, OFFSET, SCALE, Mask, new_cog
 
 KEPT = ("platform", "constellation", "instruments", "eo:cloud_cover", "s2:processing_baseline", "crossres:role")
-KEPT_PREFIXES = ("view:", "crossres:sensor")
+KEPT_PREFIXES = ("view:",)
 
 
 @dataclass
@@ -32,6 +34,13 @@ class SceneWriter:
     numbers: DatasetWriter
     mask: DatasetWriter
     has_data: bool = False
+    assumed: list[str] = field(default_factory=list)
+    """What nothing says of the source and was assumed, one line each."""
+
+    def assume(self, line: str) -> None:
+        """Say what was assumed, once."""
+        if line not in self.assumed:
+            self.assumed.append(line)
 
     def write(self, window: Window, numbers: np.ndarray, mask: np.ndarray) -> None:
         """Write (band, row, column) uint16 as `rasters.to_dn` makes them, and (row, column) uint8 of `Mask` codes."""
@@ -44,11 +53,12 @@ class SceneWriter:
 
 @contextmanager
 def new_scene(
-    folder: Path, source: Item, source_path: Path, bands: tuple[str, ...], grid: GeoBox
+    folder: Path, source: Item, source_path: Path | None, bands: tuple[str, ...], grid: GeoBox
 ) -> Iterator[SceneWriter]:
     """Yield a scene to write into `folder`: its three files are there when no error rose.
 
-    Its item names the item it came from. Memory holds what is written at once, not the scene.
+    Its item names the item it came from, `source_path`, where there is a file of it. Memory holds what is written at
+    once, not the scene.
     """
     with (
         new_cog(
@@ -59,25 +69,29 @@ def new_scene(
     ):  # fmt: skip
         scene = SceneWriter(grid, {}, numbers, mask)
         yield scene
-        item = _item(source, source_path, folder, bands, grid, scene.notes)
+        item = _item(source, source_path, folder, bands, grid, scene)
+        time = item["properties"]["datetime"]
         numbers.update_tags(
-            datetime=item["properties"]["datetime"],
+            **({"datetime": time} if time else {}),
             sensor=str(source["properties"].get("platform") or "unknown"),
             source=source["id"],
             **scene.notes,
+            **({"assumed": "; ".join(scene.assumed)} if scene.assumed else {}),
         )
     write_json(folder / "item.json", item)
 
 
 def _item(
-    source: Item, source_path: Path, folder: Path, bands: tuple[str, ...], grid: GeoBox, notes: Mapping[str, str]
+    source: Item, source_path: Path | None, folder: Path, bands: tuple[str, ...], grid: GeoBox, scene: SceneWriter
 ) -> Item:
     properties: dict[str, Any] = {
         key: value for key, value in source["properties"].items() if key in KEPT or key.startswith(KEPT_PREFIXES)
     }
-    properties |= {f"crossres:{key}": value for key, value in notes.items()}
+    properties |= {f"crossres:{key}": value for key, value in scene.notes.items()}
+    if scene.assumed:
+        properties["crossres:assumed"] = scene.assumed
     properties |= grid_properties(grid)
-    properties["gsd"] = abs(grid.affine.a)
+    properties["gsd"] = gsd_m(grid)
     cog = "image/tiff; application=geotiff; profile=cloud-optimized"
     assets: Mapping[str, Any] = {
         "reflectance": {
@@ -86,12 +100,23 @@ def _item(
         },
         "mask": {"href": "./mask.tif", "type": cog, "roles": ["data-mask"]},
     }  # fmt: skip
-    item = new_item(source["id"], _region(source, grid), item_time(source), properties, assets)
+    item = new_item(source["id"], _region(source, grid), _time(source), properties, assets)
     origins = [link["href"] for link in source.get("links", []) if is_remote(str(link.get("href")))]
-    item["links"] = [{"rel": "derived_from", "href": href} for href in [*origins, relative_href(source_path, folder)]]
+    if source_path is not None:
+        origins.append(relative_href(source_path, folder))
+    item["links"] = [{"rel": "derived_from", "href": href} for href in origins]
     return item
 
 
+def _time(source: Item) -> datetime | None:
+    """Return when a source was acquired; None where it does not say."""
+    known = any(source["properties"].get(key) for key in ("datetime", "start_datetime"))
+    return item_time(source) if known else None
+
+
 def _region(source: Item, grid: GeoBox) -> BaseGeometry:
+    """Return what the source's footprint and the grid share in degrees; of a source without a footprint all."""
+    if source.get("geometry") is None:
+        return grid_region(grid)
     seen = polygons(from_geojson(source["geometry"], f"item {source['id']}").intersection(grid_region(grid)))
     return grid_region(grid) if seen.is_empty else seen

@@ -1,28 +1,29 @@
 """Search all sources for scenes of an area, pair them, and write one small JSON for each."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import geopandas
-import shapely
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.assets import band_assets
 from crossres.acquire.declined import Declined, write_declined
 from crossres.acquire.lock.lock_file import read_lock, write_locked
-from crossres.acquire.pairing.best_pairs import Pair, best_pairs
-from crossres.acquire.pairing.candidates import Candidate, Offered, candidate, offered_id, resolved_item
-from crossres.acquire.pairing.duplicates import with_unique_ids, without_duplicates
-from crossres.acquire.regions import bounding_box, buffered, polygons, to_geojson
+from crossres.acquire.pairing.best_pairs import best_pairs
+from crossres.acquire.pairing.candidates import Candidate, candidate, offered_id, resolved_item
+from crossres.acquire.pairing.claims import NoPlaceError
+from crossres.acquire.pairing.duplicates import apart, with_unique_ids, without_duplicates
+from crossres.acquire.pairing.raster_places import RasterPlaces
+from crossres.acquire.remote.addresses import name_host
+from crossres.acquire.search_area import read_area, sides
 from crossres.acquire.sentinelhub.catalog import from_sentinelhub
 from crossres.acquire.stac.api import from_api
 from crossres.acquire.stac.date_range import parse_date_range
-from crossres.acquire.stac.hrefs import is_remote, unsigned
-from crossres.acquire.stac.items import Item, relative_href
+from crossres.acquire.stac.hrefs import is_remote
+from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.acquire.stac.static_catalog import from_catalog
+from crossres.acquire.written_items import pair_content, scene_items
 from crossres.errors import UserError
 from crossres.files import json_text, whole
 from crossres.settings.grid import GridSettings
@@ -31,7 +32,8 @@ from crossres.settings.search import CATALOGUED, SearchSettings, SentinelHubSour
 
 log = logging.getLogger(__name__)
 
-
+WARNED = 5
+"""Warnings of one source; what is beyond stands in `declined.csv` alone."""
 Catalogues = str | Sequence[str] | None
 """Paths or URLs of the catalogues of a role's sources: of those that have one, in the order of the settings."""
 
@@ -52,15 +54,17 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
             log.warning("search: %s holds for other settings of search.%s", path, ", search.".join(differing))
         return
     area = read_area(settings.area)
-    found_lr, declined_lr = _of_role(settings, "lr", lr, area, grid.bands)
-    found_hr, declined_hr = _of_role(settings, "hr", hr, area, grid.bands)
-    taken = {c.identity for c in found_lr}
-    declined_hr += [Declined(c.id, "hr", "is an LR scene, too") for c in found_hr if c.identity in taken]
-    found_lr, found_hr = with_unique_ids(found_lr, [c for c in found_hr if c.identity not in taken])
+    places = RasterPlaces(grid.bands)
+    found_lr, declined_lr = _of_role(settings, "lr", lr, area, places)
+    found_hr, declined_hr = _of_role(settings, "hr", hr, area, places)
+    found_hr, both = apart(found_lr, found_hr, grid.bands)
+    declined_hr += [Declined(c.id, "hr", "is an LR scene, too") for c in both]
+    found_lr, found_hr = with_unique_ids(found_lr, found_hr)
     if not found_lr or not found_hr:
         role, reasons = ("LR", declined_lr) if not found_lr else ("HR", declined_hr)
         raise UserError(f"search: no {role} scene can be used; {_tally(reasons)}")
-    pairs, unpaired = best_pairs(found_lr, found_hr, area, settings)
+    pairs, unpaired = best_pairs(found_lr, found_hr, area, settings, places)
+    log.info("search: %d rasters were opened to see where they lie", places.opened)
     if not pairs:
         reasons = [d for d in unpaired if d.role == "hr"]
         raise UserError(
@@ -73,15 +77,15 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
     with whole(output) as part:
         for folder in ("scenes", "pairs"):
             (part / folder).mkdir(parents=True)
-        for item in _scene_items(pairs, settings.margin_m, output / "scenes"):
+        for item in scene_items(pairs, settings.margin_m, output / "scenes"):
             (part / "scenes" / f"{item['id']}.json").write_text(json_text(item), encoding="utf-8")
         for pair in pairs:
-            (part / "pairs" / f"{pair.id}.json").write_text(json_text(_pair_json(pair)), encoding="utf-8")
+            (part / "pairs" / f"{pair.id}.json").write_text(json_text(pair_content(pair)), encoding="utf-8")
         write_declined(part / "declined.csv", [*declined_lr, *declined_hr, *unpaired])
 
 
 def _of_role(
-    settings: SearchSettings, role: str, catalogues: Catalogues, area: BaseGeometry | None, bands: tuple[str, ...]
+    settings: SearchSettings, role: str, catalogues: Catalogues, area: BaseGeometry | None, places: RasterPlaces
 ) -> tuple[list[Candidate], list[Declined]]:
     """Return the scenes of all sources of a role, each acquisition once, and the others."""
     sources: tuple[Source, ...] = getattr(settings, role)
@@ -90,31 +94,11 @@ def _of_role(
     declined: list[Declined] = []
     for source in sources:
         href = next(hrefs, None) if isinstance(source, CATALOGUED) else None
-        found, others = _find(settings, source, href, role, area, bands)
+        found, others = _find(settings, source, href, role, area, places)
         kept += found
         declined += others
     kept, duplicates = without_duplicates(kept, role)
     return kept, [*declined, *duplicates]
-
-
-def read_area(area: str | tuple[float, float, float, float] | None) -> BaseGeometry | None:
-    """Return the area of interest in degrees; None is everywhere. Raises `UserError` for what is no area."""
-    if area is None:
-        return None
-    if not isinstance(area, str):
-        return bounding_box(area, "search.area")
-    if not Path(area).is_file():
-        raise UserError(f"search.area: {area}: no such file")
-    try:
-        table = geopandas.read_file(area)
-    except Exception as error:  # the drivers behind it share no base class
-        raise UserError(f"search.area: {area}: not a vector file ({' '.join(str(error).split())[:120]})") from None
-    if table.crs is None:
-        raise UserError(f"search.area: {area}: has no coordinate reference system; assign one")
-    region = polygons(shapely.make_valid(shapely.union_all(table.to_crs(4326).geometry.to_numpy())))
-    if region.is_empty:
-        raise UserError(f"search.area: {area}: holds no polygon")
-    return region
 
 
 def _find(
@@ -123,38 +107,66 @@ def _find(
     href: str | None,
     role: str,
     area: BaseGeometry | None,
-    bands: tuple[str, ...],
+    places: RasterPlaces,
 ) -> tuple[list[Candidate], list[Declined]]:
     """Return the scenes of one source within area, time range and cloud limit that have the bands, and the others."""
     times = parse_date_range(settings.datetime, "search.datetime")
-    offered: Iterable[Offered]
-    if isinstance(source, StacApiSource):
-        if area is None:
-            raise UserError("search.area: a STAC API needs an area; set west, south, east, north or a vector file")
-        offered = from_api(source, area, settings.datetime)
-    elif isinstance(source, SentinelHubSource):
-        if area is None:
-            raise UserError("search.area: Sentinel Hub needs an area; set west, south, east, north or a vector file")
-        offered = from_sentinelhub(source, area, times)
-    elif href is None:
-        raise UserError(f"search.{role}: its catalogue is not there; make it with `crossres catalog` first")
-    else:
-        offered = from_catalog(href)
     kept: list[Candidate] = []
     declined: list[Declined] = []
-    for one in offered:  # one at a time: a search may find more than memory holds unpacked
+    missed: list[Unusable] = []
+    for one in _offered(settings, source, href, role, area):  # one at a time: a search may find more than fits memory
+        if isinstance(one, Unusable):
+            missed.append(one)
+            continue
         try:
-            scene = candidate(one)
+            scene = _placed(one, places)
             reason = _unfit(scene, role, area, settings.max_cloud_percent, scene.time in times)
             if reason is None:
-                band_assets(resolved_item(one), bands)
+                band_assets(resolved_item(one), places.bands)
         except UserError as error:
             reason = str(error)
         if reason:
             declined.append(Declined(offered_id(one.item), role, reason))
         else:
             kept.append(scene)
-    return kept, declined
+    missed = list(dict.fromkeys(missed))
+    for row in missed[:WARNED]:
+        log.warning("search: %s: %s", row.id, row.reason)
+    if len(missed) > WARNED:
+        log.warning("search: %d more that this source could not give stand in declined.csv", len(missed) - WARNED)
+    return kept, [*declined, *(Declined(row.id, role, row.reason) for row in missed)]
+
+
+def _offered(
+    settings: SearchSettings, source: Source, href: str | None, role: str, area: BaseGeometry | None
+) -> Iterable[Offered | Unusable]:
+    """Return what a source has; a server is asked for both sides of 180 degrees by themselves."""
+    if isinstance(source, StacApiSource):
+        if area is None:
+            raise UserError("search.area: a STAC API needs an area; set west, south, east, north or a vector file")
+        name_host(source.url)
+        return chain.from_iterable(from_api(source, side, settings.datetime) for side in sides(area))
+    if isinstance(source, SentinelHubSource):
+        if area is None:
+            raise UserError("search.area: Sentinel Hub needs an area; set west, south, east, north or a vector file")
+        times = parse_date_range(settings.datetime, "search.datetime")
+        return chain.from_iterable(from_sentinelhub(source, side, times) for side in sides(area))
+    if href is None:
+        raise UserError(f"search.{role}: its catalogue is not there; make it with `crossres catalog` first")
+    if is_remote(href):
+        name_host(href)
+    return from_catalog(href)
+
+
+def _placed(one: Offered, places: RasterPlaces) -> Candidate:
+    """Return a scene where its item says, or else its raster."""
+    try:
+        return candidate(one)
+    except NoPlaceError as error:
+        outline = places.of_item(resolved_item(one))
+        if outline is None:
+            raise UserError(str(error)) from None
+        return candidate(one, outline)
 
 
 def _unfit(
@@ -170,68 +182,16 @@ def _unfit(
     return None
 
 
-def _scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:
-    """Yield the item of each scene that a pair uses."""
-    of_lr: dict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        yield _scene_item(pair.hr, "hr", pair.region, folder)
-        of_lr[pair.lr.id].append(pair)
-    for same in of_lr.values():
-        region = polygons(buffered(shapely.union_all([pair.region for pair in same]), margin_m))
-        yield _scene_item(same[0].lr, "lr", region, folder)
-
-
-def _scene_item(scene: Candidate, role: str, region: BaseGeometry, folder: Path) -> Item:
-    """Return the item as it is written; the items of other parts of the same tile stand in `crossres:mosaic`."""
-    item = _written_item(scene, folder)
-    item["id"] = scene.id
-    item["properties"] = {**item["properties"], "crossres:role": role, "crossres:region": to_geojson(region)}
-    if scene.parts:
-        item["properties"]["crossres:mosaic"] = [_written_item(part, folder) for part in scene.parts]
-        item["geometry"] = to_geojson(scene.region)
-        item["bbox"] = [round(v, 7) for v in scene.region.bounds]
-    return item
-
-
-def _written_item(scene: Candidate, folder: Path) -> Item:
-    """Return an item with hrefs relative to `folder` or remote and without signatures; of its links, its origin."""
-    item = unsigned(scene.resolved_item())
-    item["assets"] = {key: {**asset, "href": _relative(asset["href"], folder)} for key, asset in item["assets"].items()}
-    item["links"] = [
-        {"rel": "derived_from", "href": link["href"], "type": "application/geo+json"}
-        for link in item.get("links") or []
-        if link.get("rel") == "self" and is_remote(str(link.get("href")))
-    ]
-    return item
-
-
-def _relative(href: str, folder: Path) -> str:
-    return href if is_remote(href) else relative_href(Path(href), folder)
-
-
-def _pair_json(pair: Pair) -> dict[str, Any]:
-    return {
-        "id": pair.id,
-        "lr": pair.lr.id,
-        "hr": pair.hr.id,
-        "date_gap_days": round(pair.date_gap_days, 4),
-        "overlap_km2": round(pair.overlap_km2, 4),
-        "overlap_cloud_percent": None if pair.cloud.percent is None else round(pair.cloud.percent, 2),
-        "overlap_cloud_source": pair.cloud.source,
-        "sun_difference_deg": None if pair.sun_difference_deg is None else round(pair.sun_difference_deg, 3),
-        "score": round(pair.score, 5),
-        "geometry": to_geojson(pair.region),
-    }
-
-
 def _tally(declined: Sequence[Declined]) -> str:
-    """Say how often each reason occurs, the most frequent first."""
+    """Say how often each reason occurs, the most frequent first; of a single scene, which it is."""
     if not declined:
         return "its source is empty"
+    if len(declined) == 1:
+        return f"{declined[0].id}: {declined[0].reason}"
     counts: dict[str, int] = {}
     for row in declined:
         counts[row.reason] = counts.get(row.reason, 0) + 1
     common = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     rest = sum(n for _, n in common[3:])
-    parts = [reason if len(declined) == 1 else f"{n} x {reason}" for reason, n in common[:3]]
+    parts = [f"{n} x {reason}" for reason, n in common[:3]]
     return "; ".join([*parts, f"{rest} x other reasons"] if rest else parts)

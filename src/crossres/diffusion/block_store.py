@@ -1,12 +1,16 @@
 """Blocks of a product in progress, one file each, beside the product: what is done survives a kill.
 
 The blocks stand in a folder that is named by a hash of all that they depend on, so those of other settings, of
-another model or scene are never used. Several processes may write at once, each its own blocks.
+another model or scene are never used. Each file is named by its checksum, too, so that a damaged one is made again.
+Several processes may write at once, each its own blocks.
 """
 
 import hashlib
+import io
 import json
-import shutil
+import re
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,25 +32,46 @@ class BlockStore:
         key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
         store = BlockStore(output.with_name(f".{output.name}.blocks") / key)
         if store.folder.parent.is_dir() and not store.folder.is_dir():
-            shutil.rmtree(store.folder.parent)
+            store.remove()
         return store
 
     def has(self, number: int) -> bool:
-        """Return whether a block is done."""
-        return self._file(number).exists()
+        """Return whether a block is done; one that is damaged is removed."""
+        path = self._file(number)
+        if path is None:
+            return False
+        if _name(number, path.read_bytes()) == path.name:
+            return True
+        path.unlink()
+        return False
 
     def write(self, number: int, values: np.ndarray) -> None:
         """Keep a block, whole or not at all."""
-        with whole(self._file(number)) as part:
-            np.save(part, values, allow_pickle=False)
+        content = io.BytesIO()
+        np.save(content, values, allow_pickle=False)
+        with whole(self.folder / _name(number, content.getvalue())) as part:
+            part.write_bytes(content.getvalue())
 
     def read(self, number: int) -> np.ndarray:
-        """Return a block."""
-        return np.load(self._file(number), allow_pickle=False)
+        """Return a block that is done."""
+        path = self._file(number)
+        assert path is not None
+        return np.load(path, allow_pickle=False)
 
     def remove(self) -> None:
-        """Remove all blocks, when the product is written."""
-        shutil.rmtree(self.folder.parent, ignore_errors=True)
+        """Remove all blocks of the product, when it is written; nothing else that may stand there."""
+        for folder in self.folder.parent.glob("*"):
+            if folder.is_dir() and re.fullmatch(r"[0-9a-f]{16}", folder.name):
+                for path in folder.glob("*-*.npy"):
+                    path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    folder.rmdir()
+        with suppress(OSError):
+            self.folder.parent.rmdir()
 
-    def _file(self, number: int) -> Path:
-        return self.folder / f"{number}.npy"
+    def _file(self, number: int) -> Path | None:
+        return next(self.folder.glob(f"{number}-*.npy"), None)
+
+
+def _name(number: int, content: bytes) -> str:
+    return f"{number}-{zlib.crc32(content):08x}.npy"

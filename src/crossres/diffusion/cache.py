@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from crossres.errors import UserError
-from crossres.files import read_json
+from crossres.files import read_json, remedy
 
 NAMES = ("lr", "hr", "mask")
 
@@ -21,5 +21,6 @@ def open_cache(folder: Path, index: Path) -> dict[str, Any] | None:
     if not (folder / "cache.json").is_file():
         return None
     if read_json(folder / "cache.json")["index_sha256"] != hashlib.sha256(index.read_bytes()).hexdigest():
-        raise UserError(f"{folder}: made from another dataset than {index} tells of; delete it and run again")
+        what = remedy(folder / "cache.json", "make it again with `crossres cache`")
+        raise UserError(f"{folder}: made from another dataset than {index} tells of; {what}")
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in NAMES}

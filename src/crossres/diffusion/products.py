@@ -10,8 +10,11 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
+from shapely.geometry import mapping
 
 from crossres.files import write_json
+from crossres.globe import bbox
+from crossres.grids import epsg_of, grid_outline, gsd_m
 from crossres.rasters import NODATA, OFFSET, SCALE, copy_to_cog
 
 STD_NODATA = 65535
@@ -72,12 +75,12 @@ def write_item(
     properties: dict[str, Any], sources: dict[str, str],
 ) -> None:  # fmt: skip
     """Write the product's STAC item; `sources` are relative links (title to href) to what it was made from."""
-    outline = grid.footprint("EPSG:4326")
+    outline = grid_outline(grid)
     time: dict[str, Any] = {"datetime": tags.get("datetime")}
     if not tags.get("datetime"):
         # STAC wants a range where there is no instant; an unknown time lies in the widest one.
         time |= {"start_datetime": "0001-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
-    epsg = grid.crs.to_epsg() if grid.crs else None
+    epsg = epsg_of(grid.crs) if grid.crs else None
     projection = {"proj:code": f"EPSG:{epsg}"} if epsg else {"proj:wkt2": grid.crs.to_wkt() if grid.crs else None}
     item = {
         "type": "Feature",
@@ -87,12 +90,12 @@ def write_item(
             "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
         ],
         "id": identifier,
-        "geometry": outline.json,
-        "bbox": list(outline.boundingbox.bbox),
+        "geometry": mapping(outline),
+        "bbox": list(bbox(outline)),
         "properties": time
         | projection
         | {
-            "gsd": abs(grid.affine.a),
+            "gsd": gsd_m(grid),
             "proj:shape": list(grid.shape),
             "proj:transform": list(grid.affine)[:6],
             **properties,

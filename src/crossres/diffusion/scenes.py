@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -28,13 +28,13 @@ from crossres.diffusion.arms import Arm, chain_of
 from crossres.diffusion.block_store import BlockStore
 from crossres.diffusion.checkpoint import Card
 from crossres.diffusion.gaps import fill_nearest
+from crossres.diffusion.lr_scene import LrScene
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.products import numbers, open_product, write_item
-from crossres.diffusion.sources import Source, open_source
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View, nearest
 from crossres.errors import UserError
-from crossres.files import whole
+from crossres.files import read_json, whole
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor
 from crossres.rasters import read_scene
 from crossres.settings.sample import ArmSettings, TilingSettings
@@ -82,7 +82,7 @@ def sample_scene(
         target = Target(
             scene.bands, scale_factor(gsd, hr_gsd_m), Standard((0.0,) * len(scene.bands), (1.0,) * len(scene.bands))
         )
-        source = open_source(lr, scene.bands, gsd)
+        source = LrScene.open(lr, scene.bands, gsd)
         ready = Arm(arm, tiling)
     else:
         card, ready = _load(name, arm, tiling, model)
@@ -91,21 +91,25 @@ def sample_scene(
                 f"{model}: was trained for {card.hr_gsd_m:g} m, grid.gsd_m asks for {hr_gsd_m:g} m; train again"
             )
         target = Target(card.bands, card.scale, card.standard)
-        source = open_source(lr, card.bands, card.lr_gsd_m)
-    _render(ready, target, source, f"{Path(lr).parent.name}_{name}", name, Path(lr), model, output)
+        source = LrScene.open(lr, card.bands, card.lr_gsd_m)
+    origin = Path(os.path.relpath(lr, output)).as_posix()
+    _render(ready, target, source, f"{Path(lr).parent.name}_{name}", name, origin, [], model, output)
 
 
-def super_resolve(scene: Path, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings) -> None:
-    """Apply a trained model to any Sentinel-2 scene: a SAFE folder or zip, a STAC item, a GeoTIFF, a folder of bands.
+def super_resolve(
+    scene: Path, name: str, origin: str, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings
+) -> None:
+    """Apply a trained model to a scene as `acquire` reads any: a folder with `reflectance.tif` and `item.json`.
 
-    Writes the same files as `sample_scene`. What the scene does not say of itself and had to be assumed is logged and
-    stands in the item (`crossres:assumed`). Raises `UserError` when the scene lacks a band or has other pixels than
-    the model.
+    Writes the same files as `sample_scene`; the item is called by `name` and links the scene's `origin`, a URL or a
+    path relative to `output`. What its source did not say of itself and was assumed is logged and stands in the
+    item (`crossres:assumed`). Raises `UserError` when the scene has other pixels than the model.
     """
     card, ready = _load(arm.start, arm, tiling, model)
-    source = open_source(scene, card.bands, card.lr_gsd_m)
+    source = LrScene.open(scene / "reflectance.tif", card.bands, card.lr_gsd_m)
+    assumed = read_json(scene / "item.json")["properties"].get("crossres:assumed", [])
     target = Target(card.bands, card.scale, card.standard)
-    _render(ready, target, source, f"{source.name}_sr", arm.start, Path(scene), model, output)
+    _render(ready, target, source, f"{name}_sr", arm.start, origin, assumed, model, output)
 
 
 def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, rank: int = 0) -> tuple[Card, Arm]:
@@ -126,25 +130,33 @@ def _load(name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, rank
 
 
 def _render(
-    arm: Arm, target: Target, source: Source, identifier: str, name: str, scene: Path, model: Path | None, output: Path
+    arm: Arm,
+    target: Target,
+    source: LrScene,
+    identifier: str,
+    name: str,
+    origin: str,
+    assumed: Sequence[str],
+    model: Path | None,
+    output: Path,
 ) -> None:
     torch.set_num_threads(arm.tiling.threads)
-    assumed = list(source.assumed)
+    assumed = list(assumed)
     lr_grid = _divisible(source.grid, target.factor)
     if lr_grid.shape != source.grid.shape:
         assumed.append(
             f"the last rows or columns were left out, since a factor of {target.factor} needs whole fine pixels"
         )
     for line in assumed:
-        log.warning("%s: %s", scene, line)
+        log.warning("%s: %s", identifier, line)
     grid = fine_grid(lr_grid, target.factor)
     tags = {k: v for k, v in source.tags.items() if k in {"datetime", "sensor"}}
     blocks = list(_blocks(arm, target.factor, lr_grid))
     weights = checkpoint.load_card(model).of(arm.settings.weights).weights_sha256 if model and arm.network else None
     store = BlockStore.beside(
         output, arm=[name, arm.settings.model_dump(), arm.tiling.model_dump(exclude={"processes"}), BLOCK_PX],
-        target=asdict(target), source=source.fingerprint(), code=code_version(__name__), torch=torch.__version__,
-        model=weights,
+        target=asdict(target), bands=source.bands, source=source.digest(), code=code_version(__name__),
+        torch=torch.__version__, model=weights,
     )  # fmt: skip
     _render_blocks(Job(name, arm.settings, arm.tiling, model, target, source, store), arm, blocks)
     with whole(output) as folder:
@@ -161,8 +173,9 @@ def _render(
             "crossres:sigma": arm.chain.sigma if arm.chain else None,
             "crossres:assumed": assumed,
         }
-        sources = {"LR scene": scene} | ({"model card": model / checkpoint.CARD} if model else {})
-        links = {title: Path(os.path.relpath(path, output)).as_posix() for title, path in sources.items()}
+        links = {"LR scene": origin}
+        if model:
+            links["model card"] = Path(os.path.relpath(model / checkpoint.CARD, output)).as_posix()
         write_item(folder / "item.json", identifier, grid, target.bands, tags, properties, links)
     store.remove()
 
@@ -190,7 +203,7 @@ class Job:
     tiling: TilingSettings
     model: Path | None
     target: Target
-    source: Source
+    source: LrScene
     store: BlockStore
 
 
@@ -237,7 +250,7 @@ def _blocks(arm: Arm, factor: Fraction, grid: GeoBox) -> Iterator[Block]:
 
 
 @torch.inference_mode()
-def _render_block(arm: Arm, target: Target, source: Source, block: Block) -> dict[str, np.ndarray]:
+def _render_block(arm: Arm, target: Target, source: LrScene, block: Block) -> dict[str, np.ndarray]:
     """Return mean, std and sample, (band, row, column) float32 reflectance, of a block without its halo."""
     values = source.read(block.read_top, block.read_left, block.read_height, block.read_width)
     missing = ~np.isfinite(values).all(0)

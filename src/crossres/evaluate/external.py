@@ -1,10 +1,11 @@
 """Another model's result of a held-out pair, brought to the HR grid so that it can be judged like an arm.
 
-The file is `<pair>.tif` or `<LR scene>.tif` in the model's folder, in that order. It has the run's bands by name, or
-the same number of bands without names, in the run's order; scale and offset in the file make it reflectance.
+The file is `<pair>.tif` or `<LR scene>.tif` in the model's folder, in that order. Its bands, scale, offset and nodata
+are found as those of any image that this program is given.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +15,27 @@ from rasterio.warp import reproject
 
 from crossres.errors import UserError
 from crossres.evaluate.external_file import find_result
-from crossres.evaluate.pair import read_image
 from crossres.files import whole, write_json
-from crossres.rasters import Scene, grid_of, open_raster, write_cog, write_scene
+from crossres.rasters import Scene, grid_of, write_cog, write_scene
 
 log = logging.getLogger(__name__)
 LEAST_COVER = 0.99
 """Share of HR's pixels with data that a result must cover: every arm is judged on the pixels that all of them have."""
-HIGHEST_MEDIAN = 2.0
-"""A median above this is no reflectance."""
 ON_GRID = 1e-3
 """Pixels; two grids that differ by less are one."""
+
+
+Reader = Callable[[Path, tuple[str, ...]], Scene]
+"""Returns some bands of an image; `UserError` when it has them not or is no reflectance."""
 
 
 class Declined(Exception):
     """Why a result is not judged."""
 
 
-def take_external(folder: Path, pair: str, lr_scene: str, hr: Path, bands: tuple[str, ...], output: Path) -> None:
+def take_external(
+    folder: Path, pair: str, lr_scene: str, hr: Path, bands: tuple[str, ...], read: Reader, output: Path
+) -> None:
     """Write a folder: mean.tif, sample.tif (the same) and std.tif (0) on HR's grid, or declined.json with the reason.
 
     A result on HR's grid, or on pixels that line up with it, is taken as it is; any other is reprojected by cubic
@@ -44,7 +48,7 @@ def take_external(folder: Path, pair: str, lr_scene: str, hr: Path, bands: tuple
         path = find_result(folder, pair, lr_scene)
         if path is None:
             raise Declined(f"{folder.name}: holds neither {pair}.tif nor {lr_scene}.tif")
-        scene = _on_grid_of(hr, _scene(path, bands), path)
+        scene = _on_grid_of(hr, _scene(path, bands, read), path)
     except Declined as reason:
         log.info("%s: declined: %s", pair, reason)
         with whole(output) as part:
@@ -59,20 +63,11 @@ def take_external(folder: Path, pair: str, lr_scene: str, hr: Path, bands: tuple
         write_cog(part / "std.tif", none, scene.grid, bands=bands, nodata=65535, scale=1e-4)
 
 
-def _scene(path: Path, bands: tuple[str, ...]) -> Scene:
+def _scene(path: Path, bands: tuple[str, ...], read: Reader) -> Scene:
     try:
-        with open_raster(path) as src:
-            names = src.descriptions
-        if not any(names) and len(names) == len(bands):
-            found = read_image(path)
-            found = Scene(found.values, found.grid, bands, found.tags)
-        else:
-            found = read_image(path, bands)
+        found = read(path, bands)
     except UserError as error:
         raise Declined(str(error).replace(str(path), path.name)) from None
-    middle = float(np.nanmedian(found.values)) if np.isfinite(found.values).any() else np.nan
-    if not abs(middle) <= HIGHEST_MEDIAN:
-        raise Declined(f"{path.name}: its median is {middle:g}, no reflectance; set scale and offset in the file")
     return Scene(found.values, found.grid, bands, {})
 
 

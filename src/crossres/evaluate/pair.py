@@ -10,6 +10,7 @@ from rasterio.windows import Window
 from crossres.errors import UserError
 from crossres.evaluate.resampling import nearest
 from crossres.evaluate.strips import STRIP_ROWS, each
+from crossres.files import remedy
 from crossres.rasters import Mask, Scene, grid_of, open_raster, read_mask, read_scene
 
 ARM_FILES = ("mean", "std", "sample")
@@ -66,7 +67,7 @@ def read_pair(
     mask_path = mask_path or aligned / "mask.tif"
     mask = read_mask(mask_path)
     if mask.shape != lr.values.shape[1:]:
-        raise UserError(f"{mask_path}: is not on the grid of lr.tif; delete the folder and run again")
+        raise UserError(f"{mask_path}: is not on the grid of lr.tif; {remedy(mask_path, 'name that of this pair')}")
     clear_lr = (mask == Mask.CLEAR) & np.isfinite(lr.values).all(axis=0)
     shape = hr.values.shape[1:]
     clear = nearest(clear_lr, shape) & np.isfinite(hr.values).all(axis=0)
@@ -106,7 +107,7 @@ def _valid(path: Path, shape: tuple[int, ...], threads: int) -> np.ndarray:
 
     with open_raster(path) as src:
         if src.shape != shape:
-            raise UserError(f"{path}: {src.shape} pixels, but hr.tif has {shape}; delete it and run again")
+            raise UserError(f"{path}: {src.shape} pixels, but hr.tif has {shape}; {remedy(path, 'make it again')}")
     return np.concatenate(each(valid, _block_rows(path), threads))
 
 

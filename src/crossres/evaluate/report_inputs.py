@@ -76,7 +76,7 @@ def read_pairs(inputs: ReportInputs, splits: dict[str, list[str]]) -> list[dict[
 def _item(item: dict[str, Any] | None) -> dict[str, Any]:
     properties = item["properties"] if item else {}
     date = str(properties.get("datetime") or properties.get("start_datetime") or "")
-    sensor = properties.get("platform") or properties.get("constellation") or properties.get("crossres:sensor") or ""
+    sensor = properties.get("platform") or properties.get("constellation") or ""
     return {"date": date[:10], "sensor": sensor}
 
 

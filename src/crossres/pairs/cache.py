@@ -10,7 +10,7 @@ import pandas as pd
 import zarr
 
 from crossres.errors import UserError
-from crossres.files import whole, write_json
+from crossres.files import remedy, whole, write_json
 from crossres.pairs.store import DIMS, SHARD, digest
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ def write_cache(dataset: Path, index: Path, output: Path) -> None:
                 shard = {name: array[start : start + SHARD] for name, array in arrays.items()}
                 for k in range(len(shard["lr"])):
                     if digest({name: values[k] for name, values in shard.items()}) != expected[start + k]:
-                        raise UserError(f"{dataset}: patch {start + k} is damaged; delete {dataset.name} and run again")
+                        what = remedy(dataset / "zarr.json", "make it again with `crossres dataset`")
+                        raise UserError(f"{dataset}: patch {start + k} is damaged; {what}")
                 for name, values in shard.items():
                     values.tofile(files[name])
         finally:

@@ -9,6 +9,7 @@ SCALE = 1e-4
 """Reflectance = SCALE * (DN + offset_dn(baseline))."""
 
 FIRST_BASELINE_WITH_OFFSET = 4.0
+OFFSET_DN = -1000
 
 MTF = (0.304, 0.276, 0.233, 0.222)
 """MTF at Nyquist of B02 B03 B04 B08 as measured in orbit; another published set is .26 .28 .24 .26."""
@@ -36,4 +37,4 @@ S2B = Sensor(
 
 def offset_dn(baseline: str) -> int:
     """Return what to add to L2A numbers of a processing baseline ("05.09"): -1000 since 04.00, 0 before."""
-    return -1000 if float(baseline) >= FIRST_BASELINE_WITH_OFFSET else 0
+    return OFFSET_DN if float(baseline) >= FIRST_BASELINE_WITH_OFFSET else 0

@@ -63,3 +63,8 @@ class AcquireSettings(Section):
         (0, 1, 3, 8, 9, 10, 11),
         description="SCL classes that are masked (0 nodata, 3 shadow, 8-10 cloud, 11 snow)",
     )
+    private_hosts: tuple[str, ...] = Field(
+        (),
+        description="servers at private addresses, by host name, that scenes may be read from, beside those that the "
+        "URLs of this configuration name",
+    )

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from crossres.errors import UserError
@@ -19,11 +18,15 @@ from crossres.settings.grid import GridSettings
 from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
+from crossres.settings.paths import holds_secret
 from crossres.settings.sample import SOLVERS, SampleSettings
 from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
 from crossres.settings.train import TrainSettings
+from crossres.settings.yaml_text import read_mapping, values
 
+LONGEST_SHOWN = 100
+"""Characters of a value in a line."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
@@ -105,9 +108,21 @@ def _merged(key: str, section: Any, own: dict[str, Any]) -> Any:
 
 
 def parse(content: Any, name: str = "config", section: type[Section] = Config) -> Any:
-    """Check settings against their model; `UserError` with one line for the first thing that is wrong."""
+    """Check settings against their model; `UserError` with one line for the first thing that is wrong.
+
+    A user, password or query that stands in a URL is refused: settings become parameters of jobs, which are recorded.
+    """
     if not isinstance(content, dict):
         raise UserError(f"{name}: must hold settings as `key: value`, not {type(content).__name__}")
+    try:
+        secret = any(isinstance(value, str) and holds_secret(value) for value in values(content))
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    if secret:
+        raise UserError(
+            f"{name}: a URL in it has a user, a password or a query written out, which would be recorded; write it as "
+            "${NAME} and set this environment variable"
+        )
     try:
         return section.model_validate(content)
     except ValidationError as error:
@@ -116,13 +131,9 @@ def parse(content: Any, name: str = "config", section: type[Section] = Config) -
 
 def load(path: Path) -> Config:
     """Read and check a configuration file."""
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return parse(content, str(path))
+    if not Path(path).exists():
+        raise UserError(f"{path}: no such configuration file")
+    return parse(read_mapping(path), str(path))
 
 
 def _explain(error: ValidationError, section: type[Section], content: Any) -> str:
@@ -140,9 +151,14 @@ def _explain(error: ValidationError, section: type[Section], content: Any) -> st
         )
     if first["type"] == "value_error":
         return f"{key}{': ' if key else ''}{first['msg'].removeprefix('Value error, ')}{more}"
-    shown = "" if first["type"] == "missing" else f", not {first['input']!r}"
+    shown = "" if first["type"] == "missing" else f", not {_short(first['input'])}"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{key}: {message}{shown}{more}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
 def _written(location: tuple[int | str, ...], content: Any) -> list[str]:

@@ -15,7 +15,7 @@ READS: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate", "-simulate.places"),
     "link_world": ("simulate.seed",),
     "catalog": ("search.lr", "search.hr"),
-    "search": ("search", "grid"),
+    "search": ("search", "grid", "acquire.private_hosts"),
     "download": ("acquire", "grid"),
     "coregister": ("coregister", "grid"),
     "normalise": ("normalise", "grid"),

@@ -11,7 +11,7 @@ import pytest
 from made_gaofen2 import NAME, TIME, members, write_archive, xml
 from real_data import PMS1, PMS2, needs_real_data
 
-from crossres.acquire.gaofen2 import package as gaofen2_package
+from crossres.acquire.gaofen2 import archive as gaofen2_archive
 from crossres.acquire.gaofen2.metadata import parse_metadata
 from crossres.acquire.gaofen2.package import find_packages, read_package, unpacked
 from crossres.acquire.gaofen2.rpb import parse_rpb
@@ -86,7 +86,7 @@ def test_archive_and_unpacked_folder_say_the_same(tmp_path):
     assert find_packages(tmp_path) == {archive: NAME, folder: NAME}
     (tmp_path / "scratch").mkdir()
     out = unpacked(packed, [packed.mss], tmp_path / "scratch")
-    assert [p.name for p in (tmp_path / "scratch").iterdir()] == [f"{NAME}-MSS1.tiff"]
+    assert list((tmp_path / "scratch").iterdir()) == list(out.values())
     assert out[f"{NAME}-MSS1.tiff"].read_bytes() == files[f"{NAME}-MSS1.tiff"]
 
 
@@ -133,7 +133,7 @@ def test_a_text_of_gigabytes_is_refused_before_it_is_read(tmp_path, suffix):
     # The file holds no more than 16 MB: who reads on finds it cut off, not too large.
     with gzip.open(path, "wb", compresslevel=1) as archive:
         archive.write(member.tobuf() + b" " * (16 << 20))
-    with pytest.raises(UserError, match=f"MSS1.{suffix}: is larger than 4 MiB"):
+    with pytest.raises(UserError, match=r"unsafe archive, it unpacks to 2\.1 GB"):
         read_package(path)
 
 
@@ -144,12 +144,12 @@ def test_an_archive_that_unpacks_to_terabytes_is_refused_before_it_is_unpacked(t
     member.size = 1 << 40
     with gzip.open(path, "wb", compresslevel=1) as archive:
         archive.write(member.tobuf() + bytes(1 << 20))
-    with pytest.raises(UserError, match="unsafe archive, it unpacks to 1100 GB"):
+    with pytest.raises(UserError, match="unsafe archive, it unpacks to 1099\\.5 GB"):
         read_package(path)
 
 
 def test_many_large_members_are_no_way_round_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(gaofen2_package, "LARGEST_ARCHIVE", 1 << 20)
+    monkeypatch.setattr(gaofen2_archive, "LARGEST_ARCHIVE", 1 << 20)
     path = write_archive(tmp_path / f"{NAME}.tar.gz", {**{f"{i}.bin": bytes(300_000) for i in range(4)}, **members()})
     with pytest.raises(UserError, match="unsafe archive, it unpacks"):
         read_package(path)
@@ -158,10 +158,10 @@ def test_many_large_members_are_no_way_round_the_limit(tmp_path, monkeypatch):
 def test_entities_that_multiply_are_refused():
     laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
     text = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "ha">{laughs}]><ProductMetaData>&l9;</ProductMetaData>'
-    with pytest.raises(UserError, match=r"scene-MSS1\.xml: not valid XML"):
+    with pytest.raises(UserError, match=r"scene-MSS1\.xml: holds entities"):
         parse_metadata(text.encode(), "scene-MSS1.xml")
     outside = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><ProductMetaData>&x;</ProductMetaData>'
-    with pytest.raises(UserError, match="not valid XML"):
+    with pytest.raises(UserError, match="holds entities"):
         parse_metadata(outside.encode(), "scene-MSS1.xml")
 
 
@@ -188,7 +188,7 @@ def test_an_empty_rpb_is_named(tmp_path):
         (xml(9, 9).replace("PMS1", "WFV1"), "WFV1"),
         (xml(9, 9).replace("2020-05-10 11:12:05", "soon"), "not a time"),
         (xml(9, 9).replace("<SolarZenith>25.0</SolarZenith>", "<SolarZenith />"), "SolarZenith"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]>' + "<ProductMetaData>&b;</ProductMetaData>", "not valid XML"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + "<ProductMetaData>&b;</ProductMetaData>", "holds entities"),
     ],
 )
 def test_broken_metadata_is_named(text, message):

@@ -83,7 +83,7 @@ def test_a_camera_that_is_none_is_refused():
     [
         ("", "empty"),
         ("lineOffset = abc;", "heightOffset"),
-        (rpb(MSS_GSD, MSS_PX).replace("lineScale = 120.", "lineScale = 0."), "lineScale is zero"),
+        (rpb(MSS_GSD, MSS_PX).replace("lineScale = 120.", "lineScale = 0."), "lineScale is 0, which no camera has"),
         (rpb(MSS_GSD, MSS_PX).replace("+1.000000000000000E+00,", "", 1), "20 numbers"),
         (rpb(MSS_GSD, MSS_PX).replace("+1.000000000000000E+00,", "nan,", 1), "20 numbers"),
     ],

@@ -55,7 +55,7 @@ def test_halves_of_a_tile_become_one_scene(tmp_path):
     [part] = scene["properties"]["crossres:mosaic"]
     assert part["id"] == "east"
     assert part["properties"]["s2:processing_baseline"] == "05.00"
-    assert (tmp_path / "items" / "scenes" / part["assets"]["red"]["href"]).resolve() == tmp_path / "lr/child/red.tif"
+    assert (tmp_path / "items" / "scenes" / part["assets"]["red"]["href"]).resolve() == tmp_path / "lr/child/east/red.tif"
 
 
 def test_another_tile_datatake_or_platform_is_another_scene():

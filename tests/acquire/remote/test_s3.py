@@ -124,6 +124,6 @@ def test_an_object_that_is_not_there_is_named_without_keys(uploaded, monkeypatch
     item.write_text(item.read_text().replace("a/b c/red", "a/absent"))
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"s3://eodata/a/absent\.tif: is not on its server \(404\)") as caught:
+    with pytest.raises(UserError, match=r"s3://eodata/a/absent\.tif: is not on its server \(404 NoSuchKey: ") as caught:
         download(AcquireSettings(), GridSettings(), item, None, output)
     assert not any(value in str(caught.value) for value in KEYS.values())

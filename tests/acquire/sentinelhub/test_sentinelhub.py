@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from pyproj import CRS
+from rasterio.transform import from_bounds
 from sentinelhub_server import CLIENT_ID, CLIENT_SECRET, Service, Tile, archive, geotiff, serve
 from shapely.geometry import box, mapping, shape
 
@@ -16,6 +17,9 @@ from crossres.acquire.download import download
 from crossres.acquire.regions import LON_LAT, reproject
 from crossres.acquire.search import search
 from crossres.acquire.sentinelhub import scene as sentinelhub_scene
+from crossres.acquire.sentinelhub.catalog import from_sentinelhub
+from crossres.acquire.stac.date_range import parse_date_range
+from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
 from crossres.rasters import Mask, read_mask
 from crossres.settings.acquire import AcquireSettings
@@ -67,6 +71,9 @@ def hr_catalog(folder, *bounds):
         "assets": {"data": {"href": "a.tif", "eo:bands": [{"common_name": b} for b in RGBN.bands]}},
     }  # fmt: skip
     folder.mkdir()
+    place = dict(crs="EPSG:32632", transform=from_bounds(*bounds, 20, 20), width=20, height=20)
+    with rasterio.open(folder / "a.tif", "w", driver="GTiff", count=4, dtype="uint8", **place):
+        pass
     (folder / "high.json").write_text(json.dumps(item))
     catalog = {"type": "Catalog", "id": "x", "description": "x", "links": [{"rel": "item", "href": "high.json"}]}
     (folder / "catalog.json").write_text(json.dumps(catalog))
@@ -111,7 +118,7 @@ def test_the_catalogue_gives_ordinary_items_through_its_pages(tmp_path, service)
     assert (properties["s2:processing_baseline"], properties["s2:mgrs_tile"]) == ("05.09", "32UPB")
     assert properties["view:sun_elevation"] == pytest.approx(60.4, abs=0.2)
     assert 140 < properties["view:sun_azimuth"] < 170
-    assert shape(item["geometry"]).equals_exact(WANTED.region, 1e-6)
+    assert shape(item["geometry"]).symmetric_difference(WANTED.region).area < 1e-6
     assert service.seen.count("/api/v1/catalog/1.0.0/search") == 3
     assert "another processing of the same acquisition" in reasons[OLDER.product]
     assert "cloud cover 80 %" in reasons[CLOUDY.product]
@@ -290,6 +297,45 @@ def test_a_scene_whose_tile_ends_before_the_region_is_named(tmp_path, service):
     path.write_text(json.dumps(item))
     with pytest.raises(UserError, match="its tile does not reach the region"):
         fetch(scenes, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"product": f'{WANTED.product}"; evil(); "'}, {"product": f"{WANTED.product}\n"}, {"product": '"+x+"'},
+        {"product": WANTED.product.replace("T32", "T\u0663\u0662")}, {"product": None}, {"product": [WANTED.product]},
+        {"endpoint": "https://evil.example"}, {"endpoint": None}, {"collection": "sentinel-1-grd"}, {"collection": {}},
+    ],
+)  # fmt: skip
+def test_what_is_no_product_of_the_service_gets_into_no_request(tmp_path, service, change):
+    scenes, _, _ = find(tmp_path)
+    path = scenes / f"{WANTED.product}.json"
+    item = json.loads(path.read_text())
+    item["assets"]["process"]["crossres:sentinelhub"] |= change
+    path.write_text(json.dumps(item))
+    service.seen.clear()
+    with pytest.raises(UserError, match="does not name a product of Sentinel Hub; search again"):
+        fetch(scenes, tmp_path)
+    assert not service.seen
+
+
+@pytest.mark.parametrize("change", [{"proj:epsg": "32632"}, {"proj:epsg": 4326}, {"proj:bbox": [1, "x", {}, None]}])
+def test_a_place_that_is_none_is_a_line(tmp_path, service, change):
+    scenes, _, _ = find(tmp_path)
+    path = scenes / f"{WANTED.product}.json"
+    item = json.loads(path.read_text())
+    item["properties"] |= change
+    path.write_text(json.dumps(item))
+    with pytest.raises(UserError, match=r"has no proj:epsg of a UTM zone|its proj:bbox is no box"):
+        fetch(scenes, tmp_path)
+
+
+def test_a_search_that_stops_at_max_items_says_so(service):
+    source = SentinelHubSource(kind="sentinelhub", endpoint="profile", max_items=2)
+    area = utm_box(WEST, NORTH - 30_000, WEST + 30_000, NORTH)
+    rows = list(from_sentinelhub(source, area, parse_date_range("2023-05-20/2023-06-10", "x")))
+    assert [type(row) for row in rows] == [Offered, Offered, Unusable]
+    assert rows[2] == Unusable(service.url, "stopped after max_items = 2; there are more")
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,18 @@
 """Where an item keeps each band: one asset per band, one asset with many bands, or a Gaofen-2 package."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crossres.acquire.stac.items import Item, common_names
 from crossres.errors import UserError
-from crossres.sensors.sentinel2 import BAND_IDS
+from crossres.sensors.band_names import esa_name, is_band
 
 CLASSES = "scl"
 """Name of the scene classification among the bands."""
 _PICTURES = {"visual", "thumbnail", "overview", "preview", "rendered_preview", "tilejson", "tci"}
+_PICTURE_ROLES = {"thumbnail", "overview", "visual", "metadata"}
 
 
 @dataclass(frozen=True)
@@ -26,42 +28,63 @@ class BandAsset:
 def package_asset(item: Item) -> Mapping[str, Any] | None:
     """Return the asset that is a Gaofen-2 L1A package; None when the item is of another kind."""
     asset = item["assets"].get("package")
-    return asset if "crossres:sensor" in item["properties"] else None
+    platform = str(item["properties"].get("platform")).lower()
+    return asset if isinstance(asset, dict) and platform == "gaofen-2" else None
 
 
-def band_assets(item: Item, bands: Sequence[str]) -> list[BandAsset]:
+def band_assets(item: Item, bands: Sequence[str], gsd_m: float | None = None) -> list[BandAsset]:
     """Return where an item keeps the bands of these common names, in this order.
 
-    Assets of a single band come first (the finest where a band comes at several pixel sizes), then assets with many.
-    Raises `UserError` when a band is not there.
+    Assets of a single band come first, then assets with many. Where a band comes at several pixel sizes, the one of
+    `gsd_m` metres is taken, else the finest. Raises `UserError` when a band is not there.
     """
-    found = [_band_asset(item, band) for band in bands]
+    found = [_band_asset(item, band, gsd_m) for band in bands]
     missing = [band for band, place in zip(bands, found, strict=True) if place is None]
     if missing:
-        raise UserError(f"item {item.get('id')}: has no band {missing[0]!r} (grid.bands asks for {', '.join(bands)})")
+        there = ", ".join(str(key)[:40] for key in list(item["assets"])[:30])
+        raise UserError(
+            f"item {item.get('id')}: has no band {missing[0]!r} ({esa_name(missing[0])}) of {', '.join(bands)}; its "
+            f"assets are {there}"
+        )
     return [place for place in found if place is not None]
 
 
 def class_asset(item: Item) -> BandAsset | None:
     """Return where an item keeps its scene classification (SCL); None when it has none."""
-    return _band_asset(item, CLASSES)
+    return _band_asset(item, CLASSES, None)
 
 
-def _band_asset(item: Item, band: str) -> BandAsset | None:
-    esa = BAND_IDS.get(band, band.upper())
-    names = {band: 0, esa: 1, f"{esa}_10m": 2, f"{esa}_20m": 3}
-    options: list[tuple[tuple[bool, int, bool, float, str], BandAsset]] = []
+def _band_asset(item: Item, band: str, gsd_m: float | None) -> BandAsset | None:
+    options: list[tuple[tuple[bool, bool, int, bool, float, str], BandAsset]] = []
     for key, asset in item["assets"].items():
-        if key.lower() in _PICTURES or {"thumbnail", "overview", "visual", "metadata"} & set(asset.get("roles") or []):
+        if not isinstance(asset, dict) or key.lower() in _PICTURES or _PICTURE_ROLES & _roles(asset):
             continue
         inside = common_names(asset)
-        if key in names and len(inside) <= 1:
-            place, rank = BandAsset(key, asset, 0), names[key]
-        elif band in inside:
-            place, rank = BandAsset(key, asset, inside.index(band)), len(names)
+        means = [i for i, name in enumerate(inside) if name and is_band(name, band)]
+        if len(inside) <= 1 and is_band(key, band) and (means or not any(inside)):
+            place, rank = BandAsset(key, asset, 0), 0 if key == band else 1
+        elif means:
+            place, rank = BandAsset(key, asset, means[0]), 2
         else:
             continue
         jpeg2000 = "jp2" in str(asset.get("type")) + key
-        gsd = float(asset.get("gsd") or (asset.get("raster:bands") or [{}])[0].get("spatial_resolution") or 0)
-        options.append(((len(inside) > 1, rank, jpeg2000, gsd, key), place))
+        gsd = _gsd(key, asset)
+        other_size = gsd_m is not None and gsd > 0 and abs(gsd - gsd_m) > 0.01 * gsd_m
+        options.append(((len(inside) > 1, other_size, rank, jpeg2000, gsd, key), place))
     return min(options, key=lambda option: option[0])[1] if options else None
+
+
+def _roles(asset: Mapping[str, Any]) -> set[str]:
+    roles = asset.get("roles")
+    return {str(role) for role in roles} if isinstance(roles, list) else set()
+
+
+def _gsd(key: str, asset: Mapping[str, Any]) -> float:
+    """Return the pixel size that an asset says, or that its key ends with (B02_20m), in metres; 0 when neither does."""
+    rasters = asset.get("raster:bands")
+    first = rasters[0] if isinstance(rasters, list) and rasters and isinstance(rasters[0], dict) else {}
+    for value in (asset.get("gsd"), first.get("spatial_resolution"), asset.get("raster:spatial_resolution")):
+        if isinstance(value, int | float) and value > 0:
+            return float(value)
+    size = re.search(r"_([0-9]{1,3})m$", key)
+    return float(size[1]) if size else 0.0

@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.transform import array_bounds
 from rasterio.warp import reproject as warp
 from rasterio.warp import transform_bounds
@@ -16,6 +15,15 @@ from shapely.geometry import box
 
 from crossres.acquire.bands.assets import BandAsset, band_assets, class_asset
 from crossres.acquire.bands.class_masks import mask_from_classes
+from crossres.acquire.bands.numbers import (
+    Sample,
+    Stated,
+    impossible_note,
+    scene_numbers,
+    without_black,
+    without_marks,
+    zero_is_nodata,
+)
 from crossres.acquire.regions import crs_of
 from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
@@ -23,74 +31,72 @@ from crossres.acquire.stac.declared_checksums import check_checksum, check_size
 from crossres.acquire.stac.hrefs import resolved
 from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
+from crossres.foreign_raster import beside, read_numbers
 from crossres.grids import whole_window
-from crossres.rasters import NODATA, Mask, to_dn
-from crossres.sensors.scaling import Scaling, check_dark_pixels, decide_scaling, declared_nodata, is_sentinel2
+from crossres.rasters import Mask
+from crossres.sensors.scaling import Scaling, checked_scalings, decide_scaling, declared_nodata, is_sentinel2
 
 log = logging.getLogger(__name__)
 
-BRIGHTEST_MEDIAN = 2.0
-"""No scene reflects more than this at its median: above it, the scale is wrong."""
-
-
-class Sample:
-    """Raw numbers of each band at every `step`-th pixel of a scene, where they are valid."""
-
-    def __init__(self, bands: int, step: int) -> None:
-        self._step = step
-        self._parts: list[list[np.ndarray]] = [[] for _ in range(bands)]
-
-    def thinned(self, raw: Sequence[np.ma.MaskedArray], within: Window) -> list[np.ndarray]:
-        """Return the sample of one window, whose place in the scene is given."""
-        rows, cols = (slice(-offset % self._step, None, self._step) for offset in (within.row_off, within.col_off))
-        return [values[rows, cols].compressed() for values in raw]
-
-    def add(self, thinned: Sequence[np.ndarray]) -> None:
-        """Add the sample of one window."""
-        for part, values in zip(self._parts, thinned, strict=True):
-            part.append(values)
-
-    def of_band(self, i: int) -> np.ndarray:
-        """Return all of one band, (n,)."""
-        return np.concatenate(self._parts[i]).astype(np.float64)
+BLACK = "pixels that are 0 in all bands are taken as nodata, since no tag or mask says which are"
 
 
 class ItemBands:
     """The files of an item's bands and of its scene classification; any number of threads may read them."""
 
-    def __init__(self, item: Item, item_path: Path, bands: Sequence[str], transfer: Transfer) -> None:
-        """Open every file once and compare it with the item.
+    def __init__(
+        self,
+        item: Item,
+        base: str,
+        bands: Sequence[str],
+        transfer: Transfer,
+        stated: Stated | None = None,
+        gsd_m: float | None = None,
+    ) -> None:
+        """Open every file once and compare it with the item, whose hrefs are relative to `base`.
 
-        Raises `UserError` for a file that is missing or is not what the item says, and for bands on different grids.
+        Of a band at several pixel sizes, that of `gsd_m` metres is taken. Raises `UserError` for a file that is missing
+        or is not what the item says, and for bands on different grids.
         """
         self.item = item
         self.bands = tuple(bands)
-        self.places = band_assets(item, bands)
+        self.assumed: dict[str, None] = {}
+        """What nothing says and was assumed, one line each; complete when all is read and checked."""
+        self._stated = stated or Stated()
+        self._is_sentinel2 = is_sentinel2(item["properties"])
+        self.places = band_assets(item, bands, gsd_m)
         self._classes = class_asset(item)
         places = [*self.places, *([self._classes] if self._classes else [])]
         self._assets = {place.key: place.asset for place in places}
-        hrefs = [resolved(str(asset["href"]), str(item_path), f"item {item['id']}") for asset in self._assets.values()]
+        hrefs = [resolved(str(asset.get("href")), base, f"item {item['id']}") for asset in self._assets.values()]
         opened = list(transfer.pool.map(lambda href: AssetFile(href, transfer), hrefs))
         self._files = dict(zip(self._assets, opened, strict=True))
-        types: dict[str, str] = {}
+        self._marks: dict[tuple[str, int], tuple[float, ...]] = {}
+        self._is_bare = len(self.places) > 1
         grids: dict[str, GeoBox] = {}
+        decided: dict[tuple[str, int], Scaling] = {}
         for key, file in self._files.items():
             check_size(self._assets[key], file.size, file.shown)
             with file.open() as src:
                 for place in (p for p in places if p.key == key):
                     self._check(place, src.count, src.shape)
-                types[key] = src.dtypes[0]
+                    if place in self.places:
+                        decided[key, place.index] = self._decided(place, src)
                 if key == self.places[0].key:
                     self.block_shape: tuple[int, int] = src.block_shapes[0]
                 grids[key] = GeoBox(src.shape, src.transform, src.crs.to_wkt())
+            if file.path is not None:
+                self.assumed |= {f"{name} beside the image was not read": None for name in beside(file.path)}
         self.grid = self._common_grid(grids)
-        self.scalings = [decide_scaling(item["properties"], p.asset, p.index, types[p.key]) for p in self.places]
+        self.scalings = [
+            self._stated.scaling(band, decided[place.key, place.index])
+            for band, place in zip(self.bands, self.places, strict=True)
+        ]
+        self._is_bare &= not all(zero_is_nodata(scaling, self._is_sentinel2) for scaling in self.scalings)
 
     def plans(self, inside: Window, grid: GeoBox) -> list[tuple[RemoteFile, list[tuple[int, int]]]]:
         """Return which byte ranges of which remote files hold a window of the bands, whose grid is given."""
-        wanted = {
-            place.key: (inside, [p.index + 1 for p in self.places if p.key == place.key]) for place in self.places
-        }
+        wanted = {place.key: (inside, self._indices(place.key)) for place in self.places}
         window = self._class_window(grid)
         if self._classes and window is not None:
             wanted.setdefault(self._classes.key, (window, []))[1].append(self._classes.index + 1)
@@ -102,16 +108,29 @@ class ItemBands:
         found: dict[int, np.ma.MaskedArray] = {}
         for key in dict.fromkeys(place.key for place in self.places):
             wanted = [i for i, place in enumerate(self.places) if place.key == key]
+            indices = [self.places[i].index + 1 for i in wanted]
             with self._files[key].open() as src:
-                values = src.read([self.places[i].index + 1 for i in wanted], window=window, masked=True)
-                if src.nodata is None and values.dtype == np.uint8 and len(wanted) > 1:
-                    values = _without_black_border(values)
-            found |= {i: self._without_nodata(self.places[i], band) for i, band in zip(wanted, values, strict=True)}
-        return [found[i] for i in range(len(self.places))]
+                values = read_numbers(src, indices, window, self._indices(key))
+            found |= {
+                i: without_marks(band, self._marks[key, self.places[i].index])
+                for i, band in zip(wanted, values, strict=True)
+            }
+        raw = [found[i] for i in range(len(self.places))]
+        if not self._is_bare:
+            return raw
+        kept = without_black(raw)
+        if kept[0] is not raw[0]:
+            self.assumed[BLACK] = None
+        return kept
 
     def numbers(self, raw: Sequence[np.ma.MaskedArray], scalings: Sequence[Scaling]) -> np.ndarray:
         """Return raw numbers as those of a scene, (band, row, column) uint16."""
-        return np.stack([_scaled(values, scaling) for values, scaling in zip(raw, scalings, strict=True)])
+        return np.stack(
+            [
+                scene_numbers(values, scaling, zero_is_nodata(scaling, self._is_sentinel2))
+                for values, scaling in zip(raw, scalings, strict=True)
+            ]
+        )
 
     def mask(self, grid: GeoBox, masked_classes: Sequence[int]) -> np.ndarray:
         """Return mask codes (row, column) from the scene classification on a grid; all clear where there is none."""
@@ -130,39 +149,46 @@ class ItemBands:
         return mask_from_classes(classes, masked_classes)
 
     def checked(self, sample: Sample) -> list[Scaling]:
-        """Return the scaling of each band; what dark pixels of one Sentinel-2 band prove holds for all of them.
+        """Return the scaling of each band as its numbers bear it out; what was assumed is then known.
 
         Raises `UserError` when the scale cannot be right.
         """
-        numbers = [sample.of_band(i) for i in range(len(self.places))]
-        scalings = self._checked_with_dark_pixels(numbers) if is_sentinel2(self.item["properties"]) else self.scalings
-        for band, values, scaling in zip(self.bands, numbers, scalings, strict=True):
-            median = np.median(values) * scaling.scale + scaling.offset if values.size else 0.0
-            if median > BRIGHTEST_MEDIAN:
-                raise UserError(
-                    f"item {self.item['id']}: median reflectance of {band} is {median:.3g} at scale {scaling.scale:g}; "
-                    "set scale and offset of its sensor so that reflectance is 0 to 1"
-                )
+        numbers = [
+            dn[dn != 0] if zero_is_nodata(scaling, self._is_sentinel2) else dn
+            for dn, scaling in zip(map(sample.of_band, range(len(self.places))), self.scalings, strict=True)
+        ]
+        may_be = self._is_sentinel2 and not self._stated.by_hand
+        scalings = checked_scalings(f"item {self.item['id']}", self.bands, self.scalings, numbers, may_be)
+        if scalings != self.scalings:
+            log.warning("%s: %s", self.item["id"], scalings[0].why)
+        self.assumed |= {scaling.why: None for scaling in scalings if scaling.assumed}
+        note = impossible_note(self.bands, numbers, scalings)
+        if note:
+            self.assumed[note] = None
         return scalings
 
     def check_files(self) -> None:
         """Compare files with the checksums of the item where all of their bytes are at hand."""
-        for place in {
-            place.key: place for place in [*self.places, *([self._classes] if self._classes else [])]
-        }.values():
-            file = self._files[place.key]
-            if place.asset.get("file:checksum") and file.is_read_whole():
-                check_checksum(place.asset, file.pieces(), file.shown)
+        for key, asset in self._assets.items():
+            file = self._files[key]
+            if asset.get("file:checksum") and file.is_read_whole():
+                check_checksum(asset, file.pieces(), file.shown)
 
-    def _checked_with_dark_pixels(self, numbers: Sequence[np.ndarray]) -> list[Scaling]:
-        checked = [check_dark_pixels(scaling, values) for scaling, values in zip(self.scalings, numbers, strict=True)]
-        taken_back = [new for old, new in zip(self.scalings, checked, strict=True) if new.offset != old.offset]
-        if taken_back:
-            log.warning("%s: %s", self.item["id"], taken_back[0].why)
-            return [replace(scaling, offset=0.0, why=taken_back[0].why) for scaling in self.scalings]
-        doubtful = [new for old, new in zip(self.scalings, checked, strict=True) if new.why != old.why]
-        # A bright band says nothing; only when all bands have their darkest pixels near 1000 is it worth a word.
-        return checked if len(doubtful) == len(checked) else self.scalings
+    def _indices(self, key: str) -> list[int]:
+        """Return which bands of a file are wanted, counted from 1."""
+        return [place.index + 1 for place in self.places if place.key == key]
+
+    def _decided(self, place: BandAsset, src: rasterio.DatasetReader) -> Scaling:
+        """Note what means no data in one band, and return its scaling by what item and file say."""
+        i = place.index
+        declared = [declared_nodata(place.asset, i), self._stated.nodata]
+        self._marks[place.key, i] = tuple(mark for mark in declared if mark is not None)
+        flags = src.mask_flag_enums[i]
+        if self._marks[place.key, i] or not {MaskFlags.all_valid, MaskFlags.alpha} & set(flags):
+            self._is_bare = False
+        return decide_scaling(
+            self.item["properties"], place.asset, i, src.dtypes[i], (float(src.scales[i]), float(src.offsets[i]))
+        )
 
     def _check(self, place: BandAsset, count: int, shape: tuple[int, int]) -> None:
         """Raise `UserError` when a file has other bands or another size than its item says."""
@@ -173,9 +199,9 @@ class ItemBands:
         expected = place.asset.get("proj:shape")
         if expected is None and place is not self._classes:
             expected = self.item["properties"].get("proj:shape")
-        if expected and tuple(expected) != tuple(shape):
+        if expected and list(expected) != list(shape):
             raise UserError(
-                f"{shown}: has {shape[0]} x {shape[1]} pixels, its item says {expected[0]} x {expected[1]} (proj:shape)"
+                f"{shown}: has {shape[0]} x {shape[1]} pixels, its item says {str(expected)[:60]} (proj:shape)"
             )
 
     def _common_grid(self, grids: dict[str, GeoBox]) -> GeoBox:
@@ -185,8 +211,8 @@ class ItemBands:
             grid = grids[place.key]
             if grid.crs != first.crs or not grid.affine.almost_equals(first.affine, 1e-6):
                 raise UserError(
-                    f"item {self.item['id']}: bands {self.bands[0]} and {band} are on different grids; grid.bands must "
-                    "share one"
+                    f"item {self.item['id']}: bands {self.bands[0]} and {band} are on different grids; the bands that "
+                    "are asked for must share one"
                 )
         shape = tuple(min(grids[place.key].shape[axis] for place in self.places) for axis in (0, 1))
         self._class_grid = grids[self._classes.key] if self._classes else None
@@ -201,28 +227,3 @@ class ItemBands:
         bounds = transform_bounds(crs_of(grid).to_wkt(), there.to_wkt(), *bounds)
         around = box(*bounds).buffer(abs(self._class_grid.affine.a), join_style="mitre")
         return whole_window(self._class_grid, around)
-
-    def _without_nodata(self, place: BandAsset, values: np.ma.MaskedArray) -> np.ma.MaskedArray:
-        nodata = declared_nodata(place.asset, place.index)
-        if nodata is not None:
-            values = np.ma.masked_where(np.isnan(values.data) if np.isnan(nodata) else values.data == nodata, values)
-        if is_sentinel2(self.item["properties"]) and values.dtype == np.uint16:
-            values = np.ma.masked_equal(values, 0)
-        return values
-
-
-def _without_black_border(values: np.ma.MaskedArray) -> np.ma.MaskedArray:
-    """Return 8-bit numbers (band, row, column) masked where all are 0: what surrounds an aerial frame or mosaic."""
-    return np.ma.masked_where(np.broadcast_to((values.data == 0).all(axis=0), values.shape), values)
-
-
-def _scaled(values: np.ma.MaskedArray, scaling: Scaling) -> np.ndarray:
-    """Return raw numbers as those of a scene, uint16."""
-    if values.dtype in (np.uint8, np.uint16):  # every number once, then looked up
-        every = np.arange(np.iinfo(values.dtype).max + 1, dtype=np.float32)
-        numbers = to_dn(every * np.float32(scaling.scale) + np.float32(scaling.offset))[values.data]
-    else:
-        numbers = to_dn(values.data.astype(np.float32) * np.float32(scaling.scale) + np.float32(scaling.offset))
-    if values.mask is not np.ma.nomask:
-        numbers[values.mask] = NODATA
-    return numbers

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from itertools import chain, islice, zip_longest
-from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.bands.item_bands import ItemBands, Sample
+from crossres.acquire.bands.item_bands import ItemBands
+from crossres.acquire.bands.numbers import Sample, Stated
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.scene_files import SceneWriter
@@ -40,33 +40,39 @@ MOSAIC = "crossres:mosaic"
 
 def read_bands(
     item: Item,
-    item_path: Path,
-    region: BaseGeometry,
+    base: str,
+    region: BaseGeometry | None,
     bands: tuple[str, ...],
     masked_classes: Sequence[int],
     new: Callable[[GeoBox], AbstractContextManager[SceneWriter]],
     transfer: Transfer,
     notes: Mapping[str, str] | None = None,
+    stated: Stated | None = None,
+    gsd_m: float | None = None,
 ) -> None:
-    """Write the window of a region (in degrees) of an item's bands as the scene that `new` makes of its grid.
+    """Write a region (in degrees; None: all) of an item's bands as the scene that `new` makes of its grid.
 
-    The scene classification, where there is one, is brought to the bands' grid by nearest neighbour. Raises
-    `UserError` when files are not what the item says, when bands differ in grid, when the region lies outside or has no
-    data, and when values are no reflectance.
+    The item's hrefs are relative to `base`. The scene classification, where there is one, is brought to the bands' grid
+    by nearest neighbour. `stated` is what is known of the numbers beside item and files; of a band at several pixel
+    sizes that of `gsd_m` metres is taken. Raises `UserError` when files are not what the item says, when bands differ
+    in grid, when the region lies outside or has no data, and when values are no reflectance.
     """
     contents = [item, *item["properties"].get(MOSAIC, [])]
-    parts = [ItemBands(content, item_path, bands, transfer) for content in contents]
+    parts = [ItemBands(content, base, bands, transfer, stated, gsd_m) for content in contents]
     full = _common_grid(item, [part.grid for part in parts])
-    inside = whole_window(full, reproject(region, LON_LAT, crs_of(full)))
-    if inside is None:
-        raise UserError(f"item {item['id']}: its raster does not reach the region to read; check its geometry")
+    inside = Window(0, 0, full.shape[1], full.shape[0])
+    if region is not None:
+        found = whole_window(full, reproject(region, LON_LAT, crs_of(full)))
+        if found is None:
+            raise UserError(f"item {item['id']}: its raster does not reach the region to read; check its geometry")
+        inside = found
     grid = crop(full, inside)
     _start_fetching([plan for part in parts for plan in part.plans(inside, grid)])
     with new(grid) as scene:
         scalings = [part.scalings for part in parts]
         samples = _write(scene, parts, scalings, inside, masked_classes)
         checked = [part.checked(sample) for part, sample in zip(parts, samples, strict=True)]
-        if [[s.offset for s in of_part] for of_part in checked] != [[s.offset for s in p] for p in scalings]:
+        if [_numbers(of_part) for of_part in checked] != [_numbers(of_part) for of_part in scalings]:
             _write(scene, parts, checked, inside, masked_classes)
         if not scene.has_data:
             raise UserError(f"item {item['id']}: has no valid pixel in the region to read")
@@ -77,7 +83,13 @@ def read_bands(
         if len(parts) > 1:
             scene.notes["mosaic"] = ", ".join(part.item["id"] for part in parts)
         scene.notes.update(notes or {})
+        for line in dict.fromkeys(line for part in parts for line in part.assumed):
+            scene.assume(line)
     log.info("%s: %s (offset %+g)", item["id"], scene.notes["radiometry"], checked[0][0].offset)
+
+
+def _numbers(scalings: Sequence[Scaling]) -> list[tuple[float, float]]:
+    return [(scaling.scale, scaling.offset) for scaling in scalings]
 
 
 def _why(scalings: Sequence[Scaling]) -> str:
@@ -108,6 +120,7 @@ def _write(
     masked_classes: Sequence[int],
 ) -> list[Sample]:
     """Write all windows of a scene; return a sample of the raw numbers of each part."""
+    scene.has_data = False
     step = max(1, int(np.sqrt(inside.width * inside.height / SAMPLE_PX)))
     samples = [Sample(len(part.places), step) for part in parts]
 

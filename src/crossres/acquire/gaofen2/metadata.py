@@ -1,15 +1,16 @@
 """The XML of one Gaofen-2 L1A image (PAN or MSS), with its traps taken out."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from xml.etree.ElementTree import Element
 
-from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
-
+from crossres.acquire.foreign_xml import parse_xml
 from crossres.errors import UserError
 
 BEIJING = timezone(timedelta(hours=8))
+LARGEST_SIDE = 1_000_000
+"""Rows or columns of an image; a scene has 30 thousand."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,21 @@ class ImageMetadata:
 
 def parse_metadata(text: bytes, name: str) -> ImageMetadata:
     """Read the XML of a Gaofen-2 image; `UserError` naming the file when it is broken or lacks what is needed."""
-    try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError):
-        raise UserError(f"{name}: not valid XML; order the package again") from None
+    root = parse_xml(text, name)
     sensor = _text(root, "SensorID") or ""
     if sensor not in {"PMS1", "PMS2"}:
-        raise UserError(f"{name}: SensorID is {sensor!r}; only Gaofen-2's PMS1 and PMS2 are known")
-    elevation = _number(root, "SatelliteZenith")
-    cloud = _number(root, "CloudPercent")
+        raise UserError(f"{name}: SensorID is {sensor[:40]!r}; only Gaofen-2's PMS1 and PMS2 are known")
+    elevation = _number(root, "SatelliteZenith", -90, 90)
     return ImageMetadata(
         sensor=sensor,
         time=_time(root, name),
-        rows=int(_needed(root, "HeightInPixels", name)),
-        cols=int(_needed(root, "WidthInPixels", name)),
-        sun_zenith_deg=_needed(root, "SolarZenith", name),
-        sun_azimuth_deg=_needed(root, "SolarAzimuth", name) % 360.0,
+        rows=int(_needed(root, "HeightInPixels", name, 1, LARGEST_SIDE)),
+        cols=int(_needed(root, "WidthInPixels", name, 1, LARGEST_SIDE)),
+        sun_zenith_deg=_needed(root, "SolarZenith", name, 0, 180),
+        sun_azimuth_deg=_needed(root, "SolarAzimuth", name, -360, 360) % 360.0,
         incidence_deg=None if elevation is None else 90.0 - elevation,
-        view_azimuth_deg=_number(root, "SatelliteAzimuth"),
-        cloud_percent=cloud if cloud is not None and 0 <= cloud <= 100 else None,
+        view_azimuth_deg=_number(root, "SatelliteAzimuth", -360, 360),
+        cloud_percent=_number(root, "CloudPercent", 0, 100),
     )
 
 
@@ -60,9 +57,10 @@ def _time(root: Element, name: str) -> datetime:
         text = _text(root, tag)
         if text:
             try:
-                return datetime.fromisoformat(text).replace(tzinfo=BEIJING).astimezone(UTC)
-            except ValueError:
-                raise UserError(f"{name}: {tag} {text!r} is not a time") from None
+                time = datetime.fromisoformat(text)
+                return (time if time.tzinfo else time.replace(tzinfo=BEIJING)).astimezone(UTC)
+            except (ValueError, OverflowError):
+                raise UserError(f"{name}: {tag} {text[:40]!r} is not a time") from None
     raise UserError(f"{name}: has no CenterTime; order the package again")
 
 
@@ -70,15 +68,17 @@ def _text(root: Element, tag: str) -> str | None:
     return (root.findtext(tag) or "").strip() or None
 
 
-def _number(root: Element, tag: str) -> float | None:
+def _number(root: Element, tag: str, lowest: float, highest: float) -> float | None:
+    """Return a number within limits; None where there is none."""
     try:
-        return float(_text(root, tag) or "")
+        value = float(_text(root, tag) or "")
     except ValueError:
         return None
+    return value if math.isfinite(value) and lowest <= value <= highest else None
 
 
-def _needed(root: Element, tag: str, name: str) -> float:
-    value = _number(root, tag)
+def _needed(root: Element, tag: str, name: str, lowest: float, highest: float) -> float:
+    value = _number(root, tag, lowest, highest)
     if value is None:
-        raise UserError(f"{name}: has no number in {tag}; order the package again")
+        raise UserError(f"{name}: has no number from {lowest:g} to {highest:g} in {tag}; order the package again")
     return value

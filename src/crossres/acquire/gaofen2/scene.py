@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
@@ -36,6 +35,7 @@ from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
 from crossres.acquire.regions import LON_LAT, local_utm, reproject
 from crossres.acquire.scene_files import SceneWriter
 from crossres.errors import UserError
+from crossres.foreign_raster import open_foreign
 from crossres.grids import crop
 from crossres.rasters import NODATA, Mask, to_dn
 from crossres.sensors.gaofen2 import MSS_BANDS, SENSORS
@@ -173,8 +173,8 @@ def _open(stack: ExitStack, image: PackageImage, files: dict[str, Path], bands: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            src = stack.enter_context(rasterio.open(files[image.tiff], driver="GTiff"))
-        except RasterioIOError:
+            src = stack.enter_context(open_foreign(files[image.tiff], ("GTiff", "JP2OpenJPEG"), placed=False))
+        except UserError:
             raise UserError(f"{image.tiff}: not a GeoTIFF that can be read; copy the package again") from None
     expected = (bands, image.metadata.rows, image.metadata.cols)
     if (src.count, *src.shape) != expected:

@@ -13,7 +13,7 @@ from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.files import read_json, write_json
 from crossres.settings.config import Config, load
-from crossres.settings.paths import expand
+from crossres.settings.paths import escaped, expand
 from crossres.settings.search import CATALOGUED, CatalogSource
 
 SCENE_FILES = ("reflectance.tif", "mask.tif")
@@ -49,8 +49,9 @@ def _locked_scene(item: Item, run: Path, bases: list[tuple[str, str]]) -> dict[s
         if is_remote(href):
             return href
         target = os.path.realpath(folder / href)
-        named = next((f"{text}/{os.path.relpath(target, base)}" for text, base in bases if _inside(target, base)), None)
-        named = named or f"{{run}}/{os.path.relpath(target, os.path.realpath(run))}"
+        bases_and_run = [*bases, ("{run}", os.path.realpath(run))]
+        text, base = next((b for b in bases_and_run if _inside(target, b[1])), bases_and_run[-1])
+        named = f"{text}/{escaped(os.path.relpath(target, base))}"
         if Path(target).exists():
             assets[named] = checksum(Path(target))
         return named

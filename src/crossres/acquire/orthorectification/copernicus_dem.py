@@ -5,6 +5,7 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.stac.api import from_api
 from crossres.acquire.stac.hrefs import resolved, without_signature
+from crossres.acquire.stac.offered import Unusable
 from crossres.errors import UserError
 from crossres.settings.search import StacApiSource
 
@@ -21,6 +22,8 @@ def dem_tiles(api: str, region: BaseGeometry) -> dict[str, str]:
     source = StacApiSource(kind="stac-api", url=api, collections=(COLLECTION,))
     found: dict[str, str] = {}
     for offered in from_api(source, box(*region.bounds), None):
+        if isinstance(offered, Unusable):  # a hole in the elevation would pass unseen
+            raise UserError(f"{offered.id}: {offered.reason}; acquire.dem_api must give every tile of {COLLECTION}")
         item = offered.item
         name = f"item {item.get('id')}"
         if ASSET not in item.get("assets", {}):

@@ -12,6 +12,9 @@ from shapely.geometry import Polygon
 
 from crossres.errors import UserError
 
+LARGEST_FOOTPRINT_DEG = 10.0
+"""A scene of Gaofen-2 reaches over half a degree; a strip over some."""
+
 
 @dataclass(frozen=True)
 class ImagePoints:
@@ -46,19 +49,19 @@ def locate(
     lon = np.full(row.shape, float(rpc.long_off))
     lat = np.full(row.shape, float(rpc.lat_off))
     step = 1e-6
-    for _ in range(30):
-        here = project(rpc, lon, lat, height)
-        miss_row, miss_col = row - here.row, col - here.col
-        if np.all(np.hypot(miss_row, miss_col) < tolerance_px):
-            return lon, lat
-        east = project(rpc, lon + step, lat, height)
-        north = project(rpc, lon, lat + step, height)
-        row_lon, col_lon = (east.row - here.row) / step, (east.col - here.col) / step
-        row_lat, col_lat = (north.row - here.row) / step, (north.col - here.col) / step
-        determinant = row_lon * col_lat - row_lat * col_lon
-        if not np.all(np.isfinite(determinant) & (determinant != 0)):
-            break
-        with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):  # what is not finite ends the loop
+        for _ in range(30):
+            here = project(rpc, lon, lat, height)
+            miss_row, miss_col = row - here.row, col - here.col
+            if np.all(np.hypot(miss_row, miss_col) < tolerance_px):
+                return lon, lat
+            east = project(rpc, lon + step, lat, height)
+            north = project(rpc, lon, lat + step, height)
+            row_lon, col_lon = (east.row - here.row) / step, (east.col - here.col) / step
+            row_lat, col_lat = (north.row - here.row) / step, (north.col - here.col) / step
+            determinant = row_lon * col_lat - row_lat * col_lon
+            if not np.all(np.isfinite(determinant) & (determinant != 0)):
+                break
             lon = lon + (miss_row * col_lat - miss_col * row_lat) / determinant
             lat = lat + (miss_col * row_lon - miss_row * col_lon) / determinant
     raise UserError("the RPC cannot be inverted: its coefficients do not describe a camera; get the .rpb file anew")
@@ -104,20 +107,30 @@ def mapped(rpc: RPC, affine: np.ndarray, shape: tuple[int, int], heights_m: tupl
 
 
 def footprint(rpc: RPC, height_px: int, width_px: int, height_m: float, points_per_side: int = 5) -> Polygon:
-    """Return the outline of an image on the ground (longitude, latitude) at an ellipsoidal height in metres."""
+    """Return the outline of an image on the ground (longitude, latitude) at an ellipsoidal height in metres.
+
+    Raises `UserError` when the RPC cannot be inverted, or sees an outline that no image has: of more than
+    `LARGEST_FOOTPRINT_DEG` of latitude, or as far along a parallel, beyond a pole, or crossing itself.
+    """
     along = np.linspace(0, 1, points_per_side)[:-1]
     zero, one = np.zeros_like(along), np.ones_like(along)
     row = np.concatenate([zero, along, one, 1 - along]) * height_px
     col = np.concatenate([along, one, 1 - along, zero]) * width_px
     lon, lat = locate(rpc, row, col, height_m)
-    return Polygon(zip(lon.tolist(), lat.tolist(), strict=True))
+    outline = Polygon(zip(lon.tolist(), lat.tolist(), strict=True))
+    across = np.ptp(lon) * np.cos(np.deg2rad(lat.mean()))
+    if np.abs(lat).max() >= 90 or max(across, np.ptp(lat)) > LARGEST_FOOTPRINT_DEG or not outline.is_valid:
+        raise UserError("the RPC does not describe a camera: its image lies on no ground; get the .rpb file anew")
+    return outline
 
 
 def _normalised(
     rpc: RPC, lon: np.ndarray, lat: np.ndarray, height_m: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    east = np.asarray(lon, np.float64) - rpc.long_off
+    east = np.where(np.abs(east) > 180.0, east - np.copysign(360.0, east), east)  # the short way, across 180 degrees
     return (
-        (np.asarray(lon, np.float64) - rpc.long_off) / rpc.long_scale,
+        east / rpc.long_scale,
         (np.asarray(lat, np.float64) - rpc.lat_off) / rpc.lat_scale,
         (np.asarray(height_m, np.float64) - rpc.height_off) / rpc.height_scale,
     )

@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.orthorectification.copernicus_dem import COLLECTION, dem_tiles
 from crossres.acquire.regions import LON_LAT, buffered, reproject
 from crossres.acquire.remote.asset import asset_raster
+from crossres.acquire.stac.hrefs import is_remote
 from crossres.errors import UserError
 from crossres.rasters import open_raster
 from crossres.settings.acquire import AcquireSettings
@@ -129,7 +130,8 @@ def _mosaic(hrefs: list[str], bounds: tuple[float, float, float, float]) -> np.n
     """Return the heights (row, column) float32 of all rasters on the grid of the first, NaN where none has any."""
     heights: np.ndarray | None = None
     for href in hrefs:
-        with asset_raster(href) as src:
+        # A DEM of one's own may be a VRT of tiles: the configuration names it, nobody else.
+        with asset_raster(href) if is_remote(href) else open_raster(href) as src:
             if heights is None:
                 heights = np.full(_shape_in_degrees(src, bounds), np.nan, np.float32)
             here = _in_degrees(src, bounds, heights.shape)

@@ -13,12 +13,13 @@ _START = re.compile(r"(\d{8}T\d{6})")
 
 
 def identity(item: Item) -> str:
-    """Return a hash of what makes an item this scene and no other: its id, time and geometry.
+    """Return a hash of what makes an item this scene and no other: its id, time, geometry and pixels.
 
     It is the same for the item's copies at other places, and does not depend on when an answer was given.
     """
     p = item.get("properties") or {}
     content = [item.get("id"), p.get("datetime") or p.get("start_datetime"), item.get("geometry")]
+    content += [p.get(key) for key in ("gsd", "proj:shape", "proj:transform")]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

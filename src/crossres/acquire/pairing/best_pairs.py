@@ -14,11 +14,16 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.declined import Declined
 from crossres.acquire.pairing.candidates import Candidate
 from crossres.acquire.pairing.overlap_cloud import OverlapCloud, of_scene, read_overlap
+from crossres.acquire.pairing.raster_places import RasterPlaces, elsewhere
+from crossres.acquire.pairing.scene_index import SceneIndex
 from crossres.acquire.regions import area_km2, polygons
+from crossres.errors import UserError
 from crossres.settings.search import SearchSettings
 
 READERS = 8
 """HR scenes whose LR scenes are looked at at once: most of that time goes to waiting for servers."""
+SAME_PLACE = 0.999
+"""A raster that holds this share of what its item says lies where its item says: outlines are rounded, edges curved."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,20 @@ class Pair:
 
 
 def best_pairs(
-    lr: Sequence[Candidate], hr: Sequence[Candidate], area: BaseGeometry | None, settings: SearchSettings
+    lr: Sequence[Candidate],
+    hr: Sequence[Candidate],
+    area: BaseGeometry | None,
+    settings: SearchSettings,
+    places: RasterPlaces | None = None,
 ) -> tuple[list[Pair], list[Declined]]:
     """Pair each HR scene with the LR scene of the best score; say why for each HR scene that finds none.
 
-    Equal scores are decided by id. LR scenes that no pair uses are declined, too.
+    Equal scores are decided by id. LR scenes that no pair uses are declined, too. With `places`, the rasters of a pair
+    are asked where they lie before it is made; without, items are believed.
     """
-    index = _Index(sorted(lr, key=lambda c: c.id), settings)
+    index = SceneIndex(sorted(lr, key=lambda c: c.id), settings)
     with ThreadPoolExecutor(READERS) as readers:
-        found = list(readers.map(lambda scene: _Choice(index, scene, area, settings).made(), hr))
+        found = list(readers.map(lambda scene: _chosen(index, scene, area, settings, places), hr))
     pairs = [choice.pair for choice in found if choice.pair is not None]
     declined = [Declined(c.hr.id, "hr", c.why_none()) for c in found if c.pair is None]
     used = {pair.lr.id for pair in pairs}
@@ -69,36 +79,15 @@ def best_pairs(
     return sorted(pairs, key=lambda p: p.id), declined
 
 
-class _Index:
-    """LR scenes by place, time and Sun, as arrays: what is far away is never looked at one by one."""
-
-    def __init__(self, scenes: Sequence[Candidate], settings: SearchSettings) -> None:
-        self.scenes = scenes
-        self.regions = np.array([c.region for c in scenes], dtype=object)
-        self.tree = shapely.STRtree(self.regions)
-        self.days = np.array([c.time.timestamp() for c in scenes]) / 86400.0
-        self.suns = np.array([_direction(c.sun) for c in scenes])
-        known = np.array([settings.cloud_reads == 0 or not c.classified for c in scenes])
-        clear = np.array([1.0 - (c.cloud_percent or 0.0) / 100.0 for c in scenes])
-        self.clear = np.where(known, clear, 1.0) ** settings.weights.cloud
-        self.gap_scale = settings.weights.date_gap / max(settings.max_date_gap_days, 1.0)
-        self.sun_scale = settings.weights.sun / settings.max_sun_difference_deg
-
-    def over(self, region: BaseGeometry) -> np.ndarray:
-        """Return the scenes whose bounding boxes meet a region, in order."""
-        return np.sort(self.tree.query(region))
-
-    def gaps_days(self, scenes: np.ndarray, hr: Candidate) -> np.ndarray:
-        return np.abs(self.days[scenes] - hr.time.timestamp() / 86400.0)
-
-    def sun_differences_deg(self, scenes: np.ndarray, hr: Candidate) -> np.ndarray:
-        """Return the angles between the directions of the Sun; NaN where one is not known."""
-        cosine = np.clip(self.suns[scenes] @ _direction(hr.sun), -1.0, 1.0)
-        return np.asarray(np.degrees(np.arccos(cosine)))
-
-    def bounds(self, scenes: np.ndarray, gaps: np.ndarray, suns: np.ndarray) -> np.ndarray:
-        """Return the score that each scene has if it covers everything and, where that is to be read, is clear."""
-        return np.asarray(self.clear[scenes] * np.exp(-self.gap_scale * gaps - self.sun_scale * np.nan_to_num(suns)))
+def _chosen(
+    index: SceneIndex, hr: Candidate, area: BaseGeometry | None, settings: SearchSettings, places: RasterPlaces | None
+) -> "_Choice":
+    """Return the choice for an HR scene, made again at its true place when it lies elsewhere than its item says."""
+    choice = _Choice(index, hr, area, settings, places).made()
+    if choice.true_region is None:
+        return choice
+    moved = elsewhere(choice.true_region, hr.region)
+    return _Choice(index, replace(hr, region=choice.true_region), area, settings, places, moved).made()
 
 
 @dataclass
@@ -106,16 +95,26 @@ class _Choice:
     """The search for the best LR scene of one HR scene.
 
     Scenes are looked at in the order of the best score that they can still have, and only as closely as needed: first
-    time and Sun, then the overlap, then the clouds over it. So the result is that of looking closely at all of them.
+    time and Sun, then the overlap, then the clouds over it, then the rasters' own places. So the result is that of
+    looking closely at all of them.
     """
 
-    index: _Index
+    index: SceneIndex
     hr: Candidate
     area: BaseGeometry | None
     settings: SearchSettings
+    places: RasterPlaces | None
+    moved: str = ""
+    """That the HR scene lies elsewhere than its item says, when it does."""
     pair: Pair | None = None
+    true_region: BaseGeometry | None = None
+    """Of the HR scene, when it turned out to lie elsewhere."""
+    unreadable: str = ""
+    """Why the HR scene's raster cannot be opened."""
     clouded: dict[str, float] = field(default_factory=dict)
     """Cloud over the overlap, in percent, of LR scenes that are above the limit, by id."""
+    misplaced: dict[str, str] = field(default_factory=dict)
+    """Why LR scenes cannot be used that would have been chosen, by id."""
 
     def made(self) -> "_Choice":
         """Find the pair, if there is one."""
@@ -139,8 +138,15 @@ class _Choice:
                 continue
             _, _, pair, known = heapq.heappop(looked_at)
             if known:
-                self.pair = pair
-                break
+                if not self._hr_is_there():
+                    break
+                placed = self._placed(pair)
+                if placed is pair:
+                    self.pair = pair
+                    break
+                if placed is not None:
+                    heapq.heappush(looked_at, (-placed.score, placed.id, placed, True))
+                continue
             reads += 1
             if reads > settings.cloud_reads:
                 continue
@@ -165,6 +171,46 @@ class _Choice:
         score = bound * min(overlap_km2 / whole_km2, 1.0) ** self.settings.weights.overlap
         return Pair(lr, self.hr, region, overlap_km2, of_scene(lr), None if math.isnan(sun) else sun, score)
 
+    def _hr_is_there(self) -> bool:
+        """Return whether the HR scene's raster can be opened and holds what is wanted of it."""
+        if self.places is None:
+            return True
+        try:
+            raster = self.places.of_scene(self.hr)
+        except UserError as error:
+            self.unreadable = str(error)
+            return False
+        if raster is None:
+            return True
+        wanted_km2 = area_km2(self._wanted)
+        if area_km2(polygons(self._wanted.intersection(raster))) >= SAME_PLACE * wanted_km2:
+            return True
+        held = polygons(self.hr.region.intersection(raster))
+        is_there = not held.is_empty and area_km2(held) >= self.settings.min_overlap_km2
+        self.true_region = held if is_there else raster
+        return False
+
+    def _placed(self, pair: Pair) -> Pair | None:
+        """Return a pair as the LR scene's raster bears it out; None when that cannot be opened or lies elsewhere."""
+        if self.places is None:
+            return pair
+        try:
+            raster = self.places.of_scene(pair.lr)
+        except UserError as error:
+            self.misplaced[pair.lr.id] = str(error)
+            return None
+        if raster is None:
+            return pair
+        region = polygons(pair.region.intersection(raster))
+        share = (0.0 if region.is_empty else area_km2(region)) / area_km2(pair.region)
+        if share >= SAME_PLACE:
+            return pair
+        overlap_km2, score = pair.overlap_km2 * share, pair.score * share**self.settings.weights.overlap
+        if overlap_km2 < self.settings.min_overlap_km2:
+            self.misplaced[pair.lr.id] = elsewhere(raster, pair.lr.region)
+            return None
+        return replace(pair, region=region, overlap_km2=overlap_km2, score=score)
+
     def _with_cloud(self, pair: Pair, cloud: OverlapCloud) -> Pair:
         """Return a pair with what was read of its clouds; without any estimate it counts as clear."""
         weights = self.settings.weights
@@ -175,12 +221,17 @@ class _Choice:
     def refusals(self) -> dict[str, str]:
         """Return why LR scenes that were looked at closely are not good enough, by id."""
         limit = f"search.max_overlap_cloud_percent is {self.settings.max_overlap_cloud_percent:g}"
-        return {
+        clouded = {
             name: f"cloud over its overlap with {self.hr.id} {percent:.0f} % ({limit})"
             for name, percent in self.clouded.items()
         }
+        return clouded | self.misplaced
 
     def why_none(self) -> str:
+        """Say what keeps every LR scene from this HR scene."""
+        return self.unreadable or (f"{self.moved}; {self._limit()}" if self.moved else self._limit())
+
+    def _limit(self) -> str:
         """Say which limit keeps every LR scene from this HR scene."""
         settings, index = self.settings, self.index
         near = index.over(self._wanted)
@@ -202,6 +253,9 @@ class _Choice:
         if (suns > settings.max_sun_difference_deg).all():
             limit = f"search.max_sun_difference_deg is {settings.max_sun_difference_deg:g}"
             return f"the Sun of the best LR scene {suns.min():.0f} degrees away ({limit})"
+        if self.misplaced:
+            first = self.misplaced[min(self.misplaced)]
+            return f"the {len(self.misplaced)} best LR scenes cannot be used, {min(self.misplaced)} since {first}"
         if self.clouded:
             limit = f"search.max_overlap_cloud_percent is {settings.max_overlap_cloud_percent:g}"
             return (
@@ -209,11 +263,3 @@ class _Choice:
                 f"LR scenes ({limit}, search.cloud_reads {settings.cloud_reads})"
             )
         return f"LR scenes have too little data over it (search.min_overlap_km2 is {settings.min_overlap_km2:g})"
-
-
-def _direction(sun: tuple[float, float] | None) -> np.ndarray:
-    """Return the unit vector (east, north, up) to the Sun; NaN when its place is not known."""
-    if sun is None:
-        return np.full(3, np.nan)
-    azimuth, elevation = np.radians(sun)
-    return np.array([np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)])

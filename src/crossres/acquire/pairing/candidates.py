@@ -4,29 +4,27 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.assets import class_asset
 from crossres.acquire.pairing.acquisition import acquisition, identity, quality
-from crossres.acquire.regions import area_km2, from_geojson, polygons
+from crossres.acquire.pairing.claims import claimed_region
+from crossres.acquire.regions import area_km2, polygons
 from crossres.acquire.stac.hrefs import resolved
 from crossres.acquire.stac.items import Item, item_time, safe_id
+from crossres.acquire.stac.offered import Offered
 from crossres.errors import UserError
 
 LONGEST_ID = 100
 """A pair's files are named by two ids; file systems allow 255 characters."""
-
-
-class Offered(NamedTuple):
-    """An item as a source gives it."""
-
-    item: Item
-    base: str
-    """File or URL that the item's hrefs are relative to."""
+FIRST_TIME, LAST_TIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Between them lie all images from the air and from space."""
+ROUNDING = 0.01
+"""By so much a percentage or an angle may be beyond its end."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +60,35 @@ class Candidate:
         return resolved_item(Offered(self.item, self.base))
 
 
-def candidate(offered: Offered) -> Candidate:
-    """Reduce an item to what choosing needs; `UserError` when it has no footprint or no time, or is no item at all."""
+def candidate(offered: Offered, region: BaseGeometry | None = None) -> Candidate:
+    """Reduce an item to what choosing needs; `region` in degrees is known better than the item says it.
+
+    Raises `UserError` when it has no time or numbers that cannot be, or is no item at all, and `NoPlaceError` when it
+    does not say where it lies.
+    """
     name = offered_id(offered.item)
     try:
-        return _reduced(offered, name)
-    except (AttributeError, TypeError, ValueError):
+        return _reduced(offered, name, region)
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise UserError(f"item {name}: is no STAC item") from None
 
 
-def _reduced(offered: Offered, name: str) -> Candidate:
+def _reduced(offered: Offered, name: str, region: BaseGeometry | None) -> Candidate:
     item, base = offered
     properties = item.get("properties") or {}
+    time = item_time(item)
+    if not FIRST_TIME <= time < LAST_TIME:
+        raise UserError(f"item {name}: was acquired in the year {time.year}, which no image was")
     cloud = properties.get("eo:cloud_cover")
+    if cloud is not None:
+        cloud = _within(cloud, 0.0, 100.0, f"item {name}: its eo:cloud_cover")
     return Candidate(
         id=name,
         base=base,
-        region=from_geojson(item.get("geometry"), f"item {name}"),
-        time=item_time(item),
-        cloud_percent=None if cloud is None else float(cloud),
-        sun=_sun(properties),
+        region=claimed_region(item, f"item {name}") if region is None else region,
+        time=time,
+        cloud_percent=cloud,
+        sun=_sun(properties, f"item {name}"),
         classified=class_asset({"assets": item.get("assets") or {}}) is not None,
         identity=identity(item),
         acquisition=acquisition(item),
@@ -117,12 +124,25 @@ def offered_id(item: Item) -> str:
     """Return an item's id as a file name; one that had to be changed carries a hash of what it was."""
     text = str(item.get("id") or "")
     safe = safe_id(text)[:LONGEST_ID]
-    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
-def _sun(properties: dict[str, Any]) -> tuple[float, float] | None:
+def _sun(properties: dict[str, Any], name: str) -> tuple[float, float] | None:
     azimuth = properties.get("view:sun_azimuth", properties.get("s2:mean_solar_azimuth"))
     elevation = properties.get("view:sun_elevation")
     if elevation is None and properties.get("s2:mean_solar_zenith") is not None:
         elevation = 90.0 - float(properties["s2:mean_solar_zenith"])
-    return None if azimuth is None or elevation is None else (float(azimuth), float(elevation))
+    if azimuth is None or elevation is None:
+        return None
+    return (
+        _within(azimuth, -360.0, 360.0, f"{name}: the Sun's azimuth"),
+        _within(elevation, -90.0, 90.0, f"{name}: the Sun's elevation"),
+    )
+
+
+def _within(value: Any, low: float, high: float, what: str) -> float:
+    """Return a number, up to rounding between two others."""
+    number = float(value)
+    if not low - ROUNDING <= number <= high + ROUNDING:  # nor is NaN
+        raise UserError(f"{what} is {number:g}, not {low:g} to {high:g}")
+    return min(max(number, low), high)

@@ -1,13 +1,18 @@
-"""Sentinel-2 scenes that catalogues hold several times, reprocessed or in parts."""
+"""Scenes that catalogues hold several times: reprocessed, in parts, or under both roles."""
 
+import filecmp
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import shapely
 
+from crossres.acquire.bands.assets import band_assets
 from crossres.acquire.declined import Declined
 from crossres.acquire.pairing.candidates import Candidate, united
 from crossres.acquire.regions import area_km2, polygons
+from crossres.acquire.stac.hrefs import is_remote
 
 SAME_AREA = 0.9
 """A scene whose footprint is covered to this share by better copies is a duplicate; two halves of a tile are not."""
@@ -39,15 +44,43 @@ def without_duplicates(candidates: list[Candidate], role: str) -> tuple[list[Can
 
 
 def with_unique_ids(lr: list[Candidate], hr: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Give different scenes that share an id, and would share a file, each a hash of its content behind it."""
-    counts = Counter(c.id for c in (*lr, *hr))
+    """Give different scenes that share an id, and would share a file, each a hash of its content behind it.
 
-    def unique(candidate: Candidate) -> Candidate:
-        if counts[candidate.id] == 1:
+    Where even that is the same, an HR scene and an LR scene of the same name, time and grid, their roles follow.
+    """
+    ids = Counter(c.id for c in (*lr, *hr))
+    contents = Counter((c.id, c.identity) for c in (*lr, *hr))
+
+    def unique(candidate: Candidate, role: str) -> Candidate:
+        if ids[candidate.id] == 1:
             return candidate
-        return replace(candidate, id=f"{candidate.id}-{candidate.identity[:8]}")
+        ending = f"-{role}" if contents[candidate.id, candidate.identity] > 1 else ""
+        return replace(candidate, id=f"{candidate.id}-{candidate.identity[:8]}{ending}")
 
-    return [unique(c) for c in lr], [unique(c) for c in hr]
+    return [unique(c, "lr") for c in lr], [unique(c, "hr") for c in hr]
+
+
+def apart(lr: list[Candidate], hr: list[Candidate], bands: Sequence[str]) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the HR scenes that are no LR scenes, and those that are.
+
+    Local files of one name, time and grid under both roles are one scene only if they have the same bytes.
+    """
+    of_lr: dict[str, list[Candidate]] = defaultdict(list)
+    for scene in lr:
+        of_lr[scene.identity].append(scene)
+    kept: list[Candidate] = []
+    both: list[Candidate] = []
+    for scene in hr:
+        is_lr = any(_same_files(scene, other, bands) for other in of_lr[scene.identity])
+        (both if is_lr else kept).append(scene)
+    return kept, both
+
+
+def _same_files(one: Candidate, other: Candidate, bands: Sequence[str]) -> bool:
+    first, second = (str(band_assets(scene.resolved_item(), bands)[0].asset["href"]) for scene in (one, other))
+    if any(is_remote(href) or not Path(href).is_file() for href in (first, second)):
+        return True
+    return filecmp.cmp(first, second, shallow=False)
 
 
 def _covered(candidate: Candidate, chosen: list[Candidate]) -> bool:

@@ -1,14 +1,12 @@
 """Opening an asset, wherever it is, so that a server's hiccup is a pause and a signature is never shown."""
 
 import io
-import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import rasterio
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
@@ -16,15 +14,13 @@ from rasterio.windows import Window
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.stac.hrefs import is_remote, without_signature
 from crossres.errors import UserError
-from crossres.rasters import open_raster
+from crossres.foreign_raster import ALONE, check_size, open_foreign, printable
 
-LARGEST_BLOCK_BYTES = 512 * 1024**2
-"""A remote image whose blocks are larger than this when decoded is refused."""
 LARGEST_SEARCHED_SHARE = 0.02
 """Share of a JPEG 2000 image above which it is faster to fetch all of it, in parallel, than to look for tiles."""
 # GDAL sees remote files through our own reader alone: no neighbours of the file, no threads of its own (which could
 # not use that reader).
-REMOTE_ENV = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO", "GDAL_NUM_THREADS": "1"}
+REMOTE_ENV = {**ALONE, "GDAL_NUM_THREADS": "1"}
 
 
 class AssetFile:
@@ -32,8 +28,10 @@ class AssetFile:
 
     def __init__(self, href: str, transfer: Transfer) -> None:
         """Look whether it is there; `UserError` when a server does not have it or it is no image."""
-        self.shown = without_signature(href)
         self.remote = RemoteFile(href, transfer) if is_remote(href) else None
+        self.path = None if self.remote else Path(href)
+        """Of a local file."""
+        self.shown = without_signature(href) if self.remote else printable(href)
         self._failure: Exception | None = None
 
     @contextmanager
@@ -41,7 +39,8 @@ class AssetFile:
         """Open it; whatever is wrong while it is open becomes one line that names it without its signature."""
         try:
             if self.remote is None:
-                with open_raster(self.shown) as src:
+                assert self.path is not None
+                with open_foreign(self.path) as src:
                     yield src
                 return
             # What a server sends is opened as an image and nothing else: other drivers (VRT, GTI) can name local files.
@@ -57,14 +56,21 @@ class AssetFile:
     @property
     def size(self) -> int:
         """Its length in bytes."""
-        return self.remote.size if self.remote else Path(self.shown).stat().st_size
+        if self.remote:
+            return self.remote.size
+        assert self.path is not None
+        try:
+            return self.path.stat().st_size
+        except OSError as error:
+            raise UserError(f"{self.shown}: {(error.strerror or 'cannot be read').lower()}") from None
 
     def pieces(self) -> Iterator[bytes]:
         """Yield its bytes from start to end."""
         if self.remote:
             yield from self.remote.pieces()
         else:
-            with Path(self.shown).open("rb") as file:
+            assert self.path is not None
+            with self.path.open("rb") as file:
                 while piece := file.read(1 << 20):
                     yield piece
 
@@ -98,9 +104,8 @@ class AssetFile:
     def _check(self, src: rasterio.DatasetReader) -> None:
         if src.crs is None:
             raise UserError(f"{self.shown}: has no coordinate reference system")
-        decoded = max(math.prod(shape) for shape in src.block_shapes) * np.dtype(src.dtypes[0]).itemsize * src.count
-        if decoded > LARGEST_BLOCK_BYTES:
-            raise UserError(f"{self.shown}: has blocks of {decoded >> 20} MB; it is not opened")
+        assert self.remote is not None
+        check_size(src, self.remote.size, self.shown)
 
 
 @contextmanager

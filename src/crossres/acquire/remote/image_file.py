@@ -20,9 +20,10 @@ from typing import BinaryIO, Self
 import requests
 from urllib3.exceptions import HTTPError
 
+from crossres.acquire.remote.patience import LONGEST_RETRY_AFTER_S, SLOWEST_BYTES, SlowAnswerError, pieces
 from crossres.acquire.remote.progress import Progress
 from crossres.acquire.remote.range_requests import PassingError, RangeRequests
-from crossres.acquire.stac.hrefs import without_signature
+from crossres.acquire.stac.hrefs import shown, without_signature
 from crossres.errors import UserError
 
 CONNECTIONS = 8
@@ -32,8 +33,6 @@ ATTEMPTS = 8
 DELAY_S = 0.5
 """Pause after the first failure; it doubles with each, up to LONGEST_DELAY_S."""
 LONGEST_DELAY_S = 30.0
-LONGEST_RETRY_AFTER_S = 300.0
-"""A server that asks for a longer pause is given up."""
 HEADER_BYTES = 64 * 1024
 CHUNK_BYTES = 256 * 1024
 """What is fetched when a reader wants bytes that were not planned."""
@@ -43,6 +42,8 @@ LARGEST_GAP_BYTES = 64
 """Between neighbours: a COG writes the length of each block before it and its last bytes after it."""
 WHOLE_BYTES = 1024**3
 """Largest file taken from a server that does not answer range requests."""
+LARGEST_FILE_BYTES = 1024**4
+"""What is said to be larger is no image, and its ranges would not fit into memory."""
 IMAGE_STARTS = {
     b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff",
     b"\0\0\0\x0cjP  ": "JP2OpenJPEG", b"\xff\x4f\xff\x51": "JP2OpenJPEG",
@@ -91,13 +92,13 @@ class RemoteFile:
         self._starts: list[int] = []
         self._ranges: dict[int, tuple[int, Future[Path]]] = {}
         transfer.folder.mkdir(parents=True, exist_ok=True)
-        unnamed = hashlib.sha256(self.shown.encode()).hexdigest()[:24]
+        unnamed = hashlib.sha256(href.encode()).hexdigest()[:24]
         first = transfer.folder / f"{unnamed}.start"
         transfer.progress.need(HEADER_BYTES)
         end = self._fetch_into(first, 0, HEADER_BYTES)
         head = first.read_bytes()[:16]
         self.driver = next(driver for start, driver in IMAGE_STARTS.items() if head.startswith(start))
-        named = hashlib.sha256(f"{self.shown}\n{self.size}\n{self._version}".encode()).hexdigest()[:24]
+        named = hashlib.sha256(f"{href}\n{self.size}\n{self._version}".encode()).hexdigest()[:24]
         self._folder = transfer.folder / named
         if self._version is None and self._folder.exists():
             shutil.rmtree(self._folder)  # nothing says that it is still the same file
@@ -203,7 +204,7 @@ class RemoteFile:
                 try:
                     self._append(out, at, last)
                 except PassingError as error:
-                    failures = 1 if first + out.tell() > at else failures + 1
+                    failures = 1 if first + out.tell() >= at + SLOWEST_BYTES else failures + 1
                     self._pause(failures, error)
                 last = self.size if self._is_sent_whole else min(last, self.size or last)
         return last
@@ -212,7 +213,7 @@ class RemoteFile:
         """Wait before the next attempt: exponentially longer, and as long as the server asks for."""
         pause_s = min(DELAY_S * 2 ** (failures - 1), LONGEST_DELAY_S) if error.pause_s is None else error.pause_s
         if failures >= self._transfer.attempts or pause_s > LONGEST_RETRY_AFTER_S:
-            asks = f" and asks to come back in {pause_s:.0f} s" if pause_s > LONGEST_RETRY_AFTER_S else ""
+            asks = f" and asks to come back in {pause_s:.15g} s" if pause_s > LONGEST_RETRY_AFTER_S else ""
             raise UnreachableError(
                 f"{self.shown}: cannot be read from its server ({error}{asks}); run again later, "
                 "what was fetched so far is kept"
@@ -225,9 +226,13 @@ class RemoteFile:
         with self._requests.ask(first, last) as answer:
             position = self._placed(answer, first)
             last = self.size if self._is_sent_whole else min(last, self.size)
+            start = b""
             try:
-                for piece in answer.raw.stream(CHUNK_BYTES, decode_content=False):
+                for piece in pieces(answer.raw, CHUNK_BYTES):
                     if position == 0:
+                        piece, start = start + piece, start + piece
+                        if len(piece) < LONGEST_START:
+                            continue
                         self._refuse_what_is_no_image(piece, answer)
                     wanted = piece[max(0, first - position) : max(0, last - position)]
                     position += len(piece)
@@ -235,8 +240,12 @@ class RemoteFile:
                     self._transfer.progress.receive(len(wanted))
                     if position >= last:
                         break
+            except SlowAnswerError as error:
+                raise PassingError(str(error)) from None
             except (HTTPError, OSError) as error:
                 raise PassingError(f"the connection broke: {type(error).__name__}") from None
+            if position == 0:
+                self._refuse_what_is_no_image(start, answer)
             if position < last:
                 raise PassingError("its answer is too short")
 
@@ -245,19 +254,23 @@ class RemoteFile:
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             raise UserError(f"{self.shown}: its server compresses what it sends, so that no part of it can be read")
         if answer.status_code == 206:
-            span = re.match(r"bytes (\d+)-(\d+)/(\d+)$", answer.headers.get("Content-Range", ""))
+            span = re.fullmatch(
+                r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", answer.headers.get("Content-Range", "")
+            )
             if not span or int(span[1]) != first:
                 raise PassingError("it sent other bytes than were asked for")
             total, position = int(span[3]), first
         else:
             length = answer.headers.get("Content-Length", "")
-            total, position = int(length) if length.isdigit() else -1, 0
+            total, position = int(length) if re.fullmatch(r"[0-9]{1,19}", length) else -1, 0
             if not 0 < total <= WHOLE_BYTES:
-                self._refuse_what_is_no_image(answer.raw.read(16), answer)
+                self._refuse_what_is_no_image(next(pieces(answer.raw, 16), b""), answer)
                 raise UserError(
                     f"{self.shown}: its server does not answer range requests; copy the file to a folder of your own"
                 )
             self._is_sent_whole |= self.size == 0
+        if total > LARGEST_FILE_BYTES:
+            raise UserError(f"{self.shown}: its server says that it has {total} bytes; it is not read")
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
         if self.size and (total, version) != (self.size, self._version):
             raise UserError(f"{self.shown}: changed on its server while it was read; run again")
@@ -268,7 +281,7 @@ class RemoteFile:
         if len(start) < LONGEST_START and len(start) < self.size:
             raise PassingError("its answer is too short")
         if not start.startswith(tuple(IMAGE_STARTS)):
-            kind = answer.headers.get("Content-Type", "").partition(";")[0] or "something else"
+            kind = shown(answer.headers.get("Content-Type", "").partition(";")[0], 60) or "something else"
             page = start.lstrip()[:1] in (b"<", b"{")
             hint = "a page, perhaps a login or an error" if page else "no image"
             raise UserError(f"{self.shown}: is neither TIFF nor JPEG 2000: its server sent {kind}, {hint}")

@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import threading
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -11,6 +12,8 @@ import requests
 from requests.auth import AuthBase
 from requests_aws4auth import AWS4Auth
 
+from crossres.acquire.remote.addresses import name_host
+from crossres.acquire.stac.hrefs import without_signature
 from crossres.errors import UserError
 
 S3_VARIABLES = (
@@ -43,10 +46,11 @@ def address(href: str, stale: str | None = None) -> tuple[str, dict[str, str], A
             if planetary_computer.sign_url(href) == stale:  # else another thread has renewed it
                 planetary_computer.sas.TOKEN_CACHE.clear()
             return planetary_computer.sign_url(href), {}, None
-    except requests.RequestException as error:
-        status = getattr(error.response, "status_code", None)
+    except (requests.RequestException, ValueError, KeyError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
         raise UserError(
-            f"Planetary Computer gives no token to read with ({status or type(error).__name__}); try again later"
+            f"{without_signature(href)}: Planetary Computer gives no token to read it with "
+            f"({status or type(error).__name__}); try again later"
         ) from None
 
 
@@ -58,14 +62,14 @@ def _is_planetary_computer(href: str) -> bool:
 def _s3(href: str) -> tuple[str, dict[str, str], AuthBase | None]:
     parts = urlsplit(href)
     bucket, key = parts.netloc, quote(parts.path.lstrip("/"))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket):
+        raise UserError(f"{without_signature(href)}: does not begin with the name of a bucket")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     scheme = "http" if os.environ.get("AWS_HTTPS", "").upper() in _NO else "https"
-    endpoint = (
-        os.environ.get("AWS_S3_ENDPOINT")
-        or os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-        or f"s3.{region}.amazonaws.com"
+    own = (
+        os.environ.get("AWS_S3_ENDPOINT") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     )
+    endpoint = own or f"s3.{region}.amazonaws.com"
     if "://" in endpoint:
         scheme, _, endpoint = endpoint.partition("://")
     endpoint = endpoint.rstrip("/")
@@ -73,13 +77,15 @@ def _s3(href: str) -> tuple[str, dict[str, str], AuthBase | None]:
         url = f"{scheme}://{endpoint}/{bucket}/{key}"
     else:
         url = f"{scheme}://{bucket}.{endpoint}/{key}"
+    if own:
+        name_host(url)
     payer = os.environ.get("AWS_REQUEST_PAYER")
     headers = {"x-amz-request-payer": payer} if payer else {}
     if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in _YES:
         return url, headers, None
     key_id, secret, token = _s3_keys()
     if not (key_id and secret):
-        raise UserError(f"{href}: needs credentials for S3; set {S3_VARIABLES}")
+        raise UserError(f"{without_signature(href)}: needs credentials for S3; set {S3_VARIABLES}")
     return url, headers, AWS4Auth(key_id, secret, region, "s3", session_token=token)
 
 
@@ -90,7 +96,10 @@ def _s3_keys() -> tuple[str | None, str | None, str | None]:
     if not found[0]:
         file = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
         profiles = configparser.ConfigParser(interpolation=None)
-        profiles.read(file, encoding="utf-8")
+        try:
+            profiles.read(file, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError, OSError) as error:
+            raise UserError(f"{file}: cannot be read as profiles of S3 ({type(error).__name__})") from None
         profile = os.environ.get("AWS_PROFILE", "default")
         found = [profiles.get(profile, name, fallback=None) for name in names]
     return found[0], found[1], found[2]

@@ -2,17 +2,19 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.pairing.candidates import Offered
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.sentinelhub.service import SentinelHub
 from crossres.acquire.stac.date_range import DateRange
+from crossres.acquire.stac.foreign_json import offered
 from crossres.acquire.stac.items import Item, parse_time
+from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
 from crossres.sensors.sentinel2 import BAND_IDS
 from crossres.sensors.sun import sun_position
@@ -20,16 +22,20 @@ from crossres.settings.search import SentinelHubSource
 
 log = logging.getLogger(__name__)
 
-PRODUCT = re.compile(r"^S2([A-Z])_MSIL2A_\d{8}T\d{6}_N(\d\d)(\d\d)_R\d{3}_T(\d\d)([A-Z])([A-Z]{2})_\d{8}T\d{6}")
+PRODUCT = re.compile(
+    r"S2([A-Z])_MSIL2A_\d{8}T\d{6}_N(\d\d)(\d\d)_R\d{3}_T(\d\d)([A-Z])([A-Z]{2})_\d{8}T\d{6}", re.ASCII
+)
 """ESA's name of a product: satellite, processing baseline, tile."""
+PROCESS = "crossres:sentinelhub"
+"""Where an asset says which product of which service it is a window of."""
 PASSED_ON = ("datetime", "instruments", "gsd", "proj:bbox", "proj:epsg")
 PAGE = 100
 START, END = datetime(2015, 6, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """What an open end of the time range stands for; the API wants two times."""
 
 
-def from_sentinelhub(source: SentinelHubSource, area: BaseGeometry, times: DateRange) -> list[Offered]:
-    """Search Sentinel Hub's catalogue; `UserError` when it does not answer or the account is not known to it."""
+def from_sentinelhub(source: SentinelHubSource, area: BaseGeometry, times: DateRange) -> Iterator[Offered | Unusable]:
+    """Search Sentinel Hub's catalogue and yield its items; `UserError` when it does not answer or refuses."""
     from sentinelhub import CRS, Geometry, SentinelHubCatalog
 
     service = SentinelHub(source.endpoint)
@@ -41,12 +47,14 @@ def from_sentinelhub(source: SentinelHubSource, area: BaseGeometry, times: DateR
             source.collection, geometry=Geometry(area, CRS.WGS84), limit=min(PAGE, source.max_items),
             time=(max(times.start, START).replace(microsecond=0), min(times.end, END).replace(microsecond=0)),
         )  # fmt: skip
-        return list(islice(found, source.max_items))
+        return list(islice(found, source.max_items + 1))
 
     features = service.ask(request)
-    if len(features) == source.max_items:
-        log.warning("%s: stopped after max_items = %d; there may be more", service.url, source.max_items)
-    return [Offered(_item(feature, source, service.url), service.url) for feature in features]
+    for feature in features[: source.max_items]:
+        one = offered({**feature, "assets": {}} if isinstance(feature, dict) else feature, service.url)
+        yield one if isinstance(one, Unusable) else Offered(_item(one.item, source, service.url), service.url)
+    if len(features) > source.max_items:
+        yield Unusable(service.url, f"stopped after max_items = {source.max_items}; there are more")
 
 
 def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:
@@ -54,8 +62,8 @@ def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:
 
     The properties are brought to the names that other catalogues use. An id that is no product name gives no asset.
     """
-    name = str(feature.get("id") or "").removesuffix(".SAFE")
-    given = feature.get("properties") or {}
+    name = str(feature["id"]).removesuffix(".SAFE")
+    given = feature["properties"]
     properties = {k: v for k, v in given.items() if k in PASSED_ON or k.startswith(("eo:", "view:", "s2:"))}
     properties["constellation"] = "sentinel-2"
     item: Item = {
@@ -63,7 +71,7 @@ def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:
         "geometry": feature.get("geometry"), "bbox": feature.get("bbox"), "properties": properties,
         "links": [], "assets": {},
     }  # fmt: skip
-    product = PRODUCT.match(name)
+    product = PRODUCT.fullmatch(name)
     if product is None:
         return item
     satellite, major, minor, zone, latitude_band, square = product.groups()
@@ -79,7 +87,7 @@ def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:
         "roles": ["data"],
         "gsd": 10,
         "eo:bands": [{"name": esa, "common_name": band} for band, esa in BAND_IDS.items()],
-        "crossres:sentinelhub": {
+        PROCESS: {
             "endpoint": source.endpoint, "collection": source.collection, "product": name,
         },
     }  # fmt: skip

@@ -7,6 +7,7 @@ The API draws mosaics. Here it is made to hand out pixels: one product, one acqu
 import io
 import json
 import logging
+import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -18,7 +19,6 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
-from rasterio.errors import RasterioIOError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 from shapely.geometry import box
@@ -26,17 +26,23 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.read_bands import MOSAIC
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
+from crossres.acquire.sentinelhub.catalog import PROCESS, PRODUCT
 from crossres.acquire.sentinelhub.service import SentinelHub
+from crossres.acquire.stac.hrefs import shown
 from crossres.acquire.stac.items import Item, band_fields, item_time
 from crossres.errors import UserError
 from crossres.grids import crop
 from crossres.sensors.sentinel2 import BAND_IDS
+from crossres.settings.search import SentinelHubSource
 
 log = logging.getLogger(__name__)
 
 LARGEST_SIDE = 2500
 """Pixels a side that one request may ask for."""
 GSD_M = 10.0
+UTM_ZONES = {*range(32601, 32661), *range(32701, 32761)}
+MOST_TILES = 20
+"""Names of tiles that are noted; a window has one, or a few where a tile was processed in parts."""
 CLASSES = "SCL"
 HARMONIZE_VALUES = False
 """The product's own numbers are asked for: harmonised ones are cut off at reflectance 0, and whether the offset is in
@@ -45,7 +51,7 @@ them would hang on the service and not on the baseline."""
 # One product only, since neighbouring tiles and older processings of the same acquisition lie in the same window.
 # They are told apart by whichever of the names the service gives: of the product, or of the tile and its baseline.
 EVALSCRIPT = """//VERSION=3
-var BANDS = %(bands)s, PRODUCT = "%(product)s", TILE = "%(tile)s";
+var BANDS = %(bands)s, PRODUCT = %(product)s, TILE = %(tile)s;
 function setup() {
   return {
     input: [{bands: BANDS.concat(["dataMask"]), units: "DN"}],
@@ -79,7 +85,7 @@ function updateOutputMetadata(scenes, inputMetadata, outputMetadata) {
 def process_asset(item: Item) -> Mapping[str, Any] | None:
     """Return the asset that is a window of Sentinel Hub; None when the item is of another kind."""
     asset = item["assets"].get("process")
-    return asset if isinstance(asset, dict) and "crossres:sentinelhub" in asset else None
+    return asset if isinstance(asset, dict) and PROCESS in asset else None
 
 
 def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder: Path) -> tuple[Item, dict[str, str]]:
@@ -89,7 +95,7 @@ def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder:
     mosaic have files of their own. Raises `UserError` when the scene does not reach the region, when the service has no
     such scene, and when it refuses.
     """
-    service = SentinelHub(str(item["assets"]["process"]["crossres:sentinelhub"]["endpoint"]))
+    service = SentinelHub(_source(item)[0].endpoint)
     contents = [item, *item["properties"].get(MOSAIC, [])]
     fetched, tiles = [], []
     for number, content in enumerate(contents):
@@ -130,13 +136,37 @@ def _fetch(service: SentinelHub, item: Item, grid: GeoBox, bands: Sequence[str],
     return ", ".join(sorted(tiles))
 
 
+def _source(item: Item) -> tuple[SentinelHubSource, re.Match[str]]:
+    """Return the service and the product that an item is a window of, both checked: they go into what is asked."""
+    try:
+        made = item["assets"]["process"][PROCESS]
+        source = SentinelHubSource(kind="sentinelhub", endpoint=made["endpoint"], collection=made["collection"])
+        product = PRODUCT.fullmatch(made["product"])
+    except (KeyError, TypeError, ValueError):  # pydantic's error is a ValueError
+        product = None
+    if product is None:
+        raise UserError(f"item {item['id']}: does not name a product of Sentinel Hub; search again")
+    return source, product
+
+
+def _epsg(item: Item) -> int:
+    """Return the EPSG code of the UTM zone of an item's tile."""
+    found = item["properties"].get("proj:epsg")
+    if not isinstance(found, int) or found not in UTM_ZONES:
+        raise UserError(f"item {item['id']}: has no proj:epsg of a UTM zone; search again")
+    return found
+
+
 def _window_grid(item: Item, region: BaseGeometry) -> GeoBox:
     """Return the part of the tile's 10 m grid that covers a region; Sentinel-2's grids start at multiples of 10 m."""
-    properties = item["properties"]
-    crs = CRS.from_epsg(int(properties["proj:epsg"]))
+    crs = CRS.from_epsg(_epsg(item))
     wanted = reproject(region, LON_LAT, crs)
-    if properties.get("proj:bbox"):
-        wanted = wanted.intersection(box(*properties["proj:bbox"]))
+    bounds = item["properties"].get("proj:bbox")
+    if bounds:
+        try:
+            wanted = wanted.intersection(box(*bounds))
+        except (TypeError, ValueError):
+            raise UserError(f"item {item['id']}: its proj:bbox is no box; search again") from None
     if wanted.area < GSD_M**2:
         raise UserError(f"item {item['id']}: its tile does not reach the region to read; check its geometry")
     return GeoBox.from_bbox(wanted.bounds, crs.to_wkt(), resolution=GSD_M, anchor="edge")
@@ -153,12 +183,13 @@ def _request(service: SentinelHub, item: Item, part: GeoBox, wanted: list[str]) 
     from sentinelhub import CRS as SentinelHubCRS
     from sentinelhub import BBox, MimeType, SentinelHubRequest
 
-    made, properties = item["assets"]["process"]["crossres:sentinelhub"], item["properties"]
-    tile = f"_T{properties['s2:mgrs_tile']}_N{properties['s2:processing_baseline']}"
+    source, product = _source(item)
+    _, major, minor, zone, latitude_band, square = product.groups()
+    tile = f"_T{zone}{latitude_band}{square}_N{major}.{minor}"
     # The catalogue's times are cut to seconds; other satellites follow half a minute apart at the nearest.
     time = item_time(item).replace(microsecond=0)
     data = {
-        "type": made["collection"],
+        "type": source.collection,
         "dataFilter": {
             "timeRange": {"from": _written(time - timedelta(seconds=1)), "to": _written(time + timedelta(seconds=2))}
         },
@@ -168,13 +199,14 @@ def _request(service: SentinelHub, item: Item, part: GeoBox, wanted: list[str]) 
     }  # fmt: skip
     left, bottom, right, top = part.boundingbox.bbox
     request = SentinelHubRequest(
-        evalscript=EVALSCRIPT % {"bands": json.dumps(wanted), "product": made["product"], "tile": tile},
+        evalscript=EVALSCRIPT
+        % {"bands": json.dumps(wanted), "product": json.dumps(product[0]), "tile": json.dumps(tile)},
         input_data=[data],
         responses=[
             SentinelHubRequest.output_response("default", MimeType.TIFF),
             SentinelHubRequest.output_response("userdata", MimeType.JSON),
         ],
-        bbox=BBox((left, bottom, right, top), SentinelHubCRS(int(properties["proj:epsg"]))),
+        bbox=BBox((left, bottom, right, top), SentinelHubCRS(_epsg(item))),
         size=(part.shape[1], part.shape[0]),
         config=service.config,
     )
@@ -185,16 +217,25 @@ def _decoded(content: bytes, part: GeoBox, count: int, name: str) -> tuple[np.nd
     """Return an answer's numbers (band, row, column) and the tiles they are from, after checking where they lie."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            members = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
-        tiles = {str(tile) for tile in json.loads(members["userdata.json"])["tiles"]}
+            members = {name: _member(tar, name, part, count) for name in ("userdata.json", "default.tif")}
+        tiles = {shown(str(tile), 100) for tile in json.loads(members["userdata.json"])["tiles"][:MOST_TILES]}
         with MemoryFile(members["default.tif"]) as file, file.open(driver="GTiff") as src:
             placed = src.transform.almost_equals(part.affine, 1e-3)
             if src.shape != part.shape or src.count != count or src.dtypes[0] != "uint16" or not placed:
                 raise UserError(f"{name}: Sentinel Hub's answer is not the window that was asked for; try again")
             return src.read(), tiles
-    except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError, RasterioIOError) as error:
+    except (tarfile.TarError, LookupError, ValueError, TypeError, OSError, EOFError, RecursionError) as error:
         reason = type(error).__name__
         raise UserError(f"{name}: Sentinel Hub's answer cannot be read ({reason}); try again later") from None
+
+
+def _member(tar: tarfile.TarFile, name: str, part: GeoBox, count: int) -> bytes:
+    """Return a file of an answer; ValueError for one that is larger than the window can be."""
+    member = tar.getmember(name)
+    opened = tar.extractfile(member)
+    if opened is None or member.size > 2 * part.shape[0] * part.shape[1] * count * 2 + (1 << 20):
+        raise ValueError(f"{name} is no file, or too large")
+    return opened.read()
 
 
 def _written(time: Any) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from oauthlib.oauth2 import OAuth2Error
 
+from crossres.acquire.stac.hrefs import shown
 from crossres.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ URLS = {
 TRIES = 20
 """Answers "too many requests" in a row before giving up; the client waits between them as the server says."""
 UNAUTHORIZED = 401
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What sentinelhub's client makes of an answer that is not what it expects."""
 
 
 class SentinelHub:
@@ -74,7 +77,7 @@ class SentinelHub:
                     raise
                 self.client.session = SentinelHubSession(config=self.config)
                 return request()
-        except (BaseSentinelHubException, OAuth2Error, requests.RequestException, ValueError, KeyError) as error:
+        except (BaseSentinelHubException, OAuth2Error, requests.RequestException, *_UNREADABLE) as error:
             raise UserError(self._explained(error)) from None
 
     def _explained(self, error: Exception) -> str:
@@ -94,7 +97,7 @@ class SentinelHub:
             secrets.append(str(self.client.session._token.get("access_token") or ""))
         for secret in sorted(filter(None, secrets), key=len, reverse=True):
             text = text.replace(secret, "***")
-        return " ".join(text.split())[:300]
+        return shown(text, 300)
 
 
 def _config(endpoint: str) -> "SHConfig":

@@ -2,22 +2,23 @@
 
 import logging
 import operator
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import pystac_client
-import requests
 import shapely
 from pystac_client.conformance import ConformanceClasses
-from pystac_client.exceptions import APIError
 from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.pairing.candidates import Offered
-from crossres.acquire.stac.hrefs import without_signature
-from crossres.acquire.stac.io import stac_io
+from crossres.acquire.remote.addresses import name_host
+from crossres.acquire.remote.server_words import own_reason
+from crossres.acquire.stac.foreign_json import LONGEST_REASON, offered
+from crossres.acquire.stac.io import TIMEOUT_S, PatientIO, stac_io
 from crossres.acquire.stac.items import Item
+from crossres.acquire.stac.offered import Offered, Unusable
+from crossres.acquire.stac.pages import PageError, pages
+from crossres.acquire.stac.secrets import one_line, without_signature
 from crossres.errors import UserError
 from crossres.settings.search import StacApiSource
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 PAGE_ITEMS = 200
 """Items asked for at once: Sentinel-2 items have up to 23 kB, and some servers cannot answer with more than 6 MB."""
+
+MOST_IDLE_PAGES = 100
+"""Pages in a row without an item that is new, after which a server is taken to go round in a circle."""
 
 # Of the query extension: its name, in CQL2, in Python.
 OPERATORS = {
@@ -37,31 +41,77 @@ OPERATORS = {
 }
 
 
-def from_api(source: StacApiSource, area: BaseGeometry, datetime_range: str | None) -> Iterator[Offered]:
-    """Search a STAC API and yield its items page by page; `UserError` when it does not answer.
+def from_api(source: StacApiSource, area: BaseGeometry, datetime_range: str | None) -> Iterator[Offered | Unusable]:
+    """Search a STAC API and yield its items page by page, each once, and a line for whatever it does not give.
 
     Conditions of `source.query` are sent as the query extension or as a CQL2 filter, whichever the server conforms to,
-    and tested here where it knows neither.
+    and tested here where it knows neither. Raises `UserError` when nothing at all comes of it.
     """
+    name = without_signature(source.url)
+    for conditions in source.query.values():
+        for operator_name in conditions:
+            _operator(operator_name)
+    name_host(source.url)
+    reader = stac_io()
+    client, search = _opened(source, area, datetime_range, reader)
+    is_filtered = _speaks(client, "QUERY") or _speaks(client, "FILTER")
+    count, idle, matched, rest = 0, 0, None, False
+    seen: set[tuple[str, str]] = set()
     try:
-        client = pystac_client.Client.open(source.url, stac_io=stac_io())
-        count = 0
-        for page in _search(client, source, area, datetime_range).pages_as_dicts():
-            items = page.get("features", [])
-            count += len(items)
-            log.info("%s: %d items", without_signature(source.url), count)
-            for item in items:
-                if _speaks(client, "QUERY") or _speaks(client, "FILTER") or _satisfies(item, source.query):
-                    yield Offered(item, _self_href(item) or source.url)
-    # pystac-client raises NotImplementedError when a server conforms to no item search.
-    except (APIError, requests.RequestException, NotImplementedError, KeyError, TypeError, ValueError) as error:
+        for page in pages(reader, search.url, str(search.method), search.get_parameters()):
+            matched = page.matched if page.matched is not None else matched
+            before = count
+            for feature in page.features:
+                one = offered(feature, page.url)
+                if isinstance(one, Offered):
+                    identity = str(one.item.get("collection")), one.item["id"]
+                    if identity in seen:
+                        continue
+                    seen.add(identity)
+                if count == source.max_items:
+                    rest = True
+                    break
+                count += 1
+                if isinstance(one, Unusable) or is_filtered or _satisfies(one.item, source.query):
+                    yield one
+            log.info("%s: %d items", name, count)
+            idle = 0 if count > before else idle + 1
+            if idle == MOST_IDLE_PAGES and not page.is_last:
+                raise PageError(f"{MOST_IDLE_PAGES} pages one after the other brought nothing new")
+            if rest or (count == source.max_items and not page.is_last):
+                rest = True
+                break
+    except PageError as error:
+        if count == 0:
+            raise UserError(f"{name}: the search failed ({error}); try again or check the source") from None
+        yield _missing(name, f"the search broke off after {count} items ({error})")
+        return
+    if rest and (matched is None or matched > count):
+        of = "" if matched is None else f" of {matched}"
+        yield _missing(name, f"stopped after max_items = {source.max_items}{of}; there may be more")
+    elif matched is not None and matched > count:
+        yield _missing(name, f"gave {count} of the {matched} items that it says match")
+
+
+def _missing(name: str, reason: str) -> Unusable:
+    return Unusable(name, reason[:LONGEST_REASON])
+
+
+def _opened(
+    source: StacApiSource, area: BaseGeometry, datetime_range: str | None, reader: PatientIO
+) -> tuple[pystac_client.Client, pystac_client.ItemSearch]:
+    """Return what an API says of itself, and the search, not asked yet."""
+    try:
+        client = pystac_client.Client.open(source.url, stac_io=reader, timeout=TIMEOUT_S)
+        return client, _search(client, source, area, datetime_range)
+    except UserError:
+        raise
+    except Exception as error:  # there is no end to what pystac raises for a landing page that is none
+        status = getattr(error, "status_code", None)
+        reason = own_reason(status, str(error)) if status else one_line(error)
         raise UserError(
-            f"{without_signature(source.url)}: the search failed ({one_line(error)}); try again or check the source"
+            f"{without_signature(source.url)}: the search failed ({reason}); try again or check the source"
         ) from None
-    if count >= source.max_items:
-        log.warning(
-            "%s: stopped after max_items = %d; there may be more", without_signature(source.url), source.max_items
-        )
 
 
 def _search(
@@ -114,12 +164,15 @@ def cql2_text(query: dict[str, dict[str, float | str]]) -> str:
 
 
 def _satisfies(item: Item, query: dict[str, dict[str, float | str]]) -> bool:
-    properties = item.get("properties") or {}
-    return all(
-        key in properties and _operator(name)[1](properties[key], value)
-        for key, conditions in query.items()
-        for name, value in conditions.items()
-    )
+    properties = item["properties"]
+    try:
+        return all(
+            key in properties and _operator(name)[1](properties[key], value)
+            for key, conditions in query.items()
+            for name, value in conditions.items()
+        )
+    except TypeError:  # a text is neither more nor less than a number
+        return False
 
 
 def _operator(name: str) -> tuple[str, Any]:
@@ -130,13 +183,3 @@ def _operator(name: str) -> tuple[str, Any]:
 
 def _speaks(client: pystac_client.Client, extension: str) -> bool:
     return client.conforms_to(ConformanceClasses[extension])
-
-
-def one_line(error: Exception) -> str:
-    """Return what an error says, shortened to a line, without queries and passwords of the URLs in it."""
-    text = re.sub(r"\?\S+|//\S+@", "…", " ".join(str(error).split()))
-    return text[:200] or type(error).__name__
-
-
-def _self_href(item: Item) -> str | None:
-    return next((link["href"] for link in item.get("links", []) if link.get("rel") == "self"), None)

@@ -1,17 +1,23 @@
-"""Where assets are: hrefs made absolute, checked and stripped of signatures."""
+"""Where assets are: hrefs of others made absolute and checked, before anything is opened under them."""
 
 import posixpath
 import re
+import unicodedata
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
+from crossres.acquire.remote.addresses import refuse_private
+from crossres.acquire.stac.secrets import shown, unsigned, without_signature
 from crossres.errors import UserError
 
+__all__ = ["is_remote", "resolved", "shown", "unsigned", "without_signature"]
+
 REMOTE = ("http://", "https://", "s3://")
+LONGEST_HREF = 8192
 _PREFIX = re.compile(r"^\w[\w+.-]*:")
 """A scheme, or one of GDAL's drivers (`GTIFF_DIR:1:x.tif`)."""
-_SIGNATURE = re.compile(r"^(sig|se|st|sp|sv|sr|skoid|sktid|skt|ske|sks|skv|token|access_token|x-amz-.*)$", re.I)
+_HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def is_remote(href: str) -> bool:
@@ -22,54 +28,57 @@ def is_remote(href: str) -> bool:
 def resolved(href: str, base: str, name: str) -> str:
     """Return an href of `name` relative to the file or URL `base` as an absolute path or URL.
 
-    Raises `UserError` for a local path in what comes from a network (it could read any file of this machine), and for
-    anything that is neither a plain path nor http(s) nor s3.
+    Raises `UserError` for a local path in what comes from a network (it could read any file of this machine), for
+    a private address there that the configuration does not name, and for anything that is neither a plain path nor
+    http(s) nor s3.
     """
     href = href.strip()
+    if len(href) > LONGEST_HREF or any(unicodedata.category(c) in {"Cc", "Cs"} for c in href):
+        raise UserError(f"{name}: href '{shown(href, 100)}' is too long or holds control characters; it is not used")
     if is_remote(base):
-        local = href.startswith(("/", "\\", "file:")) or re.match(r"^[A-Za-z]:[\\/]", href)
-        full = "" if local else _joined(base, href)
+        local = href.startswith(("/", "\\", "file:")) or _PREFIX.match(href)
+        full = href if is_remote(href) else "" if local or "\\" in href else _joined(base, href)
         if not is_remote(full):
-            raise UserError(f"{name}: a remote item may not point to a local file ({href!r}); it is not used")
-        return full
+            raise UserError(
+                f"{name}: a remote item may not point to a local file ('{shown(href, 100)}'); it is not used"
+            )
+        refuse_private(full)
+        return _plain_url(full, name)
     if is_remote(href):
-        return href
+        return _plain_url(href, name)
     if href.startswith("file://"):
-        path = unquote(urlsplit(href).path) if urlsplit(href).netloc in ("", "localhost") else ""
+        path = unquote(urlsplit(href).path) if href[7:].partition("/")[0] in ("", "localhost") else ""
     else:
         path = "" if _PREFIX.match(href) else str(Path(base).parent / href)
     # Looked at last: `///vsizip/x` and `file:///vsizip/x` become GDAL's `/vsizip/x` only here.
-    if not path or "<" in path or re.match(r"^/+vsi", path):
-        raise UserError(f"{name}: href {href!r} is neither a path nor http(s) nor s3; it is not used")
+    if not path or "\0" in path or "<" in path or re.match(r"/+vsi", posixpath.normpath(path)):
+        raise UserError(f"{name}: href '{shown(href, 100)}' is neither a path nor http(s) nor s3; it is not used")
     return path
 
 
 def _joined(base: str, href: str) -> str:
     """Return an href relative to a URL; what `..` leads to stays on its server, and in its bucket."""
-    if is_remote(href):
-        return href
     parts = urlsplit(base)
     if parts.scheme != "s3":
         return urljoin(base, href)
-    if _PREFIX.match(href):
-        return href
     path = posixpath.normpath(posixpath.join("/", posixpath.dirname(parts.path), href))
     return f"s3://{parts.netloc}{path}"
 
 
-def without_signature(href: str) -> str:
-    """Return an href without the signed parts of its query and without user names and passwords."""
-    if not is_remote(href):
-        return href
-    parts = urlsplit(href)
-    query = urlencode([(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _SIGNATURE.match(k)])
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
-
-
-def unsigned(content: Any) -> Any:
-    """Return JSON content with every URL in it without its signature."""
-    if isinstance(content, dict):
-        return {key: unsigned(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [unsigned(value) for value in content]
-    return without_signature(content) if isinstance(content, str) else content
+def _plain_url(url: str, name: str) -> str:
+    """Return a URL with its scheme in lower case; `UserError` where readers of URLs could disagree on what it names."""
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        port = parts.port
+    except ValueError:  # brackets, a port, or characters that become / ? # @ : when normalised
+        host, port = "", None
+    if port is not None:
+        host = host.rpartition(":")[0]
+    fits = _BUCKET.fullmatch(rest.partition("/")[0]) if scheme == "s3" else _HOST.fullmatch(host)
+    hidden = any(unicodedata.category(c) in {"Cf", "Zl", "Zp"} for c in url)
+    if not fits or "\\" in url or hidden:
+        raise UserError(f"{name}: href '{shown(url, 100)}' is no plain http(s) or s3 address; it is not used")
+    return f"{scheme}://{rest}"

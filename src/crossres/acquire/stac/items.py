@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.regions import to_geojson
+from crossres.acquire.regions import bbox, to_geojson
 from crossres.errors import UserError
 from crossres.files import write_json
+from crossres.grids import epsg_of
 
 EXTENSIONS = {
     "eo": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
@@ -22,14 +23,23 @@ EXTENSIONS = {
     "view": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
 }
 
+UNKNOWN_TIME = {"start_datetime": "0001-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
 Item = dict[str, Any]
 """A STAC item as its JSON."""
 
 
 def new_item(
-    item_id: str, region: BaseGeometry, time: datetime, properties: Mapping[str, Any], assets: Mapping[str, Any]
+    item_id: str,
+    region: BaseGeometry,
+    time: datetime | None,
+    properties: Mapping[str, Any],
+    assets: Mapping[str, Any],
 ) -> Item:
-    """Return a STAC 1.0 item of a region given in degrees; extensions are declared by the prefixes that occur."""
+    """Return a STAC 1.0 item of a region given in degrees; extensions are declared by the prefixes that occur.
+
+    Without a `time` it has no instant but the widest range, as STAC wants it.
+    """
+    when: dict[str, Any] = {"datetime": None, **UNKNOWN_TIME} if time is None else {"datetime": iso_utc(time)}
     used = {key.partition(":")[0] for key in properties}
     used |= {key.partition(":")[0] for asset in assets.values() for key in asset}
     return {
@@ -38,17 +48,17 @@ def new_item(
         "stac_extensions": [EXTENSIONS[prefix] for prefix in sorted(used) if prefix in EXTENSIONS],
         "id": item_id,
         "geometry": to_geojson(region),
-        "bbox": [round(v, 7) for v in region.bounds],
-        "properties": {"datetime": iso_utc(time), **properties},
+        "bbox": [round(v, 7) for v in bbox(region)],
+        "properties": {**when, **properties},
         "links": [],
         "assets": dict(assets),
     }
 
 
 def grid_properties(grid: GeoBox) -> dict[str, Any]:
-    """Return the `proj:` fields of a grid; a CRS without EPSG code is given as WKT."""
+    """Return the `proj:` fields of a grid; a CRS that is not just what an EPSG code means is given as WKT."""
     affine = grid.affine
-    epsg = grid.crs.to_epsg() if grid.crs else None
+    epsg = epsg_of(grid.crs) if grid.crs else None
     fields: dict[str, Any] = {
         "proj:epsg": epsg,
         "proj:shape": list(grid.shape),
@@ -58,14 +68,19 @@ def grid_properties(grid: GeoBox) -> dict[str, Any]:
 
 
 def band_fields(
-    bands: tuple[str, ...], data_type: str, scale: float, offset: float, nodata: float | None
+    bands: Sequence[str | None], data_type: str, scale: float | None, offset: float | None, nodata: float | None
 ) -> dict[str, Any]:
-    """Return the `eo:bands` and `raster:bands` of an asset whose bands share scale, offset and nodata."""
-    raster: dict[str, Any] = {"data_type": data_type, "scale": scale, "offset": offset}
+    """Return the `eo:bands` and `raster:bands` of an asset whose bands share scale, offset and nodata.
+
+    A band without a name, and scale and offset that are None, stay unsaid.
+    """
+    raster: dict[str, Any] = {"data_type": data_type}
+    if scale is not None or offset is not None:
+        raster |= {"scale": 1.0 if scale is None else scale, "offset": offset or 0.0}
     if nodata is not None:
         raster["nodata"] = "nan" if np.isnan(nodata) else nodata
     return {
-        "eo:bands": [{"name": band, "common_name": band} for band in bands],
+        "eo:bands": [{"name": band, "common_name": band} if band else {} for band in bands],
         "raster:bands": [dict(raster) for _ in bands],
     }
 

@@ -1,0 +1,122 @@
+"""From the numbers of a file to those of a scene: which mean no data, and what the others are as reflectance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from rasterio.windows import Window
+
+from crossres.rasters import NODATA, to_dn
+from crossres.sensors.scaling import Scaling, is_impossible
+
+LARGEST_SCALE_OF_DN = 0.1
+"""Sentinel-2's numbers are DN, of which 0 is nodata, where their scale is below this; else they are reflectance."""
+MANY = 0.0005
+"""Share of a band's sample that impossible numbers are worth a word from."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What is known of an item's numbers beside what the item and its files say: it goes before both."""
+
+    of_band: Mapping[str, Scaling] = field(default_factory=dict)
+    """By band, from the metadata of the product that the bands are of."""
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person gave scale or offset, which no pixel then overrules."""
+        return self.scale is not None or self.offset is not None
+
+    def scaling(self, band: str, decided: Scaling) -> Scaling:
+        """Return the scaling of a band, where nothing is known of it the one that was decided."""
+        known = self.of_band.get(band, decided)
+        if not self.by_hand:
+            return known
+        # A scale alone is all that a person says of the numbers.
+        offset = (known.offset if self.scale is None else 0.0) if self.offset is None else self.offset
+        return Scaling(known.scale if self.scale is None else self.scale, offset, "scale and offset as given")
+
+
+class Sample:
+    """Raw numbers of each band at every `step`-th pixel of a scene, where they are valid."""
+
+    def __init__(self, bands: int, step: int) -> None:
+        self._step = step
+        self._parts: list[list[np.ndarray]] = [[] for _ in range(bands)]
+
+    def thinned(self, raw: Sequence[np.ma.MaskedArray], within: Window) -> list[np.ndarray]:
+        """Return the sample of one window, whose place in the scene is given."""
+        rows, cols = (slice(-offset % self._step, None, self._step) for offset in (within.row_off, within.col_off))
+        return [values[rows, cols].compressed() for values in raw]
+
+    def add(self, thinned: Sequence[np.ndarray]) -> None:
+        """Add the sample of one window."""
+        for part, values in zip(self._parts, thinned, strict=True):
+            part.append(values)
+
+    def of_band(self, i: int) -> np.ndarray:
+        """Return all finite numbers of one band, (n,) float64."""
+        values = np.concatenate(self._parts[i]).astype(np.float64)
+        return values[np.isfinite(values)]
+
+
+def without_marks(values: np.ma.MaskedArray, marks: Sequence[float]) -> np.ma.MaskedArray:
+    """Return numbers of any shape masked where they are a mark of no data, NaN or infinite."""
+    if np.issubdtype(values.dtype, np.floating):
+        values = np.ma.masked_where(~np.isfinite(values.data), values)
+    for mark in marks:
+        # A tag such as -3.4e38 is written with more digits than a 32-bit number has.
+        same = values.data == (np.float32(mark) if values.dtype == np.float32 else mark)
+        if same.any():
+            values = np.ma.masked_where(same, values)
+    return values
+
+
+def without_black(raw: Sequence[np.ma.MaskedArray]) -> list[np.ma.MaskedArray]:
+    """Return bands (row, column) masked where all of them are exactly 0: what surrounds an image that has no tag."""
+    black = np.logical_and.reduce([values.data == 0 for values in raw])
+    return [np.ma.masked_where(black, values) for values in raw] if black.any() else list(raw)
+
+
+def scene_numbers(values: np.ma.MaskedArray, scaling: Scaling, zero_is_nodata: bool) -> np.ndarray:
+    """Return raw numbers of one band as those of a scene, uint16; what no surface can have becomes nodata."""
+    if values.dtype in (np.uint8, np.uint16):  # every number once, then looked up
+        every = np.arange(np.iinfo(values.dtype).max + 1)
+        numbers = _converted(every, scaling, zero_is_nodata)[values.data]
+    else:
+        numbers = _converted(values.data, scaling, zero_is_nodata)
+    if values.mask is not np.ma.nomask:
+        numbers[values.mask] = NODATA
+    return numbers
+
+
+def zero_is_nodata(scaling: Scaling, is_sentinel2: bool) -> bool:
+    """Return whether 0 means no data: in Sentinel-2's own numbers, not in reflectance."""
+    return is_sentinel2 and scaling.scale < LARGEST_SCALE_OF_DN
+
+
+def impossible_note(bands: Sequence[str], samples: Sequence[np.ndarray], scalings: Sequence[Scaling]) -> str | None:
+    """Say which numbers of the samples, (n,) of each band, no surface can have, and are therefore taken as nodata.
+
+    None when they are too few to be worth a word.
+    """
+    shown = []
+    for band, sample, scaling in zip(bands, samples, scalings, strict=True):
+        found = sample[is_impossible(scaling.applied(sample))]
+        if found.size and found.size >= MANY * sample.size:
+            values, counts = np.unique(found, return_counts=True)
+            more = f" and {len(values) - 1} others" if len(values) > 1 else ""
+            shown.append(f"{values[np.argmax(counts)]:g}{more} in {found.size / sample.size:.1%} of {band}")
+    return f"numbers that no surface can have are taken as nodata: {', '.join(shown)}" if shown else None
+
+
+def _converted(numbers: np.ndarray, scaling: Scaling, zero_is_nodata: bool) -> np.ndarray:
+    reflectance = numbers.astype(np.float32) * np.float32(scaling.scale) + np.float32(scaling.offset)
+    dn = to_dn(reflectance)
+    dn[is_impossible(reflectance)] = NODATA
+    if zero_is_nodata:
+        dn[numbers == 0] = NODATA
+    return dn

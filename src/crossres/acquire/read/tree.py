@@ -1,0 +1,119 @@
+"""A folder of files, or the zip of one: what is in it, and its files by their names."""
+
+import os
+import zlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from crossres.errors import UserError
+from crossres.foreign_raster import printable
+
+LARGEST_COUNT = 200_000
+"""Names in a folder or a zip."""
+LARGEST_TEXT = 4 << 20
+"""Bytes of a metadata file."""
+LARGEST_MEMBER = 4 << 30
+"""Bytes of an image in a zip; a band of a whole tile has 0.2 billion."""
+LARGEST_RATIO = 2000
+"""Bytes of an image to its bytes in the zip; images are compressed already."""
+SMALL_MEMBER = 64 << 20
+
+
+class Tree:
+    """Files by name, `/` between folders; what macOS and others leave beside them (`._x`, `__MACOSX`) is not there."""
+
+    def __init__(self, path: Path, scratch: Path) -> None:
+        """List a folder, or a zip whose members are unpacked into `scratch` when they are asked for.
+
+        Raises `UserError` for what is neither, a damaged zip, and one with more names than any product.
+        """
+        self.path, self._scratch = path, scratch
+        self.shown = printable(path)
+        self._zipped: dict[str, ZipInfo] | None = None
+        if not path.is_dir():
+            self._zipped = {i.filename: i for i in self._zip_members()}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        found = list(self._zipped) if self._zipped is not None else list(self._walked())
+        return sorted(name for name in found if _is_visible(name))
+
+    def read(self, name: str) -> bytes:
+        """Return a small file; `UserError` when it is larger than metadata are, or damaged."""
+        if self._zipped is None:
+            path = self.path / name
+            if path.stat().st_size > LARGEST_TEXT:
+                raise UserError(f"{printable(path)}: is larger than {LARGEST_TEXT >> 20} MiB, which no metadata are")
+            return path.read_bytes()
+        if self._zipped[name].file_size > LARGEST_TEXT:
+            raise UserError(f"{self.shown}: {name} is larger than {LARGEST_TEXT >> 20} MiB, which no metadata are")
+        with self._opened() as archive:
+            return archive.read(name)
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file, unpacked when it stands in a zip."""
+        if self._zipped is None:
+            return self.path / name
+        member = self._zipped[name]
+        if member.file_size > min(LARGEST_MEMBER, max(SMALL_MEMBER, LARGEST_RATIO * member.compress_size)):
+            raise UserError(f"{self.shown}: {name} unpacks to {member.file_size / 1e9:.1f} GB; it is not read")
+        # Of a name of others only the end is used, behind a number that keeps names apart.
+        target = self._scratch / f"{self.names.index(name)}{PurePosixPath(name).suffix[:6]}"
+        if not target.exists():
+            with self._opened() as archive, archive.open(member) as source, target.open("wb") as out:
+                while piece := source.read(1 << 20):
+                    out.write(piece)
+        return target
+
+    def _walked(self) -> Iterator[str]:
+        count = 0
+        for folder, folders, files in os.walk(self.path):
+            folders[:] = sorted(name for name in folders if _is_visible(name))
+            count += len(files)
+            if count > LARGEST_COUNT:
+                raise UserError(f"{self.shown}: holds more than {LARGEST_COUNT} files; name the folder of one scene")
+            yield from (Path(folder, name).relative_to(self.path).as_posix() for name in files)
+
+    def _zip_members(self) -> list[ZipInfo]:
+        with self._opened() as archive:
+            members = [m for m in archive.infolist() if not m.is_dir()]
+        if len(members) > LARGEST_COUNT:
+            raise UserError(f"{self.shown}: holds more than {LARGEST_COUNT} files; it is not read")
+        locked = next((m.filename for m in members if m.flag_bits & 1), None)
+        if locked is not None:
+            raise UserError(f"{self.shown}: {locked!r} is encrypted; unpack it first")
+        return members
+
+    def _opened(self) -> "_Opened":
+        return _Opened(self.path, self.shown)
+
+
+class _Opened:
+    """An open zip whose faults are one line."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self._path, self._shown = path, shown
+
+    def __enter__(self) -> ZipFile:
+        try:
+            self._zip = ZipFile(self._path)
+        except FileNotFoundError:
+            raise UserError(f"{self._shown}: no such file") from None
+        except OSError as error:
+            raise UserError(f"{self._shown}: cannot be opened ({error.strerror})") from None
+        except (BadZipFile, ValueError, NotImplementedError, EOFError, OverflowError):
+            raise UserError(f"{self._shown}: a damaged zip; get it again") from None
+        return self._zip
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._zip.close()
+        if isinstance(error, BadZipFile | zlib.error | EOFError | NotImplementedError | ValueError):
+            raise UserError(f"{self._shown}: a damaged zip; get it again") from None
+
+
+def _is_visible(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" not in parts and not any(part.startswith("._") or part == ".DS_Store" for part in parts)

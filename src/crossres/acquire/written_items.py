@@ -1,0 +1,80 @@
+"""What `search` writes: one small JSON of each scene that a pair uses, and one of each pair."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from crossres.acquire.pairing.best_pairs import Pair
+from crossres.acquire.pairing.candidates import Candidate
+from crossres.acquire.regions import bbox, buffered, polygons, to_geojson
+from crossres.acquire.remote.addresses import private_hosts
+from crossres.acquire.stac.hrefs import is_remote, unsigned
+from crossres.acquire.stac.items import Item, relative_href
+
+
+def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:
+    """Yield the item of each scene that a pair uses, with its role and the region to read, hrefs from `folder`.
+
+    Of an LR scene that is all that its pairs have in common with it, and `margin_m` metres around.
+    """
+    of_lr: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        yield _scene_item(pair.hr, "hr", pair.region, folder)
+        of_lr[pair.lr.id].append(pair)
+    for same in of_lr.values():
+        region = polygons(buffered(shapely.union_all([pair.region for pair in same]), margin_m))
+        yield _scene_item(same[0].lr, "lr", region, folder)
+
+
+def pair_content(pair: Pair) -> dict[str, Any]:
+    """Return the JSON of a pair: its scenes, their region, and what decided for it."""
+    return {
+        "id": pair.id,
+        "lr": pair.lr.id,
+        "hr": pair.hr.id,
+        "date_gap_days": round(pair.date_gap_days, 4),
+        "overlap_km2": round(pair.overlap_km2, 4),
+        "overlap_cloud_percent": None if pair.cloud.percent is None else round(pair.cloud.percent, 2),
+        "overlap_cloud_source": pair.cloud.source,
+        "sun_difference_deg": None if pair.sun_difference_deg is None else round(pair.sun_difference_deg, 3),
+        "score": round(pair.score, 5),
+        "geometry": to_geojson(pair.region),
+    }
+
+
+def _scene_item(scene: Candidate, role: str, region: BaseGeometry, folder: Path) -> Item:
+    """Return the item as it is written; the items of other parts of the same tile stand in `crossres:mosaic`."""
+    item = _written_item(scene, folder)
+    item["id"] = scene.id
+    item["properties"] = {**item["properties"], "crossres:role": role, "crossres:region": to_geojson(region)}
+    if scene.parts:
+        item["properties"]["crossres:mosaic"] = [_written_item(part, folder) for part in scene.parts]
+    return item
+
+
+def _written_item(scene: Candidate, folder: Path) -> Item:
+    """Return an item with hrefs relative to `folder` or remote and without signatures; of its links, its origin.
+
+    Its footprint is what the search took it for. Hosts that only the configuration lets through are named in it.
+    """
+    item = unsigned(scene.resolved_item())
+    hosts = private_hosts(str(asset["href"]) for asset in item["assets"].values() if is_remote(asset["href"]))
+    if hosts:
+        item["properties"] = {**item["properties"], "crossres:private_hosts": hosts}
+    item["assets"] = {key: {**asset, "href": _relative(asset["href"], folder)} for key, asset in item["assets"].items()}
+    item["links"] = [
+        {"rel": "derived_from", "href": link["href"], "type": "application/geo+json"}
+        for link in item.get("links") or []
+        if link.get("rel") == "self" and is_remote(str(link.get("href")))
+    ]
+    item["geometry"] = to_geojson(scene.region)
+    item["bbox"] = [round(v, 7) for v in bbox(scene.region)]
+    return item
+
+
+def _relative(href: str, folder: Path) -> str:
+    return href if is_remote(href) else relative_href(Path(href), folder)

@@ -1,0 +1,171 @@
+"""Rasters of others: opened as an image of a known format and as nothing else, and which of their numbers are valid.
+
+GDAL guesses formats by content, follows what a VRT names and reads what lies beside a file. None of that is wanted of a
+file that came from elsewhere: it is opened by the driver that its first bytes call for, and alone.
+"""
+
+import math
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import MaskFlags
+from rasterio.errors import CRSError, RasterioError, RasterioIOError
+from rasterio.windows import Window
+
+from crossres.errors import UserError
+
+STARTS = {
+    b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff",
+    b"\0\0\0\x0cjP  ": "JP2OpenJPEG", b"\xff\x4f\xff\x51": "JP2OpenJPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG",
+}  # fmt: skip
+"""What files of a format begin with."""
+GEOREFERENCED = ("GTiff", "JP2OpenJPEG")
+PICTURES = (*GEOREFERENCED, "PNG", "JPEG")
+NAMES = {"GTiff": "GeoTIFF", "JP2OpenJPEG": "JPEG 2000"}
+ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+"""GDAL options by which a file is read without what lies beside it."""
+BESIDE = (".aux.xml", ".msk")
+"""Endings of files beside a raster that change what is in it."""
+LARGEST_BLOCK_BYTES = 512 * 1024**2
+"""A raster whose blocks are larger than this when decoded is refused."""
+LARGEST_RATIO = 20_000
+"""Decoded bytes to bytes of the file; images with data have 2 to 10, empty ones up to 5,000."""
+SMALL_BYTES = 1 << 28
+"""Decoded bytes that are never too many."""
+
+
+def image_driver(start: bytes, drivers: Collection[str] = GEOREFERENCED) -> str | None:
+    """Return the driver that a file's first bytes call for; None when it is of no such format."""
+    return next((d for begin, d in STARTS.items() if start.startswith(begin) and d in drivers), None)
+
+
+def is_raster(path: Path, drivers: Collection[str] = GEOREFERENCED) -> bool:
+    """Return whether a file begins as an image of these formats."""
+    try:
+        return image_driver(_start(path), drivers) is not None
+    except OSError:
+        return False
+
+
+@contextmanager
+def open_foreign(
+    path: Path, drivers: Collection[str] = GEOREFERENCED, placed: bool = True
+) -> Iterator[rasterio.DatasetReader]:
+    """Open a local raster of others.
+
+    Raises `UserError` for what is no image of these formats, has no coordinate reference system where it should be
+    `placed`, claims far more pixels than its bytes can hold, or turns out to be damaged while it is open.
+    """
+    shown = printable(path)
+    driver = _driver(path, drivers)
+    try:
+        with rasterio.Env(**ALONE), rasterio.open(os.path.abspath(path), driver=driver, sharing=False) as src:  # noqa: PTH100
+            if placed and src.crs is None:
+                hint = f" ({path.name}.aux.xml is not read)" if path.with_name(f"{path.name}.aux.xml").exists() else ""
+                raise UserError(
+                    f"{shown}: has no coordinate reference system{hint}; assign one, for example with "
+                    "`gdal_translate -a_srs EPSG:32650`"
+                )
+            check_size(src, path.stat().st_size, shown)
+            yield src
+    except (RasterioIOError, CRSError) as error:
+        raise UserError(f"{shown}: is damaged or cut off{_reason(error)}; get it again") from None
+
+
+def check_size(src: rasterio.DatasetReader, size_bytes: int, shown: str) -> None:
+    """Raise `UserError` for a raster that would be far larger in memory than its file can tell of."""
+    depth = max(np.dtype(kind).itemsize for kind in src.dtypes) if src.count else 1
+    block = max((math.prod(shape) for shape in src.block_shapes), default=0) * depth
+    block *= src.count if src.interleaving is not None and src.interleaving.name == "pixel" else 1
+    decoded = src.width * src.height * src.count * depth
+    if block > LARGEST_BLOCK_BYTES:
+        raise UserError(f"{shown}: has blocks of {block >> 20} MB; it is not opened")
+    if decoded > max(SMALL_BYTES, LARGEST_RATIO * size_bytes):
+        raise UserError(
+            f"{shown}: claims {src.width} x {src.height} pixels of {src.count} bands in {size_bytes} bytes; it is not "
+            "opened"
+        )
+
+
+def beside(path: Path) -> list[str]:
+    """Return the names of files beside a raster that GDAL would read with it and that are left aside here."""
+    names = [f"{path.name}{ending}" for ending in BESIDE] + [f"{path.stem}.tfw", f"{path.stem}.wld"]
+    return [name for name in names if path.with_name(name).is_file()]
+
+
+def read_numbers(
+    src: rasterio.DatasetReader,
+    indices: Sequence[int],
+    window: Window | None = None,
+    bands: Collection[int] = (),
+    shape: tuple[int, int] | None = None,
+) -> np.ma.MaskedArray:
+    """Return the numbers of some bands (counted from 1) of a window, (band, row, column), masked where not valid.
+
+    They are decimated to a `shape` (rows, columns) where one is given, by nearest neighbour.
+
+    By the file's nodata, its mask, or its alpha band; an alpha band that is among `bands`, all that are wanted of this
+    file, is none: aerial images call their near infrared so.
+    """
+    values = src.read(list(indices), window=window, out_shape=shape and (len(indices), *shape))
+    alphas = {i for i, colour in enumerate(src.colorinterp, 1) if colour.name == "alpha"}
+    masked = [
+        i
+        for i in indices
+        if MaskFlags.all_valid not in src.mask_flag_enums[i - 1]
+        and not (MaskFlags.alpha in src.mask_flag_enums[i - 1] and alphas & {*bands, *indices})
+    ]
+    if not masked:
+        return np.ma.masked_array(values)
+    mask = np.zeros(values.shape, bool)
+    found = src.read_masks(masked, window=window, out_shape=shape and (len(masked), *shape)) == 0
+    for i, hidden in zip(masked, found, strict=True):
+        mask[list(indices).index(i)] = hidden
+    return np.ma.masked_array(values, mask)
+
+
+def printable(path: Path | str) -> str:
+    """Return a path as it can be printed: bytes that are not UTF-8 as escapes."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16)
+
+
+def _driver(path: Path, drivers: Collection[str]) -> str:
+    shown = printable(path)
+    if shown != os.fspath(path):
+        raise UserError(f"{shown}: its name is not UTF-8, which GDAL needs; rename it")
+    if os.path.abspath(path).startswith("/vsi"):  # noqa: PTH100 - GDAL looks at the text of a path
+        raise UserError(f"{shown}: GDAL does not take a path that begins with /vsi for a file; it is not used")
+    try:
+        start = _start(path)
+    except FileNotFoundError:
+        raise UserError(f"{shown}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{shown}: is a folder, not a raster") from None
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be opened ({error.strerror})") from None
+    driver = image_driver(start, drivers)
+    if driver is None:
+        if start.lstrip().startswith(b"<VRT"):
+            raise UserError(
+                f"{shown}: is a VRT, which can name any other file; write it as an image of its own with "
+                "`gdal_translate`"
+            )
+        names = [NAMES.get(name, name) for name in drivers]
+        what = f"no {', '.join(names[:-1])} or {names[-1]} image" if start else "empty"
+        raise UserError(f"{shown}: is {what}")
+    return driver
+
+
+def _reason(error: RasterioError) -> str:
+    text = " ".join(str(error.__cause__ or error).split())
+    return f" ({text[:120]})" if text and "/" not in text else ""
