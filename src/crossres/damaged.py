@@ -34,6 +34,8 @@ def blamed(error: Exception, inputs: Iterable[Path], kinds: Mapping[Path, str]) 
     name = error.filename if isinstance(error, OSError) and error.errno in WRONG_NAME else None
     if isinstance(name, str) and any(_is_of(Path(name), given) for given in inputs):
         return f"{name}: {WRONG_NAME[error.errno]}"  # type: ignore[attr-defined]
+    if isinstance(error, OSError) and error.errno is None and any(str(given) in str(error) for given in inputs):
+        return " ".join(str(error).split())  # GDAL's own words, which name the file
     for given, kind in kinds.items():
         if (why := _wrong_kind(given, kind)) is not None:
             return f"{given}: {why}"

@@ -43,7 +43,7 @@ def split(region: BaseGeometry) -> BaseGeometry:
         return flat
     west, south, east, north = flat.bounds
     if west >= -180.0 and east <= 180.0 and south >= -90.0 and north <= 90.0 and not _jumps(flat):
-        return flat if flat.is_valid else polygons(shapely.make_valid(flat))
+        return polygons(_mended(flat))
     return polygons(shapely.union_all([_cut_polygon(part) for part in shapely.get_parts(flat)]))
 
 
@@ -97,7 +97,7 @@ def reproject(region: BaseGeometry, source: CRS, target: CRS) -> BaseGeometry:
     if moved.is_valid and (west, east) != (-180.0, 180.0):
         return moved
     # Round a pole: both sides of 180 degrees are one line.
-    return polygons(shapely.set_precision(polygons(shapely.make_valid(moved)), MILLIMETRE))
+    return polygons(shapely.set_precision(polygons(_mended(moved)), MILLIMETRE))
 
 
 def polygons(region: BaseGeometry) -> BaseGeometry:
@@ -106,6 +106,11 @@ def polygons(region: BaseGeometry) -> BaseGeometry:
         return region
     parts = [polygons(part) for part in shapely.get_parts(region)] if hasattr(region, "geoms") else []
     return shapely.union_all(parts) if parts else Polygon()
+
+
+def _mended(region: BaseGeometry) -> BaseGeometry:
+    # The other method takes minutes for some hundred vertices of a ring that crosses itself everywhere.
+    return region if region.is_valid else shapely.make_valid(region, method="structure", keep_collapsed=False)
 
 
 def _moved(region: BaseGeometry, move: Transformer, pieces: int) -> BaseGeometry:
@@ -148,7 +153,7 @@ def _cut_ring(ring: BaseGeometry) -> BaseGeometry:
     if abs(turn) > 180.0:  # once round the globe: closed along the pole that it is nearer to
         pole = math.copysign(90.0, line[:, 1].mean())
         line = np.vstack([line, (line[-1, 0], pole), (line[0, 0], pole)])
-    held = polygons(shapely.make_valid(Polygon(line)))
+    held = polygons(_mended(Polygon(line)))
     west, _, east, _ = held.bounds if not held.is_empty else (0.0, 0.0, 0.0, 0.0)
     globes = range(math.floor((west + 180.0) / 360.0), math.ceil((east + 180.0) / 360.0))
     parts = [translate(held.intersection(box(360.0 * k - 180, -90, 360.0 * k + 180, 90)), -360.0 * k) for k in globes]

@@ -12,7 +12,8 @@ from shapely.geometry import box, mapping, shape
 
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.regions import area_km2
-from crossres.acquire.search import read_area, search
+from crossres.acquire.search import search
+from crossres.acquire.search_area import read_area
 from crossres.settings.config import Config, load
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -18,6 +18,7 @@ from web import serve
 from crossres.acquire.catalog import catalog_folder
 from crossres.acquire.regions import area_km2
 from crossres.acquire.search import search
+from crossres.acquire.search_area import read_area
 from crossres.errors import UserError
 from crossres.settings.grid import GridSettings
 from crossres.settings.search import (
@@ -257,6 +258,57 @@ def test_the_same_search_gives_the_same_bytes(tmp_path):
     before = [p.read_bytes() for p in files]
     search(settings(), RGBN, str(tmp_path / "lr/catalog.json"), str(tmp_path / "hr/catalog.json"), tmp_path / "items")
     assert [p.read_bytes() for p in files] == before
+
+
+def test_an_area_is_read_whatever_its_attributes_are_encoded_in(tmp_path):
+    table = geopandas.GeoDataFrame({"名称": ["地区"]}, geometry=[box(10, 50, 11, 51)], crs=4490)
+    table.to_file(tmp_path / "area.shp", encoding="GBK")
+    (tmp_path / "area.cpg").unlink()
+    assert read_area(str(tmp_path / "area.shp")).bounds == pytest.approx((10, 50, 11, 51), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.geojson", b"", "not a vector file"),
+        ("a.geojson", b'{"type": "FeatureCollection", "fea', "not a vector file"),
+        ("a.geojson", b'{"type": "FeatureCollection", "features": []}', "holds no polygon"),
+        ("a.geojson", b'{"type": "Point", "coordinates": [10, 50]}', "holds no polygon"),
+        ("a.geojson", b'{"type": "Polygon", "coordinates": [[[10, 50], [10, 50], [10, 50], [10, 50]]]}', "no polygon"),
+        ("a.csv", b"a,b\n1,2\n", "holds no polygon"),
+        ("a.gpkg", bytes(1000), "not a vector file"),
+        ("a.txt", "\u5730\u533a".encode("gbk"), "not a vector file"),
+    ],
+)
+def test_a_vector_file_without_an_area_is_one_line(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_area(str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_an_area_without_a_crs_or_with_one_that_it_is_not_in_is_one_line(tmp_path):
+    geopandas.GeoDataFrame(geometry=[box(0, 0, 1, 1)]).to_file(tmp_path / "none.gpkg")
+    with pytest.raises(UserError, match="has no coordinate reference system"):
+        read_area(str(tmp_path / "none.gpkg"))
+    geopandas.GeoDataFrame(geometry=[box(1e8, 1e8, 2e8, 2e8)], crs=3857).to_file(tmp_path / "far.gpkg")
+    with pytest.raises(UserError, match=r"far\.gpkg: (cannot be brought to degrees|holds no polygon)"):
+        read_area(str(tmp_path / "far.gpkg"))
+
+
+def test_what_a_source_cannot_give_is_declined_and_said(tmp_path, caplog):
+    lr = catalog(tmp_path / "lr", item("low"))
+    path = tmp_path / "lr" / "child" / "catalog.json"
+    content = json.loads(path.read_text())
+    content["links"] += [{"rel": "item", "href": f"./absent{i}.json"} for i in range(9)]
+    path.write_text(json.dumps(content))
+    search(settings(), RGBN, lr, catalog(tmp_path / "hr", item("high")), tmp_path / "items")
+    _, pairs, reasons = read(tmp_path / "items")
+    assert list(pairs) == ["high--low"]
+    assert sum("absent" in name for name in reasons) == 9
+    assert sum("absent" in record.message for record in caplog.records) == 5
+    assert "4 more that this source could not give" in caplog.text
 
 
 @needs_real_data

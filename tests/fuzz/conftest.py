@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,8 +43,8 @@ class Bounded:
     - on any other exception, and on a line that is empty, more than one, not printable or advises to delete;
     - after `seconds` of processor time (also in an endless loop), or when it hangs;
     - when memory grew by more than `megabytes` at any moment;
-    - on a file that Python opens outside of `bounded.folder`, links followed (but of the installation and the project),
-      and on a connection to another machine. Files that GDAL or other C code opens are not seen: give it something to
+    - on a file that Python opens outside of `bounded.folder`, links followed (but of the installation, the project and
+      `tempfile`), and on a connection to another machine. Files that GDAL or other C code opens are not seen: give it something to
       find outside, and look for that in what comes back.
 
     One instance serves a module, so that hypothesis can call a test many times; `mutations.py` beside it makes inputs.
@@ -97,15 +98,17 @@ class Bounded:
 
     def _is_allowed(self, kind: str, target: str) -> bool:
         if kind == "connect":
-            return target in {"127.0.0.1", "::1", "localhost"}
-        inside = (os.path.realpath(self.folder), *ALLOWED)
+            return target in {"::1", "localhost"} or target.startswith("127.")
+        inside = (os.path.realpath(self.folder), os.path.realpath(tempfile.gettempdir()), *ALLOWED)
         return any(target == folder or target.startswith(folder + os.sep) for folder in inside)
 
 
 @pytest.fixture(scope="module")
-def bounded(tmp_path_factory: pytest.TempPathFactory) -> Bounded:
-    """See `Bounded`."""
-    return Bounded(tmp_path_factory.mktemp("input"))
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
+    """See `Bounded`; temporary files stand in a folder of their own meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+        yield Bounded(tmp_path_factory.mktemp("input"))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

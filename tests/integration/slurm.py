@@ -12,8 +12,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -71,8 +71,9 @@ def missing() -> str | None:
     """Say why SLURM cannot be started here; None when it can."""
     if os.geteuid() != 0:
         return "SLURM's daemons need root"
-    if LINKS[0].exists() and NAME not in LINKS[0].read_text():
-        return "this machine has a SLURM of its own: /etc/slurm"
+    with suppress(FileNotFoundError):  # no configuration, or that of another test, which has just ended
+        if NAME not in LINKS[0].read_text():
+            return "this machine has a SLURM of its own: /etc/slurm"
     lacking = [program for program in NEEDED if not shutil.which(program, path=_path())]
     return f"{', '.join(lacking)} not found: apt install slurm-wlm munge" if lacking else None
 
@@ -80,11 +81,15 @@ def missing() -> str | None:
 @contextmanager
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """Run a cluster of one node; yield the environment in which its commands work."""
-    with FileLock(ONE_AT_A_TIME):
-        yield from _cluster(folder)
+    with FileLock(ONE_AT_A_TIME), ExitStack() as until_it_is_up:
+        ports = [_kept_port(until_it_is_up) for _ in range(2)]
+        with _daemons(folder, *ports) as environment:
+            until_it_is_up.close()
+            yield environment
 
 
-def _cluster(folder: Path) -> Iterator[dict[str, str]]:
+@contextmanager
+def _daemons(folder: Path, controller_port: int, node_port: int) -> Iterator[dict[str, str]]:
     for part in ("state", "spool"):
         (folder / part).mkdir(parents=True)
     environment = os.environ | {"PATH": _path()}
@@ -94,8 +99,8 @@ def _cluster(folder: Path) -> Iterator[dict[str, str]]:
         node=NODE,
         name=NAME,
         gpus=len(STAND_INS),
-        controller_port=_free_port(),
-        node_port=_free_port(),
+        controller_port=controller_port,
+        node_port=node_port,
         cpus=psutil.cpu_count(),
         memory_mb=psutil.virtual_memory().total // 2**20 - 1000,
     )
@@ -120,10 +125,13 @@ def _cluster(folder: Path) -> Iterator[dict[str, str]]:
             log = (folder / f"{command[0]}.out").open("w")
             started.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
             if command[0] == "munged":
-                _wait_for((folder / "munge.socket").exists, "munge", folder)
-        _wait_for(lambda: "idle" in _say(environment, "sinfo", "--noheader", "--format=%t"), "the node", folder)
+                _wait_for((folder / "munge.socket").exists, started, folder)
+        _wait_for(lambda: "idle" in _say(environment, "sinfo", "--noheader", "--format=%t"), started, folder)
         yield environment
     finally:
+        with suppress(RuntimeError):  # a failed test's jobs would go on without their cluster, beside the next tests
+            _say(environment, "scancel", "--user", "root")
+            _wait_for(lambda: not _say(environment, "squeue", "--noheader"), started, folder)
         for process in reversed(started):
             process.terminate()
         for process in started:
@@ -139,20 +147,27 @@ def _say(environment: dict[str, str], *command: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
 
 
-def _wait_for(ready, what: str, folder: Path, seconds: float = 60) -> None:
+def _wait_for(ready: Callable[[], bool], started: list[subprocess.Popen], folder: Path, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not ready():
-        if time.monotonic() > end:
+        ended = [" ".join(map(str, process.args)) for process in started if process.poll() is not None]
+        if ended or time.monotonic() > end:
             files = sorted(path for path in folder.iterdir() if path.suffix in {".out", ".log"})
             logs = "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in files)
-            raise TimeoutError(f"{what} did not come up in {seconds:.0f} s\n{logs}")
+            raise RuntimeError(f"SLURM did not come up: {ended or f'not in {seconds:.0f} s'}\n{logs}")
         time.sleep(0.2)
 
 
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
+def _kept_port(until: ExitStack) -> int:
+    """Return a port that the kernel gives to nobody else meanwhile.
+
+    It is bound and not listened at: who asks for it by number and may share it (SO_REUSEADDR, as SLURM does) gets it,
+    who asks for any port, for a connection say, does not.
+    """
+    kept = until.enter_context(socket.socket())
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("", 0))
+    return kept.getsockname()[1]
 
 
 def _path() -> str:

@@ -100,6 +100,20 @@ def test_the_stages_ran_in_the_environments_and_not_beside_them(project, variabl
     assert found.returncode != 0
 
 
+def test_an_environment_that_cannot_be_made_says_why(project, variables, tmp_path):
+    if not variables:
+        pytest.skip("the real conda is used: what it says is its own")
+    done = project.snakemake(
+        "--use-conda", "--conda-create-envs-only", "--conda-prefix", str(tmp_path / "made"), "--forceall", *CONFIG,
+        environment=variables | {CHANNEL: str(tmp_path / "channel")},
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    output = said.partition("\nOutput:\n")[2]
+    assert f"{tmp_path / 'channel'}" in output, said[-3000:]
+    assert "the stand-in for conda ended with status 1" in output
+
+
 @pytest.mark.parametrize("environment", ["acquire", "geo", "torch", "evaluate"])
 def test_an_environment_has_all_that_its_stages_import_and_nothing_from_elsewhere(project, ran, environment):
     text = "".join(path.read_text() for path in (project.folder / "workflow" / "rules").glob("*.smk"))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import shapely
 from pyproj import CRS, Geod
-from shapely.geometry import box, mapping, shape
+from shapely.geometry import MultiPolygon, Polygon, box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
@@ -20,6 +20,11 @@ __all__ = [
 grid_region = grid_outline
 MOST_VERTICES = 100_000
 """A footprint with more is no footprint; looking at it would take minutes."""
+MOST_EXACT, MOST_MENDED = 500, 200
+"""Vertices of a foreign polygon that is taken as it is, and of one that crosses itself; of others, the convex hull.
+
+Where two outlines cross everywhere, overlap takes time and memory with the product of their vertices.
+"""
 SMALLEST_AREA_DEG2 = 1e-12
 """Some square centimetres."""
 UTM_NORTH, UTM_SOUTH = 84.0, -80.0
@@ -70,21 +75,26 @@ def to_geojson(region: BaseGeometry) -> dict[str, Any]:
 def from_geojson(content: Any, name: str) -> BaseGeometry:
     """Read the areas of a GeoJSON geometry in degrees, of anybody's making, as a region.
 
-    What crosses itself is mended, heights are dropped, longitudes may go on beyond 180 degrees. Raises `UserError`
-    naming its owner when it is none, has no area, lies off the globe or has more vertices than `MOST_VERTICES`.
+    What crosses itself is mended, heights are dropped, longitudes may go on beyond 180 degrees; an outline that is
+    too fine to work with becomes its convex hull. Raises `UserError` naming its owner when it is none, has no area,
+    lies off the globe or has more vertices than `MOST_VERTICES`.
     """
     if content is None:
         raise UserError(f"{name}: has no geometry")
+    too_many = f"{name}: its geometry has more than {MOST_VERTICES:,} vertices; it is not read"
     if _numbers_in(content, 4 * MOST_VERTICES) > 3 * MOST_VERTICES:
-        raise UserError(f"{name}: its geometry has more than {MOST_VERTICES:,} vertices; it is not read")
+        raise UserError(too_many)
     try:
         given = shapely.force_2d(shape(content))
+        if shapely.get_num_coordinates(given) > MOST_VERTICES:
+            raise UserError(too_many)
         if not np.isfinite(shapely.get_coordinates(given)).all():
             raise UserError(f"{name}: its geometry has coordinates that are no numbers")
         west, south, east, north = given.bounds if not given.is_empty else (0.0, 0.0, 0.0, 0.0)
         if south < -90.0 - 1e-6 or north > 90.0 + 1e-6 or west < -360.0 or east > 540.0:
             raise UserError(f"{name}: its geometry is not longitude and latitude in degrees")
-        region = split(given)
+        parts = _workable(given)
+        region = split(parts[0] if len(parts) == 1 else MultiPolygon(parts))
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.errors.GEOSException):
         raise UserError(f"{name}: its geometry is not GeoJSON") from None
     if region.area < SMALLEST_AREA_DEG2:
@@ -106,6 +116,16 @@ def bounding_box(bounds: Any, name: str) -> BaseGeometry:
     if west < east:
         return box(west, south, east, north)
     return polygons(shapely.union_all([box(*b) for b in ((west, south, 180.0, north), (-180.0, south, east, north))]))
+
+
+def _workable(given: BaseGeometry) -> list[Polygon]:
+    """Return the polygons of a geometry, the convex hull for those that are too fine."""
+    if isinstance(given, Polygon):
+        vertices = shapely.get_num_coordinates(given)
+        fine = vertices > MOST_EXACT or (vertices > MOST_MENDED and not given.is_valid)
+        one = given.convex_hull if fine else given
+        return [one] if isinstance(one, Polygon) and not one.is_empty else []
+    return [polygon for part in getattr(given, "geoms", []) for polygon in _workable(part)]
 
 
 def _numbers_in(content: Any, most: int) -> int:
