@@ -1,9 +1,9 @@
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="a18f2f56d2d5d188216e0bf40894a19aea4efd712ad218770e63cd1415538402"
+LABEL io.github.snakemake.conda_env_hash="7e051e1e9392fb406a3b4f5cd54b2a80dfc1354cb15e0b043a06fee59e1ace9b"
 # Conda environment:
 #   source: envs/acquire.yaml
-#   prefix: /conda-envs/febd8901ec95813dec6727a0e9ea8aad
+#   prefix: /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e
 #   # Catalogues, search and download.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-acquire
@@ -24,6 +24,7 @@ LABEL io.github.snakemake.conda_env_hash="a18f2f56d2d5d188216e0bf40894a19aea4efd
 #     - pydantic=2.14.3
 #     - pyogrio=0.13.0
 #     - pyproj=3.7.2
+#     - pystac=1.15.2
 #     - pystac-client=0.9.1
 #     - pyyaml=6.0.3
 #     - rasterio=1.4.4
@@ -35,8 +36,8 @@ LABEL io.github.snakemake.conda_env_hash="a18f2f56d2d5d188216e0bf40894a19aea4efd
 #     - tqdm=4.70.1
 #     - urllib3=2.8.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/febd8901ec95813dec6727a0e9ea8aad
-COPY envs/acquire.yaml /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.yaml
+RUN mkdir -p /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e
+COPY envs/acquire.yaml /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
 #   prefix: /conda-envs/91296e812e8d14aa2d134cc34c043af3
@@ -100,7 +101,7 @@ RUN mkdir -p /conda-envs/72f029f6828b5c98f03f35fd7b481801
 COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 # Conda environment:
 #   source: envs/torch.yaml
-#   prefix: /conda-envs/f23a1ed151556a8db0a2af0479ff7cea
+#   prefix: /conda-envs/06baef2e697340981e32764cbb27d2d1
 #   # Training and sampling; conda takes the CUDA build where it sees a GPU, else the CPU build.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-torch
@@ -109,7 +110,6 @@ COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
-#     - defusedxml=0.7.1
 #     - matplotlib-base=3.11.2
 #     - numpy=2.4.6
 #     - odc-geo=0.5.3
@@ -118,6 +118,7 @@ COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 #     - psutil=7.2.2
 #     - pyarrow=26.0.1
 #     - pydantic=2.14.3
+#     - pyproj=3.7.2
 #     - pytorch=2.13.0
 #     - pyyaml=6.0.3
 #     - rasterio=1.4.4
@@ -126,11 +127,11 @@ COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 #     - shapely=2.2.0
 #     - tqdm=4.70.1
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/f23a1ed151556a8db0a2af0479ff7cea
-COPY envs/torch.yaml /conda-envs/f23a1ed151556a8db0a2af0479ff7cea/environment.yaml
+RUN mkdir -p /conda-envs/06baef2e697340981e32764cbb27d2d1
+COPY envs/torch.yaml /conda-envs/06baef2e697340981e32764cbb27d2d1/environment.yaml
 
-RUN conda env create --prefix /conda-envs/febd8901ec95813dec6727a0e9ea8aad --file /conda-envs/febd8901ec95813dec6727a0e9ea8aad/environment.yaml && \
+RUN conda env create --prefix /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e --file /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e/environment.yaml && \
     conda env create --prefix /conda-envs/91296e812e8d14aa2d134cc34c043af3 --file /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment.yaml && \
     conda env create --prefix /conda-envs/72f029f6828b5c98f03f35fd7b481801 --file /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml && \
-    conda env create --prefix /conda-envs/f23a1ed151556a8db0a2af0479ff7cea --file /conda-envs/f23a1ed151556a8db0a2af0479ff7cea/environment.yaml && \
+    conda env create --prefix /conda-envs/06baef2e697340981e32764cbb27d2d1 --file /conda-envs/06baef2e697340981e32764cbb27d2d1/environment.yaml && \
     conda clean --all -y

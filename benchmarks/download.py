@@ -32,8 +32,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "acquire"))
 from range_server import serve_files
 
 from crossres.acquire.download import download
-from crossres.acquire.regions import grid_region, to_geojson
+from crossres.acquire.regions import to_geojson
 from crossres.acquire.stac.items import new_item, parse_time
+from crossres.grids import grid_outline
 from crossres.rasters import NODATA, OFFSET, SCALE, to_dn, write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
@@ -63,8 +64,8 @@ def make_item(url: str, side: int, query: str) -> dict:
     properties = {"platform": "sentinel-2a", "s2:processing_baseline": "05.00", "proj:epsg": 32632}
     start = (SIDE - side) // 2
     middle = GeoBox((side, side), TILE @ TILE.translation(start, start), "EPSG:32632")
-    properties["crossres:region"] = to_geojson(grid_region(middle))
-    region = grid_region(GeoBox((SIDE, SIDE), TILE, "EPSG:32632"))
+    properties["crossres:region"] = to_geojson(grid_outline(middle))
+    region = grid_outline(GeoBox((SIDE, SIDE), TILE, "EPSG:32632"))
     return new_item("tile", region, parse_time("2021-06-01T10:00:00Z", "tile"), properties, assets)
 
 

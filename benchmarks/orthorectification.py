@@ -30,9 +30,8 @@ from rasterio.warp import reproject
 from crossres.acquire.blocks import blocks
 from crossres.acquire.orthorectification.orthorectify import orthorectify
 from crossres.acquire.orthorectification.terrain import terrain_for
-from crossres.acquire.regions import grid_region
 from crossres.acquire.tie_points import match
-from crossres.grids import crop
+from crossres.grids import crop, grid_outline
 from crossres.rasters import new_cog
 from crossres.settings.acquire import AcquireSettings
 
@@ -76,7 +75,7 @@ def main() -> None:
                 dst.write(src.read() + np.float32(UNDULATION_M))
 
         def ours() -> np.ndarray:
-            terrain = terrain_for(AcquireSettings(), str(heights), rpc, grid_region(grid), here)
+            terrain = terrain_for(AcquireSettings(), str(heights), rpc, grid_outline(grid), here)
             with rasterio.open(image) as src, new_cog(
                 here / "ours.tif", grid, dtype="float32", bands=("pan",), nodata=np.nan
             ) as dst:  # fmt: skip

@@ -21,8 +21,8 @@ from rasterio.windows import Window
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "acquire"))
 from range_server import serve_files
 
-from crossres.acquire.regions import grid_region
 from crossres.acquire.stac.items import new_item, parse_time
+from crossres.grids import grid_outline
 
 SIDE = 10980
 BANDS = ("blue", "green", "red", "nir")
@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
     """Make the tile once, and download it from a local server."""
     if not (folder / "www").exists():
         write_tile(folder / "www")
-    region = grid_region(GeoBox((SIDE, SIDE), from_origin(600_000, 5_500_000, 10, 10), "EPSG:32632"))
+    region = grid_outline(GeoBox((SIDE, SIDE), from_origin(600_000, 5_500_000, 10, 10), "EPSG:32632"))
     with serve_files(folder / "www") as server:
         assets = {key: {"href": f"{server.url}/{key}.tif"} for key in (*BANDS, "scl")}
         properties = {"platform": "sentinel-2a", "s2:processing_baseline": "05.00"}

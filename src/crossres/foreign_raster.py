@@ -31,6 +31,10 @@ ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 """GDAL options by which a file is read without what lies beside it."""
 BESIDE = (".aux.xml", ".msk")
 """Endings of files beside a raster that change what is in it."""
+SMALLEST_STEP, LARGEST_STEP, FARTHEST = 1e-9, 1e7, 1e10
+"""Of pixels and origins, in units of any CRS, degrees to millimetres."""
+FLATTEST = 1e-3
+"""Sine of the angle between rows and columns below which an image is a line."""
 LARGEST_BLOCK_BYTES = 512 * 1024**2
 """A raster whose blocks are larger than this when decoded is refused."""
 LARGEST_RATIO = 20_000
@@ -71,10 +75,25 @@ def open_foreign(
                     f"{shown}: has no coordinate reference system{hint}; assign one, for example with "
                     "`gdal_translate -a_srs EPSG:32650`"
                 )
+            if placed:
+                check_place(src, shown)
             check_size(src, path.stat().st_size, shown)
             yield src
     except (RasterioIOError, CRSError) as error:
         raise UserError(f"{shown}: is damaged or cut off{_reason(error)}; get it again") from None
+
+
+def check_place(src: rasterio.DatasetReader, shown: str) -> None:
+    """Raise `UserError` for a raster whose transform puts it nowhere."""
+    place = src.transform
+    steps = math.hypot(place.a, place.d), math.hypot(place.b, place.e)
+    is_flat = abs(place.determinant) < FLATTEST * steps[0] * steps[1]
+    sizes = all(SMALLEST_STEP <= step <= LARGEST_STEP for step in steps)  # nor is NaN
+    if place.is_identity or is_flat or not sizes or not max(abs(place.c), abs(place.f)) <= FARTHEST:
+        raise UserError(
+            f"{shown}: does not say where its pixels lie (its transform is {', '.join(f'{n:g}' for n in place[:6])}); "
+            "assign a place, for example with `gdal_translate -a_ullr`"
+        )
 
 
 def check_size(src: rasterio.DatasetReader, size_bytes: int, shown: str) -> None:

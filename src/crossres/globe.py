@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
 
-__all__ = ["LON_LAT", "bbox", "polygons", "reproject", "split", "unwrapped"]
+__all__ = ["LON_LAT", "bbox", "polygons", "reproject", "split", "split_each", "unwrapped"]
 
 LON_LAT = CRS.from_epsg(4326)
 PIECES = 16
@@ -45,6 +45,15 @@ def split(region: BaseGeometry) -> BaseGeometry:
     if west >= -180.0 and east <= 180.0 and south >= -90.0 and north <= 90.0 and not _jumps(flat):
         return polygons(_mended(flat))
     return polygons(shapely.union_all([_cut_polygon(part) for part in shapely.get_parts(flat)]))
+
+
+def split_each(footprints: np.ndarray) -> np.ndarray:
+    """Return (n,) footprints in degrees, far smaller than the globe, each split at 180; few of many have to be."""
+    west, _, east, _ = shapely.bounds(footprints).T
+    result = np.array(footprints, object)
+    for i in np.flatnonzero((east - west > 180.0) | (west < -180.0) | (east > 180.0)):
+        result[i] = split(footprints[i])
+    return result
 
 
 def unwrapped(region: BaseGeometry) -> BaseGeometry:

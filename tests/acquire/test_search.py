@@ -292,7 +292,7 @@ def test_an_area_without_a_crs_or_with_one_that_it_is_not_in_is_one_line(tmp_pat
     geopandas.GeoDataFrame(geometry=[box(0, 0, 1, 1)]).to_file(tmp_path / "none.gpkg")
     with pytest.raises(UserError, match="has no coordinate reference system"):
         read_area(str(tmp_path / "none.gpkg"))
-    geopandas.GeoDataFrame(geometry=[box(1e8, 1e8, 2e8, 2e8)], crs=3857).to_file(tmp_path / "far.gpkg")
+    geopandas.GeoDataFrame(geometry=[box(1e9, 1e9, 2e9, 2e9)], crs=32632).to_file(tmp_path / "far.gpkg")
     with pytest.raises(UserError, match=r"far\.gpkg: (cannot be brought to degrees|holds no polygon)"):
         read_area(str(tmp_path / "far.gpkg"))
 

@@ -44,8 +44,8 @@ class Bounded:
     - after `seconds` of processor time (also in an endless loop), or when it hangs;
     - when memory grew by more than `megabytes` at any moment;
     - on a file that Python opens outside of `bounded.folder`, links followed (but of the installation, the project and
-      `tempfile`), and on a connection to another machine. Files that GDAL or other C code opens are not seen: give it something to
-      find outside, and look for that in what comes back.
+      `tempfile`), and on a connection to another machine. Files that GDAL or other C code opens are not seen: give it
+      something to find outside, and look for that in what comes back.
 
     One instance serves a module, so that hypothesis can call a test many times; `mutations.py` beside it makes inputs.
     """

@@ -121,7 +121,8 @@ def test_jpeg2000(bounded):
     path = write(bounded.folder / "original.jp2", NUMBERS[2], driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES")
     content = path.read_bytes()
     start = content.index(b"\xff\x4f\xff\x51")  # of the codestream: sizes of image, tiles and components
-    places = [(at, form) for form in (">B", ">H", ">I") for at in [*range(start), *range(start, start + 130), *range(start, start + 130)]]
+    offsets = [*range(start), *range(start, start + 130), *range(start, start + 130)]
+    places = [(at, form) for form in (">B", ">H", ">I") for at in offsets]
     check = reading(bounded, ".jp2", ("red",))
 
     @settings(fuzz, max_examples=100)

@@ -1,5 +1,6 @@
 """The workflow on a real SLURM: cancelled, short of memory, its node drained, and at the end a local run's bytes."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -81,12 +82,8 @@ def control(environment: dict[str, str], *command: str) -> str:
 
 
 def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, small_run, small_digests, tmp_path):
-    project = Project(tmp_path / "project")
-    shutil.copytree(small_run.folder, project.folder, symlinks=True)
+    project = with_scenes(small_run, tmp_path / "project")
     results = project.folder / "results" / "small"
-    for made_from_scenes in ("aligned", "pairs", "model", "sr", "evaluation"):
-        shutil.rmtree(results / made_from_scenes)
-    (results / "report.html").unlink()
 
     # Ctrl-C in the middle: the jobs on the cluster go too, those that run and those that wait. It comes while Snakemake
     # does nothing but wait for them; at other moments it reaches less (docs/faults.md).
@@ -114,6 +111,53 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     again = digests(project)
     assert again.keys() == small_digests.keys()
     assert [path for path in again if again[path] != small_digests[path]] == []
+
+
+def test_a_ctrl_c_while_snakemake_asks_after_its_jobs_leaves_them_on_the_cluster(cluster, small_run, tmp_path):
+    project = with_scenes(small_run, tmp_path / "project")
+    asking, go_on = tmp_path / "asking", tmp_path / "go_on"
+    (tmp_path / "squeue").write_text(
+        f'#!/bin/sh\ntouch {asking}\nuntil [ -e {go_on} ]; do sleep 0.1; done\nexec {shutil.which("squeue")} "$@"\n'
+    )
+    (tmp_path / "squeue").chmod(0o755)
+    control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")  # jobs wait
+    slow_to_answer = cluster | {"PATH": f"{tmp_path}:{cluster['PATH']}"}
+    with Run(project, slow_to_answer, "config/small.yaml") as run:
+        run.wait_until(asking.exists)
+        run.process.send_signal(signal.SIGINT)
+        run.wait_until(lambda: "Terminating processes on user request" in run.said)
+        go_on.touch()
+        assert run.wait() != 0, run.said[-4000:]
+    left = queued(cluster)
+    assert left.keys() == set(re.findall(r"submitted with SLURM jobid (\d+)", run.said))
+    assert set(left.values()) == {"PENDING"}
+    control(cluster, "scancel", *left)
+    control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=resume")
+
+
+def test_a_ctrl_c_while_snakemake_writes_a_line_is_lost(tmp_path):
+    # A line longer than the pipe that it goes into: Snakemake writes until somebody reads.
+    (tmp_path / "Snakefile").write_text(f'rule:\n    output: "a"\n    message: "{"x" * 9000}"\n    shell: "touch a"\n')
+    command = [*HEARS_CTRL_C, sys.executable, "-m", "snakemake", "--cores", "1"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+    while "pipe_write" not in Path(f"/proc/{process.pid}/wchan").read_text():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1].decode()
+    assert process.returncode == 0 and "1 of 1 steps (100%) done" in said
+    assert "on user request" not in said
+
+
+def with_scenes(run: Project, folder: Path) -> Project:
+    """Return a copy of a run that has its scenes and nothing that was made of them."""
+    shutil.copytree(run.folder, folder, symlinks=True)
+    results = folder / "results" / "small"
+    for made_from_scenes in ("aligned", "pairs", "model", "sr", "evaluation"):
+        shutil.rmtree(results / made_from_scenes)
+    (results / "report.html").unlink()
+    return Project(folder)
 
 
 def hold_stages(project: Project) -> int:

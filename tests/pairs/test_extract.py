@@ -9,17 +9,21 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 from rasterio.transform import Affine
 from scipy import ndimage
-from shapely.geometry import Point
+from shapely.affinity import translate
+from shapely.geometry import Point, box
 
 from crossres.area_means import area_weights, to_lr
 from crossres.errors import UserError
 from crossres.grids import fine_grid
 from crossres.pairs.extract import extract
+from crossres.pairs.ground import centres, widened
 from crossres.pairs.patch_file import PORTION, PatchWriter, read_patches
 from crossres.pairs.quality import correlation, measure, residual_shift
 from crossres.rasters import Mask, Scene, open_raster, read_scene, write_mask, write_scene
@@ -50,6 +54,35 @@ def test_a_patch_is_the_same_ground_in_both_images(write_pair: WritePair) -> Non
         np.testing.assert_array_equal(arrays["hr"][7], hr.read()[:, row.row * 4 :, row.col * 4 :][:, :128, :128])
     assert index["correlation"].min() > 0.9
     assert index.crs == "EPSG:4326" and index.to_crs(32650).area.iloc[7] == pytest.approx(320**2, rel=1e-6)
+
+
+def test_patches_across_180_degrees_lie_on_both_sides(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    x, y = Transformer.from_crs(4326, 32660, always_xy=True).transform(180.0, 17.0)
+    for name in ("lr", "hr", "mask"):  # the 96 columns of 10 m around the line
+        with rasterio.open(folder / f"{name}.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dst:
+            pixel = dst.transform.a
+            dst.crs, dst.transform = "EPSG:32660", Affine(pixel, 0, x - 480, 0, -pixel, y)
+    _, index = run(pair, folder)
+    wide = index[index.bounds["maxx"] - index.bounds["minx"] > 180]
+    assert set(wide.geom_type) == {"MultiPolygon"}
+    assert 0 < len(wide) < len(index)
+    degrees2 = index.area.to_numpy()
+    np.testing.assert_allclose(degrees2, degrees2[0], rtol=1e-3)
+    lon, lat = centres(index.geometry.to_numpy()).T
+    east, north = Transformer.from_crs(4326, 32660, always_xy=True).transform(lon, lat)
+    np.testing.assert_allclose(east, x - 480 + 10 * index["col"] + 160, atol=0.1)
+    np.testing.assert_allclose(north, y - 10 * index["row"] - 160, atol=0.1)
+
+
+def test_ground_is_as_wide_across_180_degrees() -> None:
+    here, there = box(179.98, 17.0, 179.999, 17.01), box(-179.999, 17.0, -179.98, 17.01)
+    far = box(-179.98, 17.0, -179.97, 17.01)
+    [grown] = widened(np.array([here], object), 500)
+    assert grown.is_valid
+    assert grown.intersects(there) and not grown.intersects(far)
+    [beside] = widened(np.array([translate(here, -1)], object), 500)
+    assert grown.area == pytest.approx(beside.area)
 
 
 def test_a_cloud_takes_out_the_patches_that_touch_it(write_pair: WritePair) -> None:

@@ -5,12 +5,15 @@ from pathlib import Path
 import rasterio
 
 from crossres.acquire.bands.numbers import Stated
+from crossres.acquire.bands.read_bands import MOSAIC
 from crossres.acquire.lock.checksums import Checksums
 from crossres.acquire.read.door import JSON
 from crossres.acquire.read.given import Given
 from crossres.acquire.read.scene import CACHE_MB, fetched_ranges, read_any, write_scene_of
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.remote.addresses import name_host
+from crossres.acquire.stac.foreign_json import checked_item
+from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
@@ -41,13 +44,12 @@ def download(
     if item.suffix.lower() not in JSON:
         read_any(str(item), grid.bands, SENTINEL2_GSD_M, output, Stated(), lambda grid: None, settings)
         return
-    content = read_json(item)
-    if not isinstance(content, dict) or not {"id", "assets", "properties", "geometry"} <= content.keys():
-        raise UserError(f"{item}: is no STAC item")
+    content = _written_item(item)
+    properties = content["properties"]
     # What the search found to be named by the configuration; a file on disk may name servers of the same machine.
-    for host in ("localhost", *content["properties"].get("crossres:private_hosts", []), *settings.private_hosts):
+    for host in ("localhost", *properties.get("crossres:private_hosts", []), *settings.private_hosts):
         name_host(str(host))
-    region = from_geojson(content["properties"].get("crossres:region") or content["geometry"], str(item))
+    region = from_geojson(properties.get("crossres:region") or content.get("geometry"), str(item))
     if checksums is not None:
         checksums.check_assets(content["id"])
     with (
@@ -62,3 +64,16 @@ def download(
         )  # fmt: skip
         if checksums is not None:
             checksums.check_files(content["id"], part)
+
+
+def _written_item(path: Path) -> Item:
+    """Return an item as `search` writes it, all parts of its tile checked; `UserError` when the file holds none."""
+    try:
+        item = checked_item(read_json(path))
+        parts = item["properties"].get(MOSAIC, [])
+        hosts = item["properties"].get("crossres:private_hosts", [])
+        if not isinstance(parts, list) or not isinstance(hosts, list):
+            raise UserError("is no item as `search` writes it")
+        return {**item, "properties": {**item["properties"], MOSAIC: [checked_item(part) for part in parts]}}
+    except UserError as error:
+        raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None

@@ -10,14 +10,13 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
 from crossres.globe import LON_LAT, bbox, polygons, reproject, split, unwrapped
-from crossres.grids import crs_of, grid_outline
+from crossres.grids import crs_of
 
 __all__ = [
-    "LON_LAT", "area_km2", "bbox", "bounding_box", "buffered", "crs_of", "from_geojson", "grid_region", "local_utm",
+    "LON_LAT", "area_km2", "bbox", "bounding_box", "buffered", "crs_of", "from_geojson", "local_utm",
     "polygons", "reproject", "split", "to_geojson",
 ]  # fmt: skip
 
-grid_region = grid_outline
 MOST_VERTICES = 100_000
 """A footprint with more is no footprint; looking at it would take minutes."""
 MOST_EXACT, MOST_MENDED = 500, 200
@@ -95,7 +94,7 @@ def from_geojson(content: Any, name: str) -> BaseGeometry:
             raise UserError(f"{name}: its geometry is not longitude and latitude in degrees")
         parts = _workable(given)
         region = split(parts[0] if len(parts) == 1 else MultiPolygon(parts))
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError, shapely.errors.GEOSException):
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError, shapely.errors.ShapelyError):
         raise UserError(f"{name}: its geometry is not GeoJSON") from None
     if region.area < SMALLEST_AREA_DEG2:
         raise UserError(f"{name}: its geometry has no area")

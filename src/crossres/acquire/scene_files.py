@@ -13,11 +13,11 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.regions import from_geojson, grid_region, polygons
+from crossres.acquire.regions import from_geojson, polygons
 from crossres.acquire.stac.hrefs import is_remote
 from crossres.acquire.stac.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
 from crossres.files import write_json
-from crossres.grids import gsd_m
+from crossres.grids import grid_outline, gsd_m
 from crossres.rasters import NODATA, OFFSET, SCALE, Mask, new_cog
 
 KEPT = ("platform", "constellation", "instruments", "eo:cloud_cover", "s2:processing_baseline", "crossres:role")
@@ -117,6 +117,6 @@ def _time(source: Item) -> datetime | None:
 def _region(source: Item, grid: GeoBox) -> BaseGeometry:
     """Return what the source's footprint and the grid share in degrees; of a source without a footprint all."""
     if source.get("geometry") is None:
-        return grid_region(grid)
-    seen = polygons(from_geojson(source["geometry"], f"item {source['id']}").intersection(grid_region(grid)))
-    return grid_region(grid) if seen.is_empty else seen
+        return grid_outline(grid)
+    seen = polygons(from_geojson(source["geometry"], f"item {source['id']}").intersection(grid_outline(grid)))
+    return grid_outline(grid) if seen.is_empty else seen

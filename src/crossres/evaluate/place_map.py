@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import shapely
+from shapely.affinity import translate
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 WIDTH, HEIGHT, MARGIN = 640, 300, 34
 SMALLEST = 7.0
@@ -42,9 +45,11 @@ def place_map(pairs: list[dict[str, Any]]) -> PlaceMap | None:
     shapes = [(p, shape(p["geometry"])) for p in pairs if p.get("geometry")]
     if not shapes:
         return None
-    bounds = np.array([g.bounds for _, g in shapes])
-    west, south = (float(v) for v in bounds[:, :2].min(axis=0))
-    east, north = (float(v) for v in bounds[:, 2:].max(axis=0))
+    # Seen from Greenwich or from 180 degrees, whichever has the pairs nearer together.
+    views = [shapes, [(pair, _beyond_180(geometry)) for pair, geometry in shapes]]
+    extents = [shapely.total_bounds([geometry for _, geometry in view]) for view in views]
+    shapes, extent = min(zip(views, extents, strict=True), key=lambda view: view[1][2] - view[1][0])
+    west, south, east, north = (float(v) for v in extent)
     squeeze = np.cos(np.radians((south + north) / 2))
     span = max((east - west) * squeeze, 1e-6), max(north - south, 1e-6)
     scale = min((WIDTH - 2 * MARGIN) / span[0], (HEIGHT - 2 * MARGIN) / span[1])
@@ -69,5 +74,12 @@ def place_map(pairs: list[dict[str, Any]]) -> PlaceMap | None:
     )  # fmt: skip
 
 
+def _beyond_180(geometry: BaseGeometry) -> BaseGeometry:
+    """Return a geometry in degrees with what is west of Greenwich east of 180 degrees."""
+    parts = [translate(part, 360.0) if part.bounds[2] <= 0 else part for part in shapely.get_parts(geometry)]
+    return shapely.union_all(parts)
+
+
 def _degrees(value: float, positive: str, negative: str) -> str:
+    value = value - 360.0 if value > 180.0 else value
     return f"{abs(value):.2f}° {positive if value >= 0 else negative}"

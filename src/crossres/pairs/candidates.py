@@ -14,6 +14,7 @@ from shapely.geometry import shape
 
 from crossres.errors import UserError
 from crossres.files import read_json
+from crossres.pairs.ground import centres
 
 LOOK = ("brightness", "texture", "ndvi")
 """What the test split should have as the rest has it."""
@@ -54,7 +55,7 @@ class Kept:
     @property
     def centres(self) -> np.ndarray:
         """(n, 2) longitude and latitude."""
-        return shapely.get_coordinates(shapely.centroid(self.polygons))
+        return centres(self.polygons)
 
 
 def read_pairs(

@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from crossres.area_means import area_weights
 from crossres.errors import UserError
 from crossres.files import read_json, whole
+from crossres.globe import split_each
 from crossres.pairs.patch_file import PatchWriter
 from crossres.pairs.quality import Quality, measure
 from crossres.rasters import NODATA, OFFSET, SCALE, Mask, grid_of, open_raster, read_mask
@@ -108,10 +109,11 @@ def why_declined(settings: PatchSettings, quality: Quality, date_gap_days: float
 
 
 def _table(rows: list[tuple[Any, ...]], grid: GeoBox, side: int) -> gpd.GeoDataFrame:
-    """Return the candidates with their footprints in degrees."""
+    """Return the candidates with their footprints in degrees, in two parts where they lie across 180."""
     columns = {name: [row[k] for row in rows] for k, name in enumerate(KINDS)}
     corners = np.array([columns["col"], columns["row"]], np.float64).T[:, None] + np.array(_AROUND) * side
     x, y = corners[..., 0], corners[..., 1]
     a = grid.affine
     footprints = shapely.polygons(np.stack([a.a * x + a.b * y + a.c, a.d * x + a.e * y + a.f], axis=-1))
-    return gpd.GeoDataFrame(columns, geometry=footprints, crs=str(grid.crs)).astype(KINDS).to_crs("EPSG:4326")
+    table = gpd.GeoDataFrame(columns, geometry=footprints, crs=str(grid.crs)).astype(KINDS).to_crs("EPSG:4326")
+    return table.set_geometry(split_each(table.geometry.to_numpy()), crs=table.crs)

@@ -3,6 +3,8 @@
 import numpy as np
 import shapely
 
+from crossres.globe import split_each, unwrapped
+
 METRES_PER_DEGREE = 111_195.0
 """On a sphere of 6371 km: within 0.6 % of the ellipsoid's, which SPARE covers."""
 SPARE = 1.02
@@ -23,7 +25,18 @@ def widened(polygons: np.ndarray, metres: float) -> np.ndarray:
     shrink = np.cos(np.radians(np.minimum(np.maximum(np.abs(south), np.abs(north)), 89.0)))
     scaled = _stretched(polygons, shrink)
     width = SPARE * max(metres, LEAST_M) / METRES_PER_DEGREE
-    return _stretched(shapely.buffer(scaled, width), 1 / shrink)
+    return split_each(_stretched(shapely.buffer(scaled, width), 1 / shrink))
+
+
+def centres(polygons: np.ndarray) -> np.ndarray:
+    """Return the (n, 2) longitude and latitude of the centre of each polygon in degrees."""
+    west, _, east, _ = shapely.bounds(polygons).T
+    whole = np.array(polygons, object)
+    for i in np.flatnonzero(east - west > 180.0):  # in parts on both sides of 180 degrees
+        whole[i] = unwrapped(polygons[i])
+    found = shapely.get_coordinates(shapely.centroid(whole))
+    found[:, 0] = np.where(found[:, 0] > 180.0, found[:, 0] - 360.0, found[:, 0])
+    return found
 
 
 def _stretched(polygons: np.ndarray, factors: np.ndarray) -> np.ndarray:

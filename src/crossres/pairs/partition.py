@@ -9,9 +9,11 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from pyproj import CRS
 from shapely import STRtree
 
 from crossres.errors import UserError
+from crossres.globe import LON_LAT, polygons, reproject
 from crossres.pairs.candidates import Kept, PairFiles
 from crossres.pairs.ground import blocks
 from crossres.pairs.splits import SPLITS, HeldOut, assert_disjoint, assign, places
@@ -105,7 +107,8 @@ def _regions(path: Path) -> tuple[STRtree, np.ndarray]:
     if unknown or table.crs is None:
         what = f"has no CRS or its column split is not all of {', '.join(SPLITS)}"
         raise UserError(f"dataset.regions: {path} {what}; correct the file")
-    return STRtree(table.geometry.to_crs("EPSG:4326").to_numpy()), table["split"].to_numpy(object)
+    crs = CRS.from_wkt(table.crs.to_wkt()).to_2d()
+    return STRtree([reproject(polygons(g), crs, LON_LAT) for g in table.geometry]), table["split"].to_numpy(object)
 
 
 def _ground(

@@ -30,7 +30,7 @@ class TableWriter:
             self._writer.close()
 
     def add(self, table: pa.Table) -> None:
-        """Append a table; the first decides the columns, and its `geo` metadata, less the bounds, is the file's."""
+        """Append a table; the first decides the columns, and its `geo` metadata, less bounds and types, the file's."""
         if self._waiting and not len(table):
             return  # ten thousand pairs that leave nothing out would wait to the end
         self._waiting.append(table)
@@ -45,6 +45,7 @@ class TableWriter:
             first = self._waiting[0].schema
             geo = json.loads(first.metadata[b"geo"])
             del geo["columns"]["geometry"]["bbox"]
+            geo["columns"]["geometry"]["geometry_types"] = []  # later tables may have others
             self._schema = first.with_metadata({"geo": json.dumps(geo)})
             self._writer = pq.ParquetWriter(self._path, self._schema)
         rows = pa.concat_tables(t.replace_schema_metadata(self._schema.metadata) for t in self._waiting)

@@ -13,11 +13,14 @@ NAMES = {
     "blue": {"blue", "b02", "b2"},
     "green": {"green", "b03", "b3"},
     "red": {"red", "b04", "b4"},
-    "nir": {"nir", "b08", "b8", "nearinfrared", "nir1"},
+    "nir": {"nir", "b08", "b8", "nearinfrared", "nearir", "infrared", "nir1"},
 }
 """Names of each common band in small letters and digits; B02 and B2 are ESA's and Earth Engine's for Sentinel-2."""
-OTHERS = {"edge", "rededge", "coastal", "narrow", "b8a", "nir08", "b05", "b06", "b07", "b5", "b6", "b7"}
-"""A name with one of these words is of another band, although it may have `red` or `nir` in it."""
+BAND_NUMBER = re.compile(r"(?<![a-z0-9])band[ _.#-]{0,3}([0-9]{1,2}a?)(?![a-z0-9])")
+WORDS = {band: {name for name in names if not re.fullmatch(r"b[0-9]+", name)} for band, names in NAMES.items()}
+"""Those that are words, which say more than a number: the second band of a file may be `Band 2 - Green`."""
+OTHERS = {"edge", "rededge", "coastal", "narrow", "b8a", "nir08", "msk", "mask", "qa", "quality", "qualit", "detfoo"}
+"""A name with one of these words is of another band or of none, although it may have `red` or `B04` in it."""
 
 
 def is_band(name: str, band: str) -> bool:
@@ -29,9 +32,13 @@ def is_band(name: str, band: str) -> bool:
 
 
 def mentions_band(name: str, band: str) -> bool:
-    """Return whether one word of a name is one of a band's: `T50SLD_20230501T030541_B04_10m`, `B4 (665 nm)`."""
-    words = _words(name)
-    return not OTHERS & set(words) and bool(_names(band) & set(words))
+    """Return whether one word of a name is one of a band's: `T50SLD_20230501T030541_B04_10m`, `Band 4 - Red`."""
+    words = set(_words(name))
+    if OTHERS & words:
+        return False
+    if any(words & known for known in WORDS.values()):
+        return bool(words & (WORDS.get(band.lower()) or _names(band)))
+    return bool(words & _names(band))
 
 
 def common_name(name: str | None) -> str | None:
@@ -76,4 +83,5 @@ def _names(band: str) -> set[str]:
 
 
 def _words(name: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", name[:300].casefold())
+    """Return the words and numbers of a name in small letters; `Band 4` is one, b4."""
+    return re.findall(r"[a-z0-9]+", BAND_NUMBER.sub(r" b\1", name[:300].casefold()))

@@ -122,8 +122,8 @@ class SearchSettings(Section):
 
     area: str | tuple[float, float, float, float] | None = Field(
         None,
-        description="area of interest: a vector file, or west, south, east, north in degrees; null takes all that "
-        "a catalogue or folder has (a STAC API and Sentinel Hub need an area)",
+        description="area of interest: a vector file, or west, south, east, north in degrees (across 180 where west "
+        "is above east); null takes all that a catalogue or folder has (a STAC API and Sentinel Hub need an area)",
     )
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
     lr: Sources = Field(description="where LR scenes come from: one source, or a list of sources")

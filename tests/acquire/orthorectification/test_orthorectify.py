@@ -23,9 +23,8 @@ from crossres.acquire.orthorectification.orthorectify import orthorectify
 from crossres.acquire.orthorectification.rpc import project, rescaled
 from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
-from crossres.acquire.regions import grid_region
 from crossres.acquire.tie_points import find_tie_points
-from crossres.grids import crop, whole_window
+from crossres.grids import crop, grid_outline, whole_window
 from crossres.rasters import read_scene
 from crossres.settings.acquire import AcquireSettings
 
@@ -67,7 +66,7 @@ def test_a_real_quickbird_scene_over_its_dem_is_as_gdal_makes_it_from_the_whole_
         flat = CRS.from_wkt(src.crs.to_wkt()).to_2d().to_wkt()
     grid = GeoBox((500, 500), from_origin(-58_500, -3_726_500, 7, 7), flat)
     settings = AcquireSettings(dem_heights="orthometric", geoid_undulation_m=30.0)
-    terrain = terrain_for(settings, dem, rpc, grid_region(grid), tmp_path)
+    terrain = terrain_for(settings, dem, rpc, grid_outline(grid), tmp_path)
     assert 300 < terrain.highest_m - terrain.lowest_m < 900
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -123,7 +122,7 @@ def refined_on(reference: str, folder):
         window = whole_window(grid, box(west, max(south, north - 10_000), east, north).buffer(-150))
     part = crop(grid, window)
     settings = AcquireSettings(dem_heights="orthometric", geoid_undulation_m=28.0)
-    terrain = terrain_for(settings, str(ROOT / "quickbird" / "dem.tif"), quickbird_rpc(), grid_region(part), folder)
+    terrain = terrain_for(settings, str(ROOT / "quickbird" / "dem.tif"), quickbird_rpc(), grid_outline(part), folder)
 
     def chip(of: GeoBox) -> np.ndarray:
         col, row = ~grid.affine @ (of.affine.c, of.affine.f)

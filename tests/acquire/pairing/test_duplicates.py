@@ -7,8 +7,9 @@ import pytest
 from shapely.geometry import box, mapping, shape
 from test_search import item, run
 
-from crossres.acquire.pairing.candidates import Offered, candidate
+from crossres.acquire.pairing.candidates import candidate
 from crossres.acquire.pairing.duplicates import without_duplicates
+from crossres.acquire.stac.offered import Offered
 
 S2 = {"s2:mgrs_tile": "32UNA", "s2:datatake_id": "GS2A_20210601T100000_031000_N03.00"}
 
@@ -55,7 +56,9 @@ def test_halves_of_a_tile_become_one_scene(tmp_path):
     [part] = scene["properties"]["crossres:mosaic"]
     assert part["id"] == "east"
     assert part["properties"]["s2:processing_baseline"] == "05.00"
-    assert (tmp_path / "items" / "scenes" / part["assets"]["red"]["href"]).resolve() == tmp_path / "lr/child/east/red.tif"
+    assert (
+        tmp_path / "items" / "scenes" / part["assets"]["red"]["href"]
+    ).resolve() == tmp_path / "lr/child/east/red.tif"
 
 
 def test_another_tile_datatake_or_platform_is_another_scene():

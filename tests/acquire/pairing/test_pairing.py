@@ -16,9 +16,11 @@ from test_search import item, run, settings
 from web import serve
 
 from crossres.acquire.pairing.best_pairs import best_pairs
-from crossres.acquire.pairing.candidates import Candidate, Offered, candidate
+from crossres.acquire.pairing.candidates import Candidate, candidate
 from crossres.acquire.pairing.overlap_cloud import read_overlap
-from crossres.acquire.regions import area_km2, grid_region, polygons
+from crossres.acquire.regions import area_km2, polygons
+from crossres.acquire.stac.offered import Offered
+from crossres.grids import grid_outline
 from crossres.settings.search import PairingWeights
 
 WEST, NORTH = 600_000, 5_600_000
@@ -29,7 +31,7 @@ CLEAR, CLOUD, NOTHING = 4, 9, 0
 def region_of(*window):
     """Return a window (row, column, rows, columns) of the classification's grid in degrees."""
     row, col, rows, cols = window
-    return grid_region(GeoBox((rows, cols), from_origin(WEST + 20 * col, NORTH - 20 * row, 20, 20), "EPSG:32632"))
+    return grid_outline(GeoBox((rows, cols), from_origin(WEST + 20 * col, NORTH - 20 * row, 20, 20), "EPSG:32632"))
 
 
 TILE = region_of(0, 0, 500, 500)

@@ -28,7 +28,7 @@ from crossres.acquire.regions import crs_of
 from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.stac.declared_checksums import check_checksum, check_size
-from crossres.acquire.stac.hrefs import resolved
+from crossres.acquire.stac.hrefs import resolved, shown
 from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.foreign_raster import beside, read_numbers
@@ -81,7 +81,10 @@ class ItemBands:
                 for place in (p for p in places if p.key == key):
                     self._check(place, src.count, src.shape)
                     if place in self.places:
-                        decided[key, place.index] = self._decided(place, src)
+                        try:
+                            decided[key, place.index] = self._decided(place, src)
+                        except UserError as error:
+                            raise UserError(f"item {item['id']}: {error}") from None
                 if key == self.places[0].key:
                     self.block_shape: tuple[int, int] = src.block_shapes[0]
                 grids[key] = GeoBox(src.shape, src.transform, src.crs.to_wkt())
@@ -186,23 +189,21 @@ class ItemBands:
         flags = src.mask_flag_enums[i]
         if self._marks[place.key, i] or not {MaskFlags.all_valid, MaskFlags.alpha} & set(flags):
             self._is_bare = False
-        return decide_scaling(
-            self.item["properties"], place.asset, i, src.dtypes[i], (float(src.scales[i]), float(src.offsets[i]))
-        )
+        of_file = float(src.scales[i]), float(src.offsets[i])
+        return decide_scaling(self.item["properties"], place.asset, i, src.dtypes[i], of_file)
 
     def _check(self, place: BandAsset, count: int, shape: tuple[int, int]) -> None:
         """Raise `UserError` when a file has other bands or another size than its item says."""
-        shown = self._files[place.key].shown
-        described = len(place.asset.get("raster:bands") or [])
+        name = self._files[place.key].shown
+        described = len(rasters) if isinstance(rasters := place.asset.get("raster:bands"), list) else 0
         if place.index >= count or (described and described != count):
-            raise UserError(f"{shown}: has {count} bands, its item describes {max(described, place.index + 1)}")
+            raise UserError(f"{name}: has {count} bands, its item describes {max(described, place.index + 1)}")
         expected = place.asset.get("proj:shape")
         if expected is None and place is not self._classes:
             expected = self.item["properties"].get("proj:shape")
-        if expected and list(expected) != list(shape):
-            raise UserError(
-                f"{shown}: has {shape[0]} x {shape[1]} pixels, its item says {str(expected)[:60]} (proj:shape)"
-            )
+        if expected and expected != list(shape):
+            said = shown(str(expected), 60)
+            raise UserError(f"{name}: has {shape[0]} x {shape[1]} pixels, its item says {said} (proj:shape)")
 
     def _common_grid(self, grids: dict[str, GeoBox]) -> GeoBox:
         """Return the grid that all bands share, cut to the smallest of them."""

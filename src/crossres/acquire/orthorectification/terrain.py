@@ -20,6 +20,7 @@ from crossres.acquire.regions import LON_LAT, buffered, reproject
 from crossres.acquire.remote.asset import asset_raster
 from crossres.acquire.stac.hrefs import is_remote
 from crossres.errors import UserError
+from crossres.globe import bbox
 from crossres.rasters import open_raster
 from crossres.settings.acquire import AcquireSettings
 
@@ -66,7 +67,13 @@ def terrain_for(settings: AcquireSettings, dem: str | None, rpc: RPC, region: Ba
     if dem is None:
         height = float(rpc.height_off if settings.height_m is None else settings.height_m)
         return Terrain(None, height, height, f"constant height {height:.1f} m")
-    bounds = buffered(region, MARGIN_M).bounds
+    wide = buffered(region, MARGIN_M)
+    if bbox(wide) != wide.bounds:  # GDAL looks heights up by longitudes from -180 to 180
+        raise UserError(
+            "acquire.dem: heights across 180 degrees are not read; cut search.area at 180, or set acquire.dem to null "
+            "and acquire.height_m"
+        )
+    bounds = wide.bounds
     if dem == COLLECTION:
         tiles = dem_tiles(settings.dem_api, box(*bounds))
         # Where no tile is, there is the sea.

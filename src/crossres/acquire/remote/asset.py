@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.stac.hrefs import is_remote, without_signature
 from crossres.errors import UserError
-from crossres.foreign_raster import ALONE, check_size, open_foreign, printable
+from crossres.foreign_raster import ALONE, check_place, check_size, open_foreign, printable
 
 LARGEST_SEARCHED_SHARE = 0.02
 """Share of a JPEG 2000 image above which it is faster to fetch all of it, in parallel, than to look for tiles."""
@@ -105,6 +105,7 @@ class AssetFile:
         if src.crs is None:
             raise UserError(f"{self.shown}: has no coordinate reference system")
         assert self.remote is not None
+        check_place(src, self.shown)
         check_size(src, self.remote.size, self.shown)
 
 

@@ -16,6 +16,7 @@ from crossres.acquire.stac.foreign_json import offered
 from crossres.acquire.stac.items import Item, parse_time
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
+from crossres.globe import unwrapped
 from crossres.sensors.sentinel2 import BAND_IDS
 from crossres.sensors.sun import sun_position
 from crossres.settings.search import SentinelHubSource
@@ -97,7 +98,7 @@ def _item(feature: dict[str, Any], source: SentinelHubSource, url: str) -> Item:
 def _sun(item: Item) -> dict[str, float]:
     """Return where the Sun stood over the footprint's centre; the catalogue seldom says it."""
     try:
-        centre = from_geojson(item["geometry"], item["id"]).centroid
+        centre = unwrapped(from_geojson(item["geometry"], item["id"])).centroid
         time = parse_time(str(item["properties"].get("datetime")), item["id"])
     except UserError:  # what is wrong with the item is said where it is used
         return {}

@@ -1,10 +1,11 @@
 """JSON of others, read so that one bad value spoils the item that it stands in and nothing beside it."""
 
 import json
-import math
 import re
+import sys
 from typing import Any
 
+from crossres.acquire.stac.items import Item
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.acquire.stac.secrets import shown
 from crossres.errors import UserError
@@ -79,14 +80,18 @@ def offered(content: Any, base: str) -> Offered | Unusable:
     `crossres:` keys at any depth are dropped: here they mean what this program has found out itself.
     """
     try:
-        return Offered(_checked(content), base)
+        return Offered(_without_our_keys(checked_item(content)), base)
     except UserError as error:
         name = content.get("id") if isinstance(content, dict) else None
         named = shown(name, 100) if isinstance(name, str) and name else f"an item of {shown(base)}"
         return Unusable(named, str(error)[:LONGEST_REASON])
 
 
-def _checked(content: Any) -> dict[str, Any]:
+def checked_item(content: Any) -> Item:
+    """Return a STAC item with its links, of which those are left that lead somewhere.
+
+    Raises `UserError`, which does not name it, for what is none and for values that no reader takes.
+    """
     if not isinstance(content, dict):
         raise UserError(f"is no STAC item but {_kind(content)}")
     _check_values(content)
@@ -103,13 +108,12 @@ def _checked(content: Any) -> dict[str, Any]:
     for key, asset in content["assets"].items():
         if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
             raise UserError(f"is no STAC item: its asset '{shown(key, 60)}' has no href")
-    item = _without_our_keys(content)
-    links = item.get("links")
-    item["links"] = [
+    links = content.get("links")
+    found = [
         link for link in (links if isinstance(links, list) else [])
         if isinstance(link, dict) and isinstance(link.get("rel"), str) and isinstance(link.get("href"), str)
     ]  # fmt: skip
-    return dict(item)
+    return {**content, "links": found}
 
 
 def _check_values(content: Any) -> None:
@@ -125,7 +129,7 @@ def _check_values(content: Any) -> None:
                 below.extend(value)
             elif isinstance(value, _Broken):
                 raise UserError(str(value))
-            elif isinstance(value, float) and not math.isfinite(value):
+            elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:  # nor is NaN
                 raise UserError("holds a number that is too large")
             elif isinstance(value, str) and not _is_text(value):
                 raise UserError(f"holds half of a character: '{shown(value, 60)}'")

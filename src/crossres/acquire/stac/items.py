@@ -87,8 +87,15 @@ def band_fields(
 
 def common_names(asset: Mapping[str, Any]) -> list[str | None]:
     """Return the common name of each band of an asset, in file order (STAC 1.0's `eo:bands` or 1.1's `bands`)."""
-    bands = asset.get("eo:bands") or asset.get("bands") or []
-    return [b.get("common_name") or b.get("eo:common_name") or (b.get("name") or "").lower() or None for b in bands]
+    bands = asset.get("eo:bands") or asset.get("bands")
+    return [_common_name(band) for band in bands] if isinstance(bands, list) else []
+
+
+def _common_name(band: Any) -> str | None:
+    if not isinstance(band, dict):  # before STAC 0.9 a number
+        return None
+    names = [band.get("common_name"), band.get("eo:common_name"), str(band.get("name") or "").lower()]
+    return next((name for name in names if isinstance(name, str) and name), None)
 
 
 def write_catalog(folder: Path, title: str, items: list[Item]) -> None:
@@ -124,8 +131,8 @@ def parse_time(text: str, name: str) -> datetime:
     """Read an ISO 8601 time (UTC when it has no zone); `UserError` naming its owner when it is none."""
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UserError(f"{name}: {text!r} is not a time in ISO 8601, such as 2020-05-10T17:03:20Z") from None
+    except (ValueError, AttributeError):  # of an item, it may be no text
+        raise UserError(f"{name}: {str(text)[:60]!r} is not a time in ISO 8601, such as 2020-05-10T17:03:20Z") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
