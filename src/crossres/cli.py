@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from crossres import commands
-from crossres.acquire.stac.secrets import without_secrets
 from crossres.damaged import blamed
 from crossres.errors import UserError
 from crossres.outputs import guard, inputs
+from crossres.secrets import without_secrets
 from crossres.settings.paths import expand
 from crossres.unfinished import leave_nothing_when_terminated
 

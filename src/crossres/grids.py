@@ -17,6 +17,7 @@ from crossres.errors import UserError
 from crossres.globe import LON_LAT, reproject
 
 __all__ = [
+    "are_aligned",
     "crop",
     "crs_of",
     "epsg_of",
@@ -33,6 +34,9 @@ EDGE_PX = 0.02
 """A centimetre, to which regions in degrees are written, of pixels of half a metre."""
 NOMINAL = 0.01
 """A projection whose scale is off by less than this share is taken at its word: UTM is by 0.1 %."""
+
+LARGEST_SHIFT_PX = 0.01
+"""By which grids that are one may differ: coordinates are written with few digits."""
 
 
 def scale_factor(lr_gsd_m: float, target_gsd_m: float) -> Fraction:
@@ -94,6 +98,14 @@ def crop(grid: GeoBox, window: Window) -> GeoBox:
     """Return the part of `grid` inside a window of whole pixels."""
     shift = Affine.translation(window.col_off, window.row_off)
     return GeoBox((int(window.height), int(window.width)), grid.affine @ shift, grid.crs)
+
+
+def are_aligned(one: GeoBox, other: GeoBox) -> bool:
+    """Return whether two grids of one CRS have their first rows and columns in one place, within 0.01 pixels."""
+    size = min(one.shape[0], other.shape[0]), min(one.shape[1], other.shape[1])
+    to_one = ~one.affine @ other.affine
+    ends = [(0, 0), (size[1], 0), (0, size[0])]
+    return bool(one.crs == other.crs) and all(math.dist(to_one @ end, end) <= LARGEST_SHIFT_PX for end in ends)
 
 
 def _corners(region: BaseGeometry) -> list[tuple[float, float]]:

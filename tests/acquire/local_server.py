@@ -1,11 +1,24 @@
 """A server of this machine that runs as long as a test needs it."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from crossres.acquire.remote.addresses import name_host
+
+
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """Yield a port for a server that must be told one; no connection of this machine is given it meanwhile.
+
+    It is bound and not listened at: who asks for it by number and may share it (SO_REUSEADDR, as servers do) gets it.
+    """
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("", 0))
+        yield int(kept.getsockname()[1])
 
 
 @contextmanager

@@ -8,16 +8,16 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
+from local_server import kept_port
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = Path(__file__).with_name("pgstac-requirements.txt")
@@ -36,7 +36,8 @@ def pgstac(collections, items):
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(folder, "postgres", "postgres")
         as_user = ["runuser", "-u", "postgres", "--"]
-    port, api_port = _free_port(), _free_port()
+    ports = ExitStack()
+    port, api_port = (ports.enter_context(kept_port()) for _ in range(2))
     account = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "postgres", "PGPASSWORD": "none"}
     environment = os.environ | account | {"PGDATABASE": DATABASE, "PYTHONPATH": ""}
 
@@ -76,6 +77,7 @@ def pgstac(collections, items):
         if server is not None:
             server.terminate()
             server.wait(20)
+        ports.close()
         if data.exists():
             subprocess.run([*as_user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -110,12 +112,6 @@ def _unavailable(reason: str) -> Path:
     if os.environ.get("CROSSRES_NO_SKIPS"):
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:

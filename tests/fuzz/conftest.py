@@ -26,6 +26,7 @@ ALLOWED = tuple(
 )  # fmt: skip
 HANG_S = 120
 """Seconds on the clock after which a call hangs; a machine with other work is slow, too."""
+LONGEST_LINE = 1200
 _watched: list[tuple[str, str]] | None = None
 
 
@@ -40,7 +41,7 @@ class Bounded:
     Use it as `result = bounded(lambda: read(path))` with inputs written into `bounded.folder`; the result is None when
     the input was refused, and `bounded.refused` is then the line. A test fails
 
-    - on any other exception, and on a line that is empty, more than one, not printable or advises to delete;
+    - on any other exception, and on a line that is empty, long, more than one, not printable or advises to delete;
     - after `seconds` of processor time (also in an endless loop), or when it hangs;
     - when memory grew by more than `megabytes` at any moment;
     - on a file that Python opens outside of `bounded.folder`, links followed (but of the installation, the project and
@@ -74,6 +75,7 @@ class Bounded:
         assert not events, f"reached out of its folder: {events[:3]}"
         if self.refused is not None:
             assert self.refused and self.refused.isprintable(), f"not one printable line: {self.refused!r:.500}"
+            assert len(self.refused) <= LONGEST_LINE, f"{len(self.refused)} characters: {self.refused:.500}"
             assert "delete" not in self.refused, self.refused
         return result
 

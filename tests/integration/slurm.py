@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 from filelock import FileLock
+from local_server import kept_port
 
 NAME, NODE = "crossres_test", "node1"
 NEEDED = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
@@ -82,7 +83,7 @@ def missing() -> str | None:
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """Run a cluster of one node; yield the environment in which its commands work."""
     with FileLock(ONE_AT_A_TIME), ExitStack() as until_it_is_up:
-        ports = [_kept_port(until_it_is_up) for _ in range(2)]
+        ports = [until_it_is_up.enter_context(kept_port()) for _ in range(2)]
         with _daemons(folder, *ports) as environment:
             until_it_is_up.close()
             yield environment
@@ -156,18 +157,6 @@ def _wait_for(ready: Callable[[], bool], started: list[subprocess.Popen], folder
             logs = "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in files)
             raise RuntimeError(f"SLURM did not come up: {ended or f'not in {seconds:.0f} s'}\n{logs}")
         time.sleep(0.2)
-
-
-def _kept_port(until: ExitStack) -> int:
-    """Return a port that the kernel gives to nobody else meanwhile.
-
-    It is bound and not listened at: who asks for it by number and may share it (SO_REUSEADDR, as SLURM does) gets it,
-    who asks for any port, for a connection say, does not.
-    """
-    kept = until.enter_context(socket.socket())
-    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    kept.bind(("", 0))
-    return kept.getsockname()[1]
 
 
 def _path() -> str:

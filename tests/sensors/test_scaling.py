@@ -7,7 +7,8 @@ import pytest
 import yaml
 from real_data import ROOT, needs_real_data
 
-from crossres.sensors.scaling import check_dark_pixels, decide_scaling, is_sentinel2, processing_baseline
+from crossres.sensors.scaling import decide_scaling, is_sentinel2, processing_baseline
+from crossres.sensors.scaling_check import check_dark_pixels
 
 S2 = {"platform": "sentinel-2b", "s2:processing_baseline": "05.09"}
 DECLARED = {"raster:bands": [{"scale": 0.0001, "offset": -0.1, "nodata": 0, "data_type": "uint16"}]}

@@ -6,7 +6,7 @@ Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a ca
 import functools
 from urllib.parse import urlsplit
 
-from crossres.acquire.stac.secrets import without_signature
+from crossres.secrets import without_signature
 
 
 def sources(role):

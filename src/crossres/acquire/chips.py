@@ -97,10 +97,10 @@ def _read(path: Path) -> Chip:
             )
         found: Named = named_bands(src, printable(path))
         chosen = [i - 1 for i in found.indices]
-        if len(chosen) < src.count:
+        if found.alpha:
             log.info("%s: its alpha band is taken as a mask", printable(path))
         return Chip(
-            read_numbers(src, found.indices),
+            read_numbers(src, found.indices, alpha=found.alpha),
             tuple(name or "" for name in found.names),
             tuple(float(src.scales[i]) for i in chosen),
             tuple(float(src.offsets[i]) for i in chosen),

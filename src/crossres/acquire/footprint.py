@@ -13,7 +13,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
-from crossres.foreign_raster import read_numbers
+from crossres.foreign_raster import alpha_mask, read_numbers
 from crossres.globe import LON_LAT, reproject, split
 
 LONGEST_SIDE = 512
@@ -30,7 +30,7 @@ def valid_footprint(src: rasterio.DatasetReader, nodata: float | None, bands: Se
     """
     step = max(1.0, max(src.shape) / LONGEST_SIDE)
     size = (max(1, round(src.height / step)), max(1, round(src.width / step)))
-    values = read_numbers(src, bands, bands=bands, shape=size)
+    values = read_numbers(src, bands, alpha=alpha_mask(src), shape=size)
     if nodata is None:
         empty = np.ma.getmaskarray(values) | (np.isnan(values.data) if values.dtype.kind == "f" else False)
         valid = ~empty.all(axis=0)

@@ -27,6 +27,8 @@ from crossres.settings.yaml_text import read_mapping, values
 
 LONGEST_SHOWN = 100
 """Characters of a value in a line."""
+LONGEST_TEXT = 500
+"""Characters of a reason, which may list what is known, in a line."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
@@ -120,8 +122,8 @@ def parse(content: Any, name: str = "config", section: type[Section] = Config) -
         raise UserError(f"{name}: {error}") from None
     if secret:
         raise UserError(
-            f"{name}: a URL in it has a user, a password or a query written out, which would be recorded; write it as "
-            "${NAME} and set this environment variable"
+            f"{name}: a URL in it has a user, a password or a query that may be a secret written out, which would be "
+            "recorded; write it as ${NAME} and set this environment variable"
         )
     try:
         return section.model_validate(content)
@@ -150,15 +152,21 @@ def _explain(error: ValidationError, section: type[Section], content: Any) -> st
             f"{key}: unknown key; the nearest known one is {near[0]!r}{more}" if near else f"{key}: unknown key{more}"
         )
     if first["type"] == "value_error":
-        return f"{key}{': ' if key else ''}{first['msg'].removeprefix('Value error, ')}{more}"
+        return f"{key}{': ' if key else ''}{_visible(first['msg'].removeprefix('Value error, '))}{more}"
     shown = "" if first["type"] == "missing" else f", not {_short(first['input'])}"
-    message = first["msg"][0].lower() + first["msg"][1:]
+    message = _visible(first["msg"][0].lower() + first["msg"][1:])
     return f"{key}: {message}{shown}{more}"
 
 
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
+
+
+def _visible(text: str) -> str:
+    """Return a text of the file as a part of a line: not too long, what cannot be seen escaped."""
+    short = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in short)
 
 
 def _written(location: tuple[int | str, ...], content: Any) -> list[str]:
@@ -168,7 +176,7 @@ def _written(location: tuple[int | str, ...], content: Any) -> list[str]:
     for part in location:
         if isinstance(node, dict) and (isinstance(part, int) or (part not in node and part == node.get("kind"))):
             continue
-        found.append(str(part))
+        found.append(_visible(str(part)))
         try:
             node = node[part]
         except (KeyError, IndexError, TypeError):

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from crossres.errors import UserError
+from crossres.secrets import is_harmless
 
 _FILLED_IN = re.compile(r"\{run\}|\$\$|\$(?:(\w+)|\{([^{}]*)\})")
 _AUTHORITY = re.compile(r"://([^/?#\s]*)([^\s#]*)")
@@ -30,15 +31,18 @@ def escaped(path: str) -> str:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether a URL in a text has a user, password or value of a query that is written out and no `${NAME}`."""
+    """Whether a URL in a text has a user, password or value of a query written out and no `${NAME}`.
+
+    What a query asks for (`?f=json`) is no secret.
+    """
     for found in _AUTHORITY.finditer(text):
         user, at, host = found[1].rpartition("@")
         port = host.rpartition("]")[2].partition(":")[2]
         # What looks like a port may be a password that holds a slash.
         if (at and _written(user)) or (_written(port) and not port.isdigit() and "@" in found[2]):
             return True
-        query = found[2].partition("?")[2]
-        if any(_written(pair.partition("=")[2] if "=" in pair else pair) for pair in query.split("&")):
+        pairs = [pair.partition("=") for pair in found[2].partition("?")[2].split("&")]
+        if any(_written(value if is_ else key) and not is_harmless(key, value) for key, is_, value in pairs):
             return True
     return False
 

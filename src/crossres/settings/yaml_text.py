@@ -82,7 +82,7 @@ def _check(text: str, name: str) -> None:
             sizes[anchor] = size
         if levels[-1].has(key):
             line = event.start_mark.line + 1 if event.start_mark else 1
-            raise UserError(f"{name}: {key!r} stands twice in one place (line {line})")
+            raise UserError(f"{name}: {str(key)[:80]!r} stands twice in one place (line {line})")
         levels[-1].size += size
         if levels[-1].size > MOST_VALUES:
             raise UserError(f"{name}: holds more than {MOST_VALUES} values, or an alias within itself")

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import requests
+from local_server import kept_port
 from made_sentinel2 import BANDS, sentinel2
 from requests_aws4auth import AWS4Auth
 
@@ -35,23 +35,28 @@ def environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def endpoint():
+def endpoint(tmp_path_factory):
     """An S3 server on this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(MOTO_SERVER), "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            requests.get(f"http://{url}/moto-api/", timeout=1)
-            break
-        except requests.RequestException:
+    said = tmp_path_factory.mktemp("moto") / "said.txt"
+    with kept_port() as port, said.open("w") as log:
+        server = subprocess.Popen(
+            [str(MOTO_SERVER), "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=subprocess.STDOUT
+        )
+        url = f"127.0.0.1:{port}"
+        end = time.monotonic() + 60
+        while not answers(f"http://{url}/moto-api/"):
+            assert server.poll() is None and time.monotonic() < end, said.read_text()
             time.sleep(0.1)
-    yield url
-    server.terminate()
-    server.wait()
+        yield url
+        server.terminate()
+        server.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
 
 
 @pytest.fixture

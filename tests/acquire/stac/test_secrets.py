@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossres.acquire.stac.secrets import one_line, shown, unsigned, without_signature
+from crossres.secrets import one_line, shown, unsigned, without_signature
 
 S = "s3cr3tW0rd"
 SIGNED = {

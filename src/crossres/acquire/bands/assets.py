@@ -11,6 +11,8 @@ from crossres.sensors.band_names import esa_name, is_band
 
 CLASSES = "scl"
 """Name of the scene classification among the bands."""
+SHOWN = "crossres:shown"
+"""What an asset is called in lines for people, where its href is that of an unpacked copy."""
 _PICTURES = {"visual", "thumbnail", "overview", "preview", "rendered_preview", "tilejson", "tci"}
 _PICTURE_ROLES = {"thumbnail", "overview", "visual", "metadata"}
 

@@ -13,14 +13,14 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from shapely.geometry import box
 
-from crossres.acquire.bands.assets import BandAsset, band_assets, class_asset
+from crossres.acquire.bands.assets import SHOWN, BandAsset, band_assets, class_asset
 from crossres.acquire.bands.class_masks import mask_from_classes
 from crossres.acquire.bands.numbers import (
     Sample,
     Stated,
     impossible_note,
     scene_numbers,
-    without_black,
+    without_common,
     without_marks,
     zero_is_nodata,
 )
@@ -29,12 +29,13 @@ from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.stac.declared_checksums import check_checksum, check_size
 from crossres.acquire.stac.hrefs import resolved, shown
-from crossres.acquire.stac.items import Item
+from crossres.acquire.stac.items import Item, common_names
 from crossres.errors import UserError
-from crossres.foreign_raster import beside, read_numbers
-from crossres.grids import whole_window
+from crossres.foreign_raster import alpha_mask, beside, read_numbers
+from crossres.grids import are_aligned, whole_window
 from crossres.rasters import Mask
-from crossres.sensors.scaling import Scaling, checked_scalings, decide_scaling, declared_nodata, is_sentinel2
+from crossres.sensors.scaling import Scaling, decide_scaling, declared_nodata, is_sentinel2
+from crossres.sensors.scaling_check import checked_scalings
 
 log = logging.getLogger(__name__)
 
@@ -69,22 +70,26 @@ class ItemBands:
         places = [*self.places, *([self._classes] if self._classes else [])]
         self._assets = {place.key: place.asset for place in places}
         hrefs = [resolved(str(asset.get("href")), base, f"item {item['id']}") for asset in self._assets.values()]
-        opened = list(transfer.pool.map(lambda href: AssetFile(href, transfer), hrefs))
+        names = [str(asset[SHOWN]) if SHOWN in asset else None for asset in self._assets.values()]
+        opened = list(transfer.pool.map(lambda href, name: AssetFile(href, transfer, name), hrefs, names))
         self._files = dict(zip(self._assets, opened, strict=True))
         self._marks: dict[tuple[str, int], tuple[float, ...]] = {}
+        self._alphas: dict[str, int | None] = {}
         self._is_bare = len(self.places) > 1
         grids: dict[str, GeoBox] = {}
         decided: dict[tuple[str, int], Scaling] = {}
         for key, file in self._files.items():
             check_size(self._assets[key], file.size, file.shown)
             with file.open() as src:
+                self._alphas[key] = self._alpha(key, src)
                 for place in (p for p in places if p.key == key):
-                    self._check(place, src.count, src.shape)
+                    self._check(place, src)
                     if place in self.places:
                         try:
                             decided[key, place.index] = self._decided(place, src)
                         except UserError as error:
                             raise UserError(f"item {item['id']}: {error}") from None
+                        self._is_bare &= not self._says_where_data_are(place, src)
                 if key == self.places[0].key:
                     self.block_shape: tuple[int, int] = src.block_shapes[0]
                 grids[key] = GeoBox(src.shape, src.transform, src.crs.to_wkt())
@@ -96,6 +101,8 @@ class ItemBands:
             for band, place in zip(self.bands, self.places, strict=True)
         ]
         self._is_bare &= not all(zero_is_nodata(scaling, self._is_sentinel2) for scaling in self.scalings)
+        self.common_marks: tuple[float, ...] = (0.0,) if self._is_bare else ()
+        """Numbers that mean no data where all bands have them: `checked` may find more."""
 
     def plans(self, inside: Window, grid: GeoBox) -> list[tuple[RemoteFile, list[tuple[int, int]]]]:
         """Return which byte ranges of which remote files hold a window of the bands, whose grid is given."""
@@ -113,16 +120,14 @@ class ItemBands:
             wanted = [i for i, place in enumerate(self.places) if place.key == key]
             indices = [self.places[i].index + 1 for i in wanted]
             with self._files[key].open() as src:
-                values = read_numbers(src, indices, window, self._indices(key))
+                values = read_numbers(src, indices, window, self._alphas[key])
             found |= {
                 i: without_marks(band, self._marks[key, self.places[i].index])
                 for i, band in zip(wanted, values, strict=True)
             }
         raw = [found[i] for i in range(len(self.places))]
-        if not self._is_bare:
-            return raw
-        kept = without_black(raw)
-        if kept[0] is not raw[0]:
+        kept = without_common(raw, self.common_marks)
+        if kept[0] is not raw[0] and self._is_bare:
             self.assumed[BLACK] = None
         return kept
 
@@ -156,15 +161,22 @@ class ItemBands:
 
         Raises `UserError` when the scale cannot be right.
         """
+        marks = sample.common_marks()
+        numbers = [sample.of_band(i, tuple(marks)) for i in range(len(self.places))]
         numbers = [
             dn[dn != 0] if zero_is_nodata(scaling, self._is_sentinel2) else dn
-            for dn, scaling in zip(map(sample.of_band, range(len(self.places))), self.scalings, strict=True)
+            for dn, scaling in zip(numbers, self.scalings, strict=True)
         ]
-        may_be = self._is_sentinel2 and not self._stated.by_hand
-        scalings = checked_scalings(f"item {self.item['id']}", self.bands, self.scalings, numbers, may_be)
+        scalings = checked_scalings(
+            f"item {self.item['id']}", self.bands, self.scalings, numbers, self._is_sentinel2, self._stated.by_hand
+        )
         if scalings != self.scalings:
             log.warning("%s: %s", self.item["id"], scalings[0].why)
-        self.assumed |= {scaling.why: None for scaling in scalings if scaling.assumed}
+        self.assumed |= {scaling.why: None for scaling in scalings if scaling.assumed or scaling.doubtful}
+        if marks:
+            shares = ", ".join(f"{number:g} in {share:.1%}" for number, share in marks.items())
+            self.assumed[f"numbers that all bands have at the same pixels are taken as nodata: {shares}"] = None
+            self.common_marks = tuple({*self.common_marks, *marks})
         note = impossible_note(self.bands, numbers, scalings)
         if note:
             self.assumed[note] = None
@@ -184,19 +196,30 @@ class ItemBands:
     def _decided(self, place: BandAsset, src: rasterio.DatasetReader) -> Scaling:
         """Note what means no data in one band, and return its scaling by what item and file say."""
         i = place.index
-        declared = [declared_nodata(place.asset, i), self._stated.nodata]
+        # Where a file has a mask, too, GDAL does not look at its nodata.
+        declared = [declared_nodata(place.asset, i), self._stated.nodata, src.nodatavals[i]]
         self._marks[place.key, i] = tuple(mark for mark in declared if mark is not None)
-        flags = src.mask_flag_enums[i]
-        if self._marks[place.key, i] or not {MaskFlags.all_valid, MaskFlags.alpha} & set(flags):
-            self._is_bare = False
         of_file = float(src.scales[i]), float(src.offsets[i])
-        return decide_scaling(self.item["properties"], place.asset, i, src.dtypes[i], of_file)
+        name = str(self.item["id"])
+        return decide_scaling(self.item["properties"], place.asset, i, src.dtypes[i], of_file, name)
 
-    def _check(self, place: BandAsset, count: int, shape: tuple[int, int]) -> None:
+    def _says_where_data_are(self, place: BandAsset, src: rasterio.DatasetReader) -> bool:
+        """Return whether item, person or file have a nodata number or a mask for a band; `_decided` comes first."""
+        has_mask = not {MaskFlags.all_valid, MaskFlags.alpha} & set(src.mask_flag_enums[place.index])
+        return has_mask or bool(self._marks[place.key, place.index]) or self._alphas[place.key] is not None
+
+    def _alpha(self, key: str, src: rasterio.DatasetReader) -> int | None:
+        """Return the band of a file, counted from 1, that only says where its others have data."""
+        named = {i for i, name in enumerate(common_names(self._assets[key]), 1) if name not in {None, "alpha"}}
+        alpha = alpha_mask(src)
+        return None if alpha in {*named, *self._indices(key)} else alpha
+
+    def _check(self, place: BandAsset, src: rasterio.DatasetReader) -> None:
         """Raise `UserError` when a file has other bands or another size than its item says."""
-        name = self._files[place.key].shown
+        name, count, shape = self._files[place.key].shown, src.count, src.shape
+        without_alpha = count - (self._alphas[place.key] is not None)
         described = len(rasters) if isinstance(rasters := place.asset.get("raster:bands"), list) else 0
-        if place.index >= count or (described and described != count):
+        if place.index >= count or (described and described not in {count, without_alpha}):
             raise UserError(f"{name}: has {count} bands, its item describes {max(described, place.index + 1)}")
         expected = place.asset.get("proj:shape")
         if expected is None and place is not self._classes:
@@ -210,10 +233,16 @@ class ItemBands:
         first = grids[self.places[0].key]
         for band, place in zip(self.bands, self.places, strict=True):
             grid = grids[place.key]
-            if grid.crs != first.crs or not grid.affine.almost_equals(first.affine, 1e-6):
+            if not are_aligned(first, grid):
                 raise UserError(
                     f"item {self.item['id']}: bands {self.bands[0]} and {band} are on different grids; the bands that "
                     "are asked for must share one"
+                )
+            if any(abs(a - b) > 1 for a, b in zip(grid.shape, first.shape, strict=True)):
+                sizes = " and ".join(f"{shape[0]} x {shape[1]}" for shape in (first.shape, grid.shape))
+                raise UserError(
+                    f"item {self.item['id']}: bands {self.bands[0]} and {band} have {sizes} pixels; one of them is cut "
+                    "off: get it again"
                 )
         shape = tuple(min(grids[place.key].shape[axis] for place in self.places) for axis in (0, 1))
         self._class_grid = grids[self._classes.key] if self._classes else None

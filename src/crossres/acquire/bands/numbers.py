@@ -7,12 +7,15 @@ import numpy as np
 from rasterio.windows import Window
 
 from crossres.rasters import NODATA, to_dn
-from crossres.sensors.scaling import Scaling, is_impossible
+from crossres.sensors.scaling import Scaling
+from crossres.sensors.scaling_check import FILL_NUMBERS, is_impossible
 
 LARGEST_SCALE_OF_DN = 0.1
 """Sentinel-2's numbers are DN, of which 0 is nodata, where their scale is below this; else they are reflectance."""
 MANY = 0.0005
 """Share of a band's sample that impossible numbers are worth a word from."""
+FAR_ABOVE = 1.5
+"""A number that is more than this times all others is no brightness that bands end at, of more than 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +43,63 @@ class Stated:
         return Scaling(known.scale if self.scale is None else self.scale, offset, "scale and offset as given")
 
 
+@dataclass(frozen=True)
+class Thinned:
+    """Some pixels of a window."""
+
+    of_band: list[np.ndarray]
+    """Valid numbers of each band, (n,)."""
+    common: np.ndarray
+    """Numbers, (n,), of pixels that have one and the same in all bands."""
+    hidden: int
+    """How many pixels have no valid number in some band..."""
+    shared: int
+    """...and how many have one in all."""
+
+
 class Sample:
-    """Raw numbers of each band at every `step`-th pixel of a scene, where they are valid."""
+    """Raw numbers of each band at every `step`-th pixel of a scene."""
 
-    def __init__(self, bands: int, step: int) -> None:
+    def __init__(self, step: int) -> None:
         self._step = step
-        self._parts: list[list[np.ndarray]] = [[] for _ in range(bands)]
+        self._parts: list[Thinned] = []
 
-    def thinned(self, raw: Sequence[np.ma.MaskedArray], within: Window) -> list[np.ndarray]:
+    def thinned(self, raw: Sequence[np.ma.MaskedArray], within: Window) -> Thinned:
         """Return the sample of one window, whose place in the scene is given."""
         rows, cols = (slice(-offset % self._step, None, self._step) for offset in (within.row_off, within.col_off))
-        return [values[rows, cols].compressed() for values in raw]
+        some = [values[rows, cols] for values in raw]
+        hidden = np.logical_or.reduce([np.ma.getmaskarray(values) for values in some])
+        common = _are_common(some) & ~hidden if len(some) > 1 else np.zeros_like(hidden)
+        return Thinned(
+            [values.compressed() for values in some], some[0].data[common], int(hidden.sum()), int((~hidden).sum())
+        )
 
-    def add(self, thinned: Sequence[np.ndarray]) -> None:
+    def add(self, thinned: Thinned) -> None:
         """Add the sample of one window."""
-        for part, values in zip(self._parts, thinned, strict=True):
-            part.append(values)
+        self._parts.append(thinned)
 
-    def of_band(self, i: int) -> np.ndarray:
-        """Return all finite numbers of one band, (n,) float64."""
-        values = np.concatenate(self._parts[i]).astype(np.float64)
-        return values[np.isfinite(values)]
+    def of_band(self, i: int, marks: Sequence[float]) -> np.ndarray:
+        """Return all finite numbers of one band but these marks, (n,) float64."""
+        values = np.concatenate([part.of_band[i] for part in self._parts]).astype(np.float64)
+        return values[np.isfinite(values) & ~np.isin(values, marks)]
+
+    def common_marks(self) -> dict[float, float]:
+        """Return numbers that mean no data because all bands have them at the same pixels, and their share.
+
+        They are whole, and negative or far above all others; 0, which dark ground may have, is one only where nothing
+        else says which pixels have no data.
+        """
+        common = np.concatenate([part.common for part in self._parts])
+        hidden = sum(part.hidden for part in self._parts)
+        total = hidden + sum(part.shared for part in self._parts)
+        numbers, counts = np.unique(common.astype(np.float64), return_counts=True)
+        found = {float(number): count / total for number, count in zip(numbers, counts, strict=True)}
+        found = {number: share for number, share in found.items() if share >= MANY and number == np.rint(number)}
+        others = [self.of_band(i, (*found, 0.0)) for i in range(len(self._parts[0].of_band))]
+        highest = max((values.max() for values in others if values.size), default=np.inf)
+        is_few = common.dtype.itemsize > 1 and sum(number > 0 for number in found) <= FILL_NUMBERS
+        far = FAR_ABOVE * highest if is_few else np.inf
+        return {n: share for n, share in found.items() if n < 0 or n > far or (n == 0 and not hidden)}
 
 
 def without_marks(values: np.ma.MaskedArray, marks: Sequence[float]) -> np.ma.MaskedArray:
@@ -75,10 +114,14 @@ def without_marks(values: np.ma.MaskedArray, marks: Sequence[float]) -> np.ma.Ma
     return values
 
 
-def without_black(raw: Sequence[np.ma.MaskedArray]) -> list[np.ma.MaskedArray]:
-    """Return bands (row, column) masked where all of them are exactly 0: what surrounds an image that has no tag."""
-    black = np.logical_and.reduce([values.data == 0 for values in raw])
-    return [np.ma.masked_where(black, values) for values in raw] if black.any() else list(raw)
+def without_common(raw: Sequence[np.ma.MaskedArray], marks: Sequence[float]) -> list[np.ma.MaskedArray]:
+    """Return bands (row, column) masked where all of them are one and the same mark."""
+    found = list(raw)
+    for mark in marks:
+        same = np.logical_and.reduce([values.data == mark for values in raw])
+        if same.any():
+            found = [np.ma.masked_where(same, values) for values in found]
+    return found
 
 
 def scene_numbers(values: np.ma.MaskedArray, scaling: Scaling, zero_is_nodata: bool) -> np.ndarray:
@@ -120,3 +163,7 @@ def _converted(numbers: np.ndarray, scaling: Scaling, zero_is_nodata: bool) -> n
     if zero_is_nodata:
         dn[numbers == 0] = NODATA
     return dn
+
+
+def _are_common(raw: Sequence[np.ma.MaskedArray]) -> np.ndarray:
+    return np.asarray(np.logical_and.reduce([values.data == raw[0].data for values in raw[1:]]))

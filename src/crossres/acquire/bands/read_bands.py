@@ -16,13 +16,13 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.item_bands import ItemBands
-from crossres.acquire.bands.numbers import Sample, Stated
+from crossres.acquire.bands.numbers import Sample, Stated, Thinned
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.scene_files import SceneWriter
 from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
-from crossres.grids import crop, whole_window
+from crossres.grids import are_aligned, crop, whole_window
 from crossres.rasters import NODATA, Mask
 from crossres.sensors.scaling import Scaling
 
@@ -71,8 +71,9 @@ def read_bands(
     with new(grid) as scene:
         scalings = [part.scalings for part in parts]
         samples = _write(scene, parts, scalings, inside, masked_classes)
+        marks = [part.common_marks for part in parts]
         checked = [part.checked(sample) for part, sample in zip(parts, samples, strict=True)]
-        if [_numbers(of_part) for of_part in checked] != [_numbers(of_part) for of_part in scalings]:
+        if marks != [part.common_marks for part in parts] or any(map(_differ, scalings, checked)):
             _write(scene, parts, checked, inside, masked_classes)
         if not scene.has_data:
             raise UserError(f"item {item['id']}: has no valid pixel in the region to read")
@@ -88,8 +89,8 @@ def read_bands(
     log.info("%s: %s (offset %+g)", item["id"], scene.notes["radiometry"], checked[0][0].offset)
 
 
-def _numbers(scalings: Sequence[Scaling]) -> list[tuple[float, float]]:
-    return [(scaling.scale, scaling.offset) for scaling in scalings]
+def _differ(ones: Sequence[Scaling], others: Sequence[Scaling]) -> bool:
+    return any((a.scale, a.offset) != (b.scale, b.offset) for a, b in zip(ones, others, strict=True))
 
 
 def _why(scalings: Sequence[Scaling]) -> str:
@@ -100,7 +101,7 @@ def _common_grid(item: Item, grids: Sequence[GeoBox]) -> GeoBox:
     """Return the grid that all parts of a mosaic share, which cover one tile."""
     first = grids[0]
     for grid in grids[1:]:
-        if grid.crs != first.crs or grid.shape != first.shape or not grid.affine.almost_equals(first.affine, 1e-6):
+        if grid.shape != first.shape or not are_aligned(first, grid):
             raise UserError(f"item {item['id']}: the scenes of its mosaic are on different grids")
     return first
 
@@ -122,9 +123,9 @@ def _write(
     """Write all windows of a scene; return a sample of the raw numbers of each part."""
     scene.has_data = False
     step = max(1, int(np.sqrt(inside.width * inside.height / SAMPLE_PX)))
-    samples = [Sample(len(part.places), step) for part in parts]
+    samples = [Sample(step) for _ in parts]
 
-    def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray, list[list[np.ndarray]]]:
+    def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray, list[Thinned]]:
         within = Window(window.col_off - inside.col_off, window.row_off - inside.row_off, window.width, window.height)
         rows, cols = int(window.height), int(window.width)
         numbers = np.full((len(parts[0].places), rows, cols), np.uint16(NODATA))

@@ -1,6 +1,8 @@
 """One door for all that is named: a path or a URL of a scene, of whatever kind, becomes an item to read."""
 
 import os
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -15,13 +17,13 @@ from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import Transfer
 from crossres.acquire.stac.foreign_json import offered
-from crossres.acquire.stac.hrefs import is_remote
+from crossres.acquire.stac.hrefs import is_remote, resolved, without_signature
 from crossres.acquire.stac.items import Item, safe_id
 from crossres.acquire.stac.offered import Unusable
 from crossres.acquire.stac.static_catalog import read_remote
 from crossres.errors import UserError
 from crossres.files import read_json
-from crossres.foreign_raster import is_raster, printable
+from crossres.foreign_raster import is_raster, is_utf8, printable
 from crossres.sensors.band_names import is_band
 from crossres.sensors.scaling import ASSUMED_SENSOR
 from crossres.sensors.sentinel2 import BAND_IDS
@@ -29,6 +31,8 @@ from crossres.sensors.sentinel2 import BAND_IDS
 JSON = (".json", ".geojson")
 IMAGES = (".tif", ".tiff", ".jp2", ".j2k")
 ARCHIVES = (".tar", ".tgz", ".tar.gz")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+LONGEST_SHOWN = 1000
 SENTINEL_HUB = "crossres:sentinelhub"
 """The one word of this program's own that an item may bring: it is checked where the window is asked for."""
 
@@ -44,13 +48,17 @@ def scene_given(scene: str, bands: Sequence[str], gsd_m: float, scratch: Path, t
         return _remote(scene, bands, transfer)
     name_host("localhost")  # a person's own file may name servers of the same machine
     path, wanted = Path(os.path.abspath(scene)), tuple(bands)  # noqa: PTH100 - `..` of a link as it is typed
-    shown = printable(scene)
-    if not path.exists():
-        raise UserError(f"{shown}: no such file or folder")
+    shown = printable(scene)[:LONGEST_SHOWN]
+    _check_name(scene, path, shown)
     if path.is_dir():
         return _folder(path, wanted, gsd_m, scratch, transfer)
     name = path.name.lower()
-    if is_product_metadata(path.name):
+    if is_product_metadata(path.resolve().name):
+        path = path.resolve()
+        found = safe_given(Tree(path.parent, scratch), wanted, gsd_m, metadata=path.name)
+        if found is not None:
+            return found
+    if name.endswith(".xml") and product_around(path) is not None:  # that of a granule
         return _folder(path.parent, wanted, gsd_m, scratch, transfer)
     if name.endswith(JSON):
         return item_given(read_json(path), str(path), shown, path.stem)
@@ -64,6 +72,22 @@ def scene_given(scene: str, bands: Sequence[str], gsd_m: float, scratch: Path, t
         f"{shown}: is neither a SAFE folder or zip, a GeoTIFF or JPEG 2000 image, a folder of them, a STAC item nor a "
         "Gaofen-2 package"
     )
+
+
+def _check_name(scene: str, path: Path, shown: str) -> None:
+    """Raise `UserError` for what is no path of a file or folder, or one that no reader takes."""
+    if not scene or SCHEME.match(scene):
+        raise UserError(f"{shown or 'a scene'}: is no path and no http(s) or s3 address; give the path of a scene")
+    if not is_utf8(path) or any(unicodedata.category(c) == "Cc" for c in str(path)):
+        raise UserError(f"{shown}: its path is not UTF-8, or holds control characters; rename it")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise UserError(f"{shown}: no such file or folder") from None
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be opened ({error.strerror})") from None
+    if not path.is_dir() and not path.is_file():
+        raise UserError(f"{shown}: is no file; give the path of a scene")
 
 
 def item_given(content: object, base: str, shown: str, name: str) -> Given:
@@ -100,9 +124,12 @@ def _with_sensor(item: Item) -> Item:
 
 def _remote(href: str, bands: Sequence[str], transfer: Transfer) -> Given:
     name_host(href)  # typed by a person
+    href = resolved(href, href, "scene")
     file = PurePosixPath(urlsplit(href).path)
     if file.name.lower().endswith(IMAGES):
         return image_given(AssetFile(href, transfer), href, file.stem, bands)
+    if file.name.lower().endswith((".zip", ".safe", ".xml", *ARCHIVES)):
+        raise UserError(f"{without_signature(href)}: is read from disk; fetch it first, or give a STAC item of it")
     content, shown = read_remote(href)
     return item_given(content, href, shown, file.stem or "scene")
 
@@ -128,10 +155,15 @@ def _tree(tree: Tree, bands: tuple[str, ...], gsd_m: float, transfer: Transfer) 
         return _package(tree.path)
     images = images_in(tree)
     if not images:
-        raise UserError(f"{tree.shown}: holds no image that is known (GeoTIFF, JPEG 2000), and no metadata of a SAFE")
+        inner = next((name for name in tree.names if name.lower().endswith((".zip", ".vrt"))), None)
+        packed = "a VRT: write it as an image of its own with `gdal_translate`" if inner and inner[-1] in "tT" else ""
+        hint = f"; {printable(inner)} is {packed or 'another archive: unpack it and name it'}" if inner else ""
+        raise UserError(
+            f"{tree.shown}: holds no image that is known (GeoTIFF, JPEG 2000), and no metadata of a SAFE{hint}"
+        )
     if len(images) == 1 and len(bands) > 1:
-        path = str(tree.file(images[0]))
-        return image_given(AssetFile(path, transfer), path, PurePosixPath(images[0]).stem, bands)
+        path, shown = str(tree.file(images[0])), tree.called(images[0])
+        return image_given(AssetFile(path, transfer, shown), path, PurePosixPath(images[0]).stem, bands)
     return folder_given(tree, bands, gsd_m)
 
 

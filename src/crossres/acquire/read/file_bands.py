@@ -7,19 +7,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp
 
 from crossres.errors import UserError
-from crossres.sensors.band_names import find_band
+from crossres.foreign_raster import alpha_mask, colours, printable
+from crossres.sensors.band_names import common_name, find_band
 
-UNNAMED = re.compile(r"(band|layer|channel)?[ _#-]*[0-9]{1,3}|gr[ae]y(scale)?( index)?|undefined|none|", re.I)
-"""Names that say nothing, of a file of more than one band that has only such."""
-COLOURS = {"red", "green", "blue", "nir"}
-LOOKED_AT_PX = 512
-"""Side of the decimated image by which an alpha band is told from an image, in pixels."""
-MASK_VALUES = ({0}, {255}, {1}, {65535}, {0, 255}, {0, 1}, {0, 65535})
+COUNTED = re.compile(r"(?:band|layer|channel)?[ _#-]*([0-9]{1,3})", re.I)
+"""Names that only count bands."""
+UNNAMED = re.compile(r"gr[ae]y(scale)?( index)?|undefined|none|unknown|", re.I)
+"""Names that say nothing."""
+COLOURS = ("blue", "green", "red", "nir")
+MANY_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -39,17 +38,25 @@ class Named:
     """Counted from 1; without a band that is only a mask."""
     names: tuple[str | None, ...]
     """The names of bands, else their colours; None where the file says neither."""
+    alpha: int | None
+    """The band that is only a mask."""
+    are_colours: bool
+    """Whether the names are those of colours alone."""
 
 
 def named_bands(src: rasterio.DatasetReader, where: str) -> Named:
     """Return what a file says of each of its bands; `UserError`, naming `where` it stands, for a table of colours."""
-    colours = _colours(src)
-    if "palette" in colours:
+    of_colour, alpha = colours(src), alpha_mask(src)
+    if "palette" in of_colour:
         raise UserError(f"{where}: its numbers stand for colours of a table; write it with a band for each colour")
-    images = [i for i in range(1, src.count + 1) if colours[i - 1] != "alpha" or not _is_mask(src, i)]
-    said = any(name and not UNNAMED.fullmatch(name.strip()) for name in src.descriptions)
-    names = src.descriptions if said else [c if c in COLOURS else None for c in colours]
-    return Named(tuple(images), tuple(names[i - 1] for i in images))
+    if alpha and common_name(src.descriptions[alpha - 1]):
+        alpha = None
+    indices = tuple(i for i in range(1, src.count + 1) if i != alpha)
+    said = [_said(src.descriptions[i - 1]) for i in indices]
+    if all(name is None for name in said) or _only_counts(said, indices):
+        said = [of_colour[i - 1] if of_colour[i - 1] in COLOURS else None for i in indices]
+        return Named(indices, tuple(said), alpha, True)
+    return Named(indices, tuple(said), alpha, False)
 
 
 def file_bands(src: rasterio.DatasetReader, wanted: Sequence[str], where: str) -> FileBands:
@@ -57,58 +64,48 @@ def file_bands(src: rasterio.DatasetReader, wanted: Sequence[str], where: str) -
 
     Raises `UserError`, naming `where` it stands, when one is not there or the file does not say which of its bands are.
     """
-    names = list(src.descriptions)
-    colours = _colours(src)
-    if any(name and not UNNAMED.fullmatch(name.strip()) for name in names):
-        found = {band: find_band(names, band, where) for band in wanted}
-        missing = [band for band, at in found.items() if at is None]
-        if missing:
-            there = ", ".join(str(name)[:40] for name in names[:20] if name)
-            raise UserError(f"{where}: has no band {missing[0]}; its bands are {there}")
-        return FileBands(tuple(at + 1 for at in found.values() if at is not None))
-    if src.count > 1 and COLOURS & set(colours):
-        return _by_colour(src, colours, wanted, where)
-    images = [i for i in range(1, src.count + 1) if colours[i - 1] != "alpha" or not _is_mask(src, i)]
-    if len(images) != len(wanted):
+    named = named_bands(src, where)
+    if any(named.names):
+        return _by_name(named, wanted, where)
+    if len(named.indices) != len(wanted):
         raise UserError(
-            f"{where}: has {len(images)} bands without names, of which {len(wanted)} ({', '.join(wanted)}) are needed; "
-            "name them as band descriptions or give a file with just these"
+            f"{where}: has {len(named.indices)} bands without names, of which {len(wanted)} ({', '.join(wanted)}) are "
+            "needed; name them as band descriptions or give a file with just these"
         )
     if len(wanted) == 1:
-        return FileBands(tuple(images))
-    return FileBands(tuple(images), (f"bands have no names; taken in the order asked for: {', '.join(wanted)}",))
+        return FileBands(named.indices)
+    return FileBands(named.indices, (f"bands have no names; taken in the order asked for: {', '.join(wanted)}",))
 
 
-def _by_colour(src: rasterio.DatasetReader, colours: list[str], wanted: Sequence[str], where: str) -> FileBands:
-    found = {band: colours.index(band) + 1 for band in wanted if band in colours}
+def _by_name(named: Named, wanted: Sequence[str], where: str) -> FileBands:
+    found = {band: at for band in wanted if (at := find_band(named.names, band, where)) is not None}
     missing = [band for band in wanted if band not in found]
-    left = [
-        i
-        for i, colour in enumerate(colours, 1)
-        if colour in {"undefined", "gray"} or (colour == "alpha" and not _is_mask(src, i))
-    ]
-    if len(missing) == 1 and len(left) == 1 and src.count >= len(wanted):
+    left = [at for at, name in enumerate(named.names) if name is None]
+    by_colour = ", ".join(found)
+    line = f"bands have no names; taken by their colours in the file: {by_colour}"
+    if named.are_colours and found and len(missing) == len(left) == 1:
         found[missing[0]] = left[0]
-        of_colours = ", ".join(band for band in wanted if band != missing[0])
-        line = f"bands have no names; {of_colours} by their colours in the file, and the one without as {missing[0]}"
-        return FileBands(tuple(found[band] for band in wanted), (line,))
-    if missing:
+        line = f"bands have no names; {by_colour} by their colours in the file, and the one without as {missing[0]}"
+    elif missing:
+        said = [printable(name)[:40] for name in named.names[:MANY_SHOWN] if name]
+        kind = "bands have no names but the colours" if named.are_colours else "bands are called"
         raise UserError(
-            f"{where}: has no band {missing[0]}; its bands have no names, and the colours {', '.join(colours[:20])}; "
-            "name them as band descriptions"
+            f"{where}: has no band {missing[0]}; its {kind} {', '.join(said)}; name them as band descriptions"
         )
-    line = f"bands have no names; taken by their colours in the file: {', '.join(wanted)}"
-    return FileBands(tuple(found[band] for band in wanted), (line,))
+    indices = tuple(named.indices[found[band]] for band in wanted)
+    return FileBands(indices, (line,) if named.are_colours and len(wanted) > 1 else ())
 
 
-def _colours(src: rasterio.DatasetReader) -> list[str]:
-    try:
-        return [ColorInterp(colour).name for colour in src.colorinterp]
-    except ValueError:  # one that a newer GDAL knows
-        return ["undefined"] * src.count
+def _said(name: str | None) -> str | None:
+    return None if name is None or UNNAMED.fullmatch(name.strip()) else name.strip()
 
 
-def _is_mask(src: rasterio.DatasetReader, index: int) -> bool:
-    """Return whether a band that is called alpha is one: it holds nothing but its least and its largest value."""
-    shape = tuple(min(LOOKED_AT_PX, n) for n in src.shape)
-    return {int(v) for v in np.unique(src.read(index, out_shape=shape))[:3]} in MASK_VALUES
+def _only_counts(names: Sequence[str | None], indices: Sequence[int]) -> bool:
+    """Return whether names only count the bands of a file, from 0 or from 1: `Band 4` as the fourth says nothing."""
+    if len(names) == 1 and names[0] and COUNTED.fullmatch(names[0]):
+        return True
+    for first in (0, 1):
+        if all(name and (n := COUNTED.fullmatch(name)) and int(n[1]) == i - 1 + first
+               for name, i in zip(names, indices, strict=True)):  # fmt: skip
+            return True
+    return False

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import rasterio
 from odc.geo.geobox import GeoBox
 
-from crossres.acquire.bands.assets import CLASSES
-from crossres.acquire.read.file_bands import file_bands
+from crossres.acquire.bands.assets import CLASSES, SHOWN
+from crossres.acquire.read.file_bands import file_bands, named_bands
 from crossres.acquire.read.given import Given
 from crossres.acquire.read.tree import Tree
 from crossres.acquire.remote.asset import AssetFile
@@ -34,7 +35,7 @@ def image_given(file: AssetFile, href: str, name: str, bands: Sequence[str]) -> 
         named[index - 1] = {"name": band, "common_name": band}
     item: Item = {
         "id": safe_id(name), "geometry": None, "links": [], "properties": properties,
-        "assets": {"data": {"href": href, "eo:bands": named}},
+        "assets": {"data": {"href": href, SHOWN: file.shown, "eo:bands": named}},
     }  # fmt: skip
     return Given(item, href, assumed=found.assumed)
 
@@ -49,17 +50,28 @@ def folder_given(tree: Tree, bands: Sequence[str], gsd_m: float) -> Given:
     assets = {}
     for band in bands:
         name = _of_band(tree, names, band, gsd_m)
-        assets[esa_name(band)] = {"href": str(tree.file(name)), "eo:bands": [{"name": band, "common_name": band}]}
+        assets[esa_name(band)] = _asset(tree, name, band)
     classes = [name for name in names if is_band(_stem(name), CLASSES) or mentions_band(_stem(name), CLASSES)]
     if len(classes) == 1:
-        assets[CLASSES] = {"href": str(tree.file(classes[0]))}
-    with open_foreign(tree.file(_of_band(tree, names, bands[0], gsd_m))) as src:
+        assets[CLASSES] = {"href": str(tree.file(classes[0])), SHOWN: tree.called(classes[0])}
+    first = next(iter(assets.values()))
+    with open_foreign(Path(first["href"]), shown=first[SHOWN]) as src:
         properties = properties_of(src)
     item: Item = {
         "id": safe_id(tree.path.resolve().name.partition(".")[0]), "geometry": None, "links": [], "assets": assets,
         "properties": properties,
     }  # fmt: skip
     return Given(item, str(tree.path))
+
+
+def _asset(tree: Tree, name: str, band: str) -> dict[str, Any]:
+    """Return an image that is one band as an asset; `UserError` when it holds several and does not say which is it."""
+    where = tree.called(name)
+    with open_foreign(tree.file(name), shown=where) as src:
+        count = len(named_bands(src, where).indices)
+        index = 1 if count == 1 else file_bands(src, (band,), where).indices[0]
+        bands = [{"name": band, "common_name": band} if i == index else {} for i in range(1, src.count + 1)]
+    return {"href": str(tree.file(name)), SHOWN: where, "eo:bands": bands}
 
 
 def images_in(tree: Tree) -> list[str]:
@@ -92,17 +104,17 @@ def _of_band(tree: Tree, names: Sequence[str], band: str, gsd_m: float) -> str:
             found = [name for name in found if _has_size(tree, name, gsd_m)] or found
         if len(found) > 1:
             raise UserError(
-                f"{tree.shown}: {len(found)} files could be band {band} ({esa_name(band)}), such as {found[0]} and "
-                f"{found[1]}; give a STAC item, or a folder with one scene"
+                f"{tree.shown}: {len(found)} files could be band {band} ({esa_name(band)}), such as "
+                f"{printable(found[0])} and {printable(found[1])}; give a STAC item, or a folder with one scene"
             )
         if found:
             return found[0]
-    raise UserError(f"{tree.shown}: no file of band {band} ({esa_name(band)}), of {', '.join(bands_shown(names))}")
+    raise UserError(f"{tree.shown}: no file of band {band} ({esa_name(band)}), of {', '.join(_bands_shown(names))}")
 
 
-def bands_shown(names: Sequence[str]) -> list[str]:
+def _bands_shown(names: Sequence[str]) -> list[str]:
     """Return some names of images, for people."""
-    shown = [PurePosixPath(name).name for name in names[:8]]
+    shown = [printable(PurePosixPath(name).name)[:100] for name in names[:8]]
     return [*shown, f"{len(names) - 8} more"] if len(names) > 8 else shown or ["none"]
 
 
@@ -110,7 +122,7 @@ def _has_size(tree: Tree, name: str, gsd_m: float) -> bool:
     path = tree.file(name)
     if not is_raster(path):
         return False
-    with open_foreign(path) as src:
+    with open_foreign(path, shown=tree.called(name)) as src:
         return abs(gsd_of(GeoBox(src.shape, src.transform, src.crs.to_wkt())) - gsd_m) <= SAME_SIZE * gsd_m
 
 

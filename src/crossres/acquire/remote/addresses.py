@@ -12,8 +12,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from crossres.acquire.stac.secrets import shown
 from crossres.errors import UserError
+from crossres.secrets import shown
 
 _named: set[str] = set()
 """Hosts that the configuration, the environment or the person named; a process runs one stage on one configuration."""

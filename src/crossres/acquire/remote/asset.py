@@ -26,12 +26,15 @@ REMOTE_ENV = {**ALONE, "GDAL_NUM_THREADS": "1"}
 class AssetFile:
     """A raster asset by its absolute path or URL; any number of threads may open it, each for itself."""
 
-    def __init__(self, href: str, transfer: Transfer) -> None:
-        """Look whether it is there; `UserError` when a server does not have it or it is no image."""
+    def __init__(self, href: str, transfer: Transfer, shown: str | None = None) -> None:
+        """Look whether it is there; `UserError` when a server does not have it or it is no image.
+
+        Lines for people call it `shown`, or by its href.
+        """
         self.remote = RemoteFile(href, transfer) if is_remote(href) else None
         self.path = None if self.remote else Path(href)
         """Of a local file."""
-        self.shown = without_signature(href) if self.remote else printable(href)
+        self.shown = shown or (without_signature(href) if self.remote else printable(href))
         self._failure: Exception | None = None
 
     @contextmanager
@@ -40,7 +43,7 @@ class AssetFile:
         try:
             if self.remote is None:
                 assert self.path is not None
-                with open_foreign(self.path) as src:
+                with open_foreign(self.path, shown=self.shown) as src:
                     yield src
                 return
             # What a server sends is opened as an image and nothing else: other drivers (VRT, GTI) can name local files.
@@ -102,8 +105,6 @@ class AssetFile:
         self._failure = error
 
     def _check(self, src: rasterio.DatasetReader) -> None:
-        if src.crs is None:
-            raise UserError(f"{self.shown}: has no coordinate reference system")
         assert self.remote is not None
         check_place(src, self.shown)
         check_size(src, self.remote.size, self.shown)

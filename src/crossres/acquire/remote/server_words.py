@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from crossres.acquire.stac.secrets import shown
+from crossres.secrets import shown
 
 LONGEST_PAGE = 16 * 1024
 """Characters of an error's page that are looked at."""

@@ -18,8 +18,8 @@ from crossres.acquire.stac.io import TIMEOUT_S, PatientIO, stac_io
 from crossres.acquire.stac.items import Item
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.acquire.stac.pages import PageError, pages
-from crossres.acquire.stac.secrets import one_line, without_signature
 from crossres.errors import UserError
+from crossres.secrets import one_line, without_signature
 from crossres.settings.search import StacApiSource
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 
 from crossres.acquire.stac.items import Item
 from crossres.acquire.stac.offered import Offered, Unusable
-from crossres.acquire.stac.secrets import shown
 from crossres.errors import UserError
+from crossres.secrets import shown
 
 DEEPEST = 100
 """Levels of lists and objects in each other; the deepest of STAC, the rings of a multipolygon, have ten."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 from crossres.acquire.remote.addresses import refuse_private
-from crossres.acquire.stac.secrets import shown, unsigned, without_signature
 from crossres.errors import UserError
+from crossres.secrets import shown, unsigned, without_signature
 
 __all__ = ["is_remote", "resolved", "shown", "unsigned", "without_signature"]
 

@@ -14,8 +14,8 @@ from urllib3.exceptions import HTTPError
 from crossres.acquire.remote.addresses import mount_checked
 from crossres.acquire.remote.patience import Patience, pieces
 from crossres.acquire.stac.foreign_json import parse
-from crossres.acquire.stac.secrets import shown, without_signature
 from crossres.errors import UserError
+from crossres.secrets import shown, without_signature
 
 TIMEOUT_S = 60
 ATTEMPTS = 5

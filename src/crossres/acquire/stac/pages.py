@@ -12,8 +12,8 @@ from pystac_client.exceptions import APIError
 
 from crossres.acquire.remote.server_words import own_reason
 from crossres.acquire.stac.io import PatientIO
-from crossres.acquire.stac.secrets import one_line, without_signature
 from crossres.errors import UserError
+from crossres.secrets import one_line, without_signature
 
 
 class PageError(Exception):

@@ -14,8 +14,8 @@ from crossres.acquire.stac.foreign_json import LONGEST_REASON, offered, parse
 from crossres.acquire.stac.hrefs import is_remote, resolved
 from crossres.acquire.stac.io import LARGEST_ANSWER_BYTES, PatientIO, stac_io
 from crossres.acquire.stac.offered import Offered, Unusable
-from crossres.acquire.stac.secrets import one_line, shown, without_signature
 from crossres.errors import UserError
+from crossres.secrets import one_line, shown, without_signature
 
 DEEPEST = 16
 """Levels of nested catalogues."""

@@ -77,9 +77,15 @@ def _harmless(query: str) -> list[tuple[str, str]]:
             plain = without_signature(value if "://" in value else unquote(value)).partition("?")[0]
             if re.fullmatch(r"((https?|s3)://)?[\w.:/~ -]{0,500}", plain):
                 kept.append((key, plain))
-        elif form and re.fullmatch(form, value):
+        elif is_harmless(key, value):
             kept.append((key, value))
     return kept
+
+
+def is_harmless(key: str, value: str) -> bool:
+    """Return whether a pair of a query says what is asked for, and no secret."""
+    form = HARMLESS.get(key.lower())
+    return form is not None and re.fullmatch(form, value) is not None
 
 
 def unsigned(content: Any) -> Any:
