@@ -81,6 +81,8 @@ def open_foreign(
             yield src
     except (RasterioIOError, CRSError) as error:
         raise UserError(f"{shown}: is damaged or cut off{_reason(error)}; get it again") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{shown}: is damaged: a text in it is none; get it again") from None
 
 
 def check_place(src: rasterio.DatasetReader, shown: str, hint: str = "") -> None:
@@ -99,7 +101,8 @@ def check_place(src: rasterio.DatasetReader, shown: str, hint: str = "") -> None
     steps = math.hypot(place.a, place.d), math.hypot(place.b, place.e)
     is_flat = abs(place.determinant) < FLATTEST * steps[0] * steps[1]
     sizes = all(SMALLEST_STEP <= step <= LARGEST_STEP for step in steps)  # nor is NaN
-    if place.is_identity or is_flat or not sizes or not max(abs(place.c), abs(place.f)) <= FARTHEST:
+    is_far = not all(abs(value) <= FARTHEST for value in (place.c, place.f))  # or NaN
+    if place.is_identity or is_flat or not sizes or is_far:
         raise UserError(
             f"{shown}: does not say where its pixels lie (its transform is {', '.join(f'{n:g}' for n in place[:6])}); "
             "assign a place, for example with `gdal_translate -a_ullr`"

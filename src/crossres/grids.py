@@ -129,9 +129,16 @@ def crs_of(grid: GeoBox) -> CRS:
 
 
 def grid_outline(grid: GeoBox) -> BaseGeometry:
-    """Return the outline of a grid in degrees: valid, and in parts where it crosses 180 degrees (see `globe`)."""
+    """Return the outline of a grid in degrees: valid, and in parts where it crosses 180 degrees (see `globe`).
+
+    Raises `UserError` for a grid that lies off the Earth.
+    """
     corners = [grid.affine @ (x * grid.shape[1], y * grid.shape[0]) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    return reproject(shapely.orient_polygons(Polygon(corners)), crs_of(grid), LON_LAT)
+    crs = crs_of(grid)
+    outline = reproject(shapely.orient_polygons(Polygon(corners)), crs, LON_LAT)
+    if outline.is_empty:
+        raise UserError(f"the grid lies outside of where {crs.name} holds: check its CRS and its transform")
+    return outline
 
 
 def ground_pixel_m(grid: GeoBox) -> tuple[float, float]:

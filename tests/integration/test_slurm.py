@@ -55,8 +55,8 @@ class Run:
             assert time.monotonic() < end, self.said[-4000:]
             time.sleep(0.5)
 
-    def waits_for_its_jobs(self) -> bool:
-        """Say whether Snakemake is quiet: for three seconds it says nothing, submits nothing and asks for nothing."""
+    def is_quiet(self) -> bool:
+        """Say whether Snakemake neither says nor starts anything for three seconds."""
         before, process = self.said, psutil.Process(self.process.pid)
         end = time.monotonic() + 3
         while time.monotonic() < end:
@@ -85,12 +85,12 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     project = with_scenes(small_run, tmp_path / "project")
     results = project.folder / "results" / "small"
 
-    # Ctrl-C in the middle: the jobs on the cluster go too, those that run and those that wait. It comes while Snakemake
-    # does nothing but wait for them; at other moments it reaches less (docs/faults.md).
-    with Run(project, cluster, "config/small.yaml") as run:
+    # Ctrl-C in the middle: the jobs on the cluster go too, those that run and those that wait.
+    asked, watched = squeue(tmp_path, cluster, "")
+    with Run(project, watched, "config/small.yaml") as run:
         run.wait_until(lambda: finished(run.said, "coregister") > 0)
-        run.wait_until(lambda: hold_stages(project) and run.waits_for_its_jobs())
-        assert "RUNNING" in queued(cluster).values()
+        wait_for_a_quiet_moment(run, project, cluster, asked)
+        assert running(cluster)
         run.process.send_signal(signal.SIGINT)
         assert run.wait() != 0, run.said[-4000:]
     registered = finished(run.said, "coregister")
@@ -115,15 +115,11 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
 
 def test_a_ctrl_c_while_snakemake_asks_after_its_jobs_leaves_them_on_the_cluster(cluster, small_run, tmp_path):
     project = with_scenes(small_run, tmp_path / "project")
-    asking, go_on = tmp_path / "asking", tmp_path / "go_on"
-    (tmp_path / "squeue").write_text(
-        f'#!/bin/sh\ntouch {asking}\nuntil [ -e {go_on} ]; do sleep 0.1; done\nexec {shutil.which("squeue")} "$@"\n'
-    )
-    (tmp_path / "squeue").chmod(0o755)
+    go_on = tmp_path / "go_on"
+    asked, slow_to_answer = squeue(tmp_path, cluster, f"until [ -e {go_on} ]; do sleep 0.1; done")
     control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")  # jobs wait
-    slow_to_answer = cluster | {"PATH": f"{tmp_path}:{cluster['PATH']}"}
     with Run(project, slow_to_answer, "config/small.yaml") as run:
-        run.wait_until(asking.exists)
+        run.wait_until(lambda: asked.stat().st_size > 0)
         run.process.send_signal(signal.SIGINT)
         run.wait_until(lambda: "Terminating processes on user request" in run.said)
         go_on.touch()
@@ -160,15 +156,38 @@ def with_scenes(run: Project, folder: Path) -> Project:
     return Project(folder)
 
 
-def hold_stages(project: Project) -> int:
-    """Stop the processes of the stages that run in a project, as they are; return how many there are."""
-    held = 0
+def squeue(folder: Path, environment: dict[str, str], first: str) -> tuple[Path, dict[str, str]]:
+    """Return a file that grows whenever squeue is asked, and the variables under which it does this first."""
+    asked, program = folder / "asked", folder / "squeue"
+    asked.touch()
+    program.write_text(f'#!/bin/sh\necho >> {asked}\n{first}\nexec {shutil.which("squeue")} "$@"\n')
+    program.chmod(0o755)
+    return asked, environment | {"PATH": f"{folder}:{environment['PATH']}"}
+
+
+def wait_for_a_quiet_moment(run: Run, project: Project, environment: dict[str, str], asked: Path) -> None:
+    """Hold what runs on the cluster and wait until Snakemake does nothing but wait for it.
+
+    A Ctrl-C while it writes, submits or asks reaches less (docs/faults.md). When it has asked and nothing has ended, it
+    does not ask again for eleven seconds; the first three of them show that it does nothing else.
+    """
+    while True:
+        run.wait_until(lambda: hold_jobs(project) >= running(environment))
+        said, times = run.said, asked.stat().st_size
+        run.wait_until(lambda before=times: asked.stat().st_size > before and run.is_quiet())
+        if run.said == said:
+            return
+
+
+def hold_jobs(project: Project) -> set[str]:
+    """Stop the processes of a project's jobs on the cluster as they are; return the jobs."""
+    held = set()
     for process in psutil.process_iter():
         try:
-            if process.cmdline()[1:3] == ["-m", "crossres"] and process.cwd() == str(project.folder):
+            if process.cwd() == str(project.folder) and (job := process.environ().get("SLURM_JOB_ID")):
                 process.suspend()
-                held += 1
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                held.add(job)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
             pass
     return held
 
@@ -178,6 +197,10 @@ def queued(environment: dict[str, str]) -> dict[str, str]:
     states = "--states=PENDING,RUNNING,CONFIGURING"
     lines = control(environment, "squeue", "--noheader", "--format=%i %T", states).splitlines()
     return dict(line.split() for line in lines)
+
+
+def running(environment: dict[str, str]) -> set[str]:
+    return {job for job, state in queued(environment).items() if state == "RUNNING"}
 
 
 def node_state(environment: dict[str, str]) -> str:

@@ -50,9 +50,9 @@ def check_gsd(name: str, gsd_m: float, grid: GeoBox) -> None:
     """Raise `UserError` unless the grid has square pixels of `gsd_m` metres on the ground, within 1 %."""
     crs = crs_of(grid)
     if not crs.is_projected and not crs.is_compound:
+        what = "its pixels are degrees" if crs.is_geographic else "its coordinates are no map projection's"
         raise UserError(
-            f"{name}: its pixels are degrees and the model needs metres; warp it, for example with "
-            "`gdalwarp -t_srs EPSG:32632`"
+            f"{name}: {what}, and the model needs metres; warp it, for example with `gdalwarp -t_srs EPSG:32632`"
         )
     sizes = ground_pixel_m(grid)
     if any(abs(size - gsd_m) > SAME_SIZE * gsd_m for size in sizes):

@@ -90,7 +90,7 @@ def _as_sentinel2(scalings: Sequence[Scaling], numbers: Sequence[np.ndarray]) ->
 
 def _are_large(numbers: np.ndarray) -> bool:
     """Return whether numbers, (n,), are too large for reflectance, and not only for being marks of no data."""
-    large = numbers[np.abs(numbers) > LARGEST_REFLECTANCE]
+    large = numbers[np.abs(numbers.astype(np.float64)) > LARGEST_REFLECTANCE]
     if large.size == numbers.size and large.size:  # nothing else to tell marks by
         return bool(((large > 0) & (large < WRAPPED_DN[0])).any())
     return large.size > IMPOSSIBLE_SHARE * numbers.size and len(np.unique(large)) > FILL_NUMBERS
@@ -100,10 +100,15 @@ def _refuse_few_bits(name: str, scalings: Sequence[Scaling], numbers: Sequence[n
     """Raise `UserError` for numbers that all end far below those of Sentinel-2, of which they are taken to be."""
     if not all(scaling.scale == sentinel2.SCALE for scaling in scalings):
         return
-    ends = [possible.max() for s, dn in zip(scalings, numbers, strict=True) if (possible := dn[~_never(s, dn)]).size]
+    ends = {
+        i: float(possible.max())
+        for i, (scaling, dn) in enumerate(zip(scalings, numbers, strict=True))
+        if (possible := dn[~_never(scaling, dn)]).size
+    }
     if not ends:
         return
-    end = max(ends)
+    of_8_bits = [end for i, end in ends.items() if scalings[i].assumed and numbers[i].dtype.itemsize == 1]
+    end = min([max(ends.values()), *of_8_bits])
     if any(scaling.assumed for scaling in scalings) and end <= TEN_BITS:
         kind = "8 bits, or in percent" if end <= EIGHT_BITS else "10 bits"
         raise UserError(f"{name}: numbers end at {end:g}, as in a picture of {kind}; {REMEDY}")

@@ -101,8 +101,8 @@ class ItemBands:
             for band, place in zip(self.bands, self.places, strict=True)
         ]
         self._is_bare &= not all(zero_is_nodata(scaling, self._is_sentinel2) for scaling in self.scalings)
-        self.common_marks: tuple[float, ...] = (0.0,) if self._is_bare else ()
-        """Numbers that mean no data where all bands have them: `checked` may find more."""
+        self.common_marks: tuple[float, ...] = ()
+        """Numbers that mean no data where all bands have them, besides 0 around a bare image: `checked` finds them."""
 
     def plans(self, inside: Window, grid: GeoBox) -> list[tuple[RemoteFile, list[tuple[int, int]]]]:
         """Return which byte ranges of which remote files hold a window of the bands, whose grid is given."""
@@ -126,10 +126,10 @@ class ItemBands:
                 for i, band in zip(wanted, values, strict=True)
             }
         raw = [found[i] for i in range(len(self.places))]
-        kept = without_common(raw, self.common_marks)
-        if kept[0] is not raw[0] and self._is_bare:
+        kept = without_common(raw, (0.0,)) if self._is_bare else raw
+        if kept[0] is not raw[0]:
             self.assumed[BLACK] = None
-        return kept
+        return without_common(kept, self.common_marks)
 
     def numbers(self, raw: Sequence[np.ma.MaskedArray], scalings: Sequence[Scaling]) -> np.ndarray:
         """Return raw numbers as those of a scene, (band, row, column) uint16."""
@@ -161,11 +161,10 @@ class ItemBands:
 
         Raises `UserError` when the scale cannot be right.
         """
-        marks = sample.common_marks()
-        numbers = [sample.of_band(i, tuple(marks)) for i in range(len(self.places))]
+        zero_is_none = [zero_is_nodata(scaling, self._is_sentinel2) for scaling in self.scalings]
+        marks = {mark: share for mark, share in sample.common_marks().items() if mark or not all(zero_is_none)}
         numbers = [
-            dn[dn != 0] if zero_is_nodata(scaling, self._is_sentinel2) else dn
-            for dn, scaling in zip(numbers, self.scalings, strict=True)
+            sample.of_band(i, (*marks, 0.0) if is_none else tuple(marks)) for i, is_none in enumerate(zero_is_none)
         ]
         scalings = checked_scalings(
             f"item {self.item['id']}", self.bands, self.scalings, numbers, self._is_sentinel2, self._stated.by_hand
@@ -176,7 +175,7 @@ class ItemBands:
         if marks:
             shares = ", ".join(f"{number:g} in {share:.1%}" for number, share in marks.items())
             self.assumed[f"numbers that all bands have at the same pixels are taken as nodata: {shares}"] = None
-            self.common_marks = tuple({*self.common_marks, *marks})
+            self.common_marks = tuple(marks)
         note = impossible_note(self.bands, numbers, scalings)
         if note:
             self.assumed[note] = None

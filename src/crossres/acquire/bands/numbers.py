@@ -79,8 +79,8 @@ class Sample:
         self._parts.append(thinned)
 
     def of_band(self, i: int, marks: Sequence[float]) -> np.ndarray:
-        """Return all finite numbers of one band but these marks, (n,) float64."""
-        values = np.concatenate([part.of_band[i] for part in self._parts]).astype(np.float64)
+        """Return all finite numbers of one band but these marks, (n,)."""
+        values = np.concatenate([part.of_band[i] for part in self._parts])
         return values[np.isfinite(values) & ~np.isin(values, marks)]
 
     def common_marks(self) -> dict[float, float]:

@@ -88,7 +88,7 @@ def _by_name(named: Named, wanted: Sequence[str], where: str) -> FileBands:
         line = f"bands have no names; {by_colour} by their colours in the file, and the one without as {missing[0]}"
     elif missing:
         said = [printable(name)[:40] for name in named.names[:MANY_SHOWN] if name]
-        kind = "bands have no names but the colours" if named.are_colours else "bands are called"
+        kind = "bands have no names but the colours" if named.are_colours else "bands are"
         raise UserError(
             f"{where}: has no band {missing[0]}; its {kind} {', '.join(said)}; name them as band descriptions"
         )

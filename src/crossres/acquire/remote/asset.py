@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import rasterio
-from rasterio.errors import RasterioIOError
+from rasterio.errors import CRSError, RasterioIOError
 from rasterio.windows import Window
 
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
@@ -53,7 +53,7 @@ class AssetFile:
             ):
                 self._check(src)
                 yield src
-        except RasterioIOError:
+        except (RasterioIOError, CRSError, UnicodeDecodeError):
             raise self._failure or UserError(f"{self.shown}: is damaged or truncated; get it again") from None
 
     @property
