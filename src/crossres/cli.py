@@ -77,6 +77,8 @@ def _log_without_secrets() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Where it is a fault of this package, too, what it was doing may name a URL.
     sys.excepthook = lambda *error: print(without_secrets("".join(traceback.format_exception(*error))), file=sys.stderr)
+    # What GDAL says of a damaged file may be in no encoding; rasterio cannot pass that on, and nothing hangs on it.
+    sys.unraisablehook = lambda ignored: log.info("ignored: %s", ignored.exc_value)
 
 
 def _end(stage: str, why: object) -> NoReturn:

@@ -82,7 +82,10 @@ def open_foreign(
     except (RasterioIOError, CRSError) as error:
         raise UserError(f"{shown}: is damaged or cut off{_reason(error)}; get it again") from None
     except UnicodeDecodeError:
-        raise UserError(f"{shown}: is damaged: a text in it is none; get it again") from None
+        raise UserError(
+            f"{shown}: a name in it, of its coordinate reference system or a band, is not UTF-8; write it anew, for "
+            "example with `gdal_translate -a_srs EPSG:32650`"
+        ) from None
 
 
 def check_place(src: rasterio.DatasetReader, shown: str, hint: str = "") -> None:

@@ -141,4 +141,4 @@ def _is_visible(c: str) -> bool:
 
 
 def _escaped(c: str) -> str:
-    return c.encode("ascii", "backslashreplace").decode() if ord(c) > 0x7E else f"\\x{ord(c):02x}"
+    return c.encode("ascii", "backslashreplace").decode() if ord(c) > 0x7F else f"\\x{ord(c):02x}"

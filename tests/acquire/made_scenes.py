@@ -25,7 +25,7 @@ TILE = "T50SLD"
 
 
 def truth(seed: int = 0, side: int = SIDE) -> np.ndarray:
-    """Return (4, side, side) reflectance in steps of 1e-4: land with a texture, and a lake that is dark in all bands."""
+    """Return (4, side, side) reflectance in steps of 1e-4: land with a texture, and a lake, dark in all bands."""
     rows, cols = np.mgrid[:side, :side]
     rng = np.random.default_rng(seed)
     base = 0.03 * np.sin(cols / 5) + 0.03 * np.cos(rows / 7) + 0.004 * rng.standard_normal((side, side))
@@ -247,7 +247,9 @@ def read(
 
 def assert_is(found: Scene, reflectance: np.ndarray) -> None:
     """Assert that a scene is this reflectance within 1e-4, with data where it has data, in its place within 0.1 px."""
-    np.testing.assert_array_equal(np.isnan(found.values), np.isnan(reflectance).any(0)[None].repeat(len(reflectance), 0))
+    np.testing.assert_array_equal(
+        np.isnan(found.values), np.isnan(reflectance).any(0)[None].repeat(len(reflectance), 0)
+    )
     np.testing.assert_allclose(found.values, np.where(np.isnan(found.values), np.nan, reflectance), atol=1e-4)
     place = found.grid.affine
     assert abs(place.c - PLACE.c) <= 1 and abs(place.f - PLACE.f) <= 1 and (place.a, place.e) == (PLACE.a, PLACE.e)

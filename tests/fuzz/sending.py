@@ -5,12 +5,18 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+import pytest
 from local_server import listening
+
+from crossres.acquire.remote import image_file
 
 
 @contextmanager
 def sending(sent: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield the URL of a server that answers with what stands under a path of `sent` by then, whatever the query."""
+    """Yield the URL of a server that answers with what stands under a path of `sent` by then, whatever the query.
+
+    A server that is away, or breaks off, is given up at once meanwhile.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -26,5 +32,6 @@ def sending(sent: Mapping[str, bytes]) -> Iterator[str]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with listening(Handler) as url:
+    with pytest.MonkeyPatch.context() as patch, listening(Handler) as url:
+        patch.setattr(image_file, "DELAY_S", 0.0)
         yield url

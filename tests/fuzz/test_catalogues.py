@@ -162,7 +162,7 @@ def test_items_of_a_static_catalogue(bounded, hr):
     """An item with something wrong does not keep another from its pair, and is named where it is not used."""
     folder, output = bounded.folder / "lr", bounded.folder / "items"
 
-    @settings(fuzz, max_examples=120)
+    @settings(fuzz, max_examples=90)
     @given(mutated_json(item("bad", "../"), WRONG))
     def check(content):
         lr = write_catalogue(folder, [content, item("good", "../")])

@@ -1,6 +1,9 @@
 """GeoTIFFs and JPEG 2000 images with something wrong in their headers."""
 
+import math
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from made_scenes import BANDS, CRS, PLACE, dn, truth, write
 from mutations import fuzz, mutated_bytes
 from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
 from sending import sending
 
 from crossres.acquire.bands.numbers import Stated
@@ -125,7 +129,7 @@ def test_tiff_on_a_server(bounded):
     with sending(sent) as url:
         check = reading(bounded, f"{url}/scene.tif", BANDS)
 
-        @settings(fuzz, max_examples=40)
+        @settings(fuzz, max_examples=20)
         @given(overwritten(content, fields(content)) | mutated_head(content))
         def check_all(changed):
             sent["/scene.tif"] = changed
@@ -150,3 +154,42 @@ def test_jpeg2000(bounded):
         check()
 
     check_all()
+
+
+def test_what_gdal_says_in_no_encoding_is_no_traceback(tmp_path):
+    """A quotation mark of a tag is missing, and what stands there is none of UTF-8."""
+    path = write(tmp_path / "a.tif", NUMBERS, names=BANDS, tags={"name": "of nobody"})
+    path.write_bytes(path.read_bytes().replace(b'name="name">', b'\xd1ame "name">'))
+    command = [sys.executable, "-m", "crossres", "download", "--item", str(path), "--output", str(tmp_path / "scene")]
+    said = subprocess.run(command, capture_output=True, check=False).stderr
+    assert b"0xd1" in said and b"Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Affine(10, 0, 5e5, 0, -10, math.nan), Affine(10, 0, math.inf, 0, -10, 4e6),
+        Affine(1e-300, 0, 5e5, 0, -1e-300, 4e6), Affine(10, 0, 5e5, 10, 0, 4e6), Affine(10, 0, 1e30, 0, -10, 4e6),
+        Affine.identity(),
+    ],
+    ids=["NaN", "infinite", "tiny", "a line", "far away", "none"],
+)  # fmt: skip
+def test_an_image_that_lies_nowhere_is_refused(bounded, place):
+    path = write(bounded.folder / "scene.tif", NUMBERS, place, names=BANDS)
+    reading(bounded, str(path), BANDS)()
+    assert "scene.tif: does not say where its pixels lie" in bounded.refused
+
+
+def test_a_grid_off_the_earth_is_refused(bounded):
+    path = write(bounded.folder / "scene.tif", NUMBERS, crs="EPSG:4326", names=BANDS)  # metres as degrees
+    reading(bounded, str(path), BANDS)()
+    assert "check its CRS and its transform" in bounded.refused
+
+
+def test_a_name_of_a_crs_in_another_encoding_is_said(bounded):
+    path = write(bounded.folder / "scene.tif", NUMBERS, names=BANDS)
+    known, of_its_own = struct.pack("<4H", 3072, 0, 1, 32650), struct.pack("<4H", 3072, 0, 1, 32767)
+    content = path.read_bytes().replace(known, of_its_own).replace(b"UTM zone", "高斯克".encode("gbk") + b"ne")
+    path.write_bytes(content)
+    reading(bounded, str(path), BANDS)()
+    assert "of its coordinate reference system or a band, is not UTF-8" in bounded.refused

@@ -17,7 +17,6 @@ from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.download import download
 from crossres.acquire.read.scene import read_any
 from crossres.acquire.regions import LON_LAT, reproject
-from crossres.acquire.remote import image_file
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
@@ -59,14 +58,6 @@ def outside(path: Path) -> list[str]:
 
 LOCAL_VALUES = [value for value in VALUES if not (isinstance(value, str) and value.endswith("/etc/passwd"))]
 """Values that name no file outside: an item on disk may, as a person's own do."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _impatient():
-    """Have servers that are away given up at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_file, "DELAY_S", 0.0)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +105,7 @@ def test_on_disk(bounded, canary, item):
     """An item of one's own disk becomes a scene of its own images, or a line."""
     path, output = bounded.folder / "item.json", bounded.folder / "scene"
 
-    @settings(fuzz, max_examples=160)
+    @settings(fuzz, max_examples=120)
     @given(of_item(item, [*LOCAL_VALUES, *gdals(canary)]))
     def check(content):
         path.write_text(json.dumps(content))
@@ -143,7 +134,7 @@ def test_downloaded(bounded, canary, item):
     other = {**item, "id": "other"}
     written = {**item["properties"], "crossres:region": GEOMETRY, "crossres:role": "lr", "crossres:mosaic": [other]}
 
-    @settings(fuzz, max_examples=140)
+    @settings(fuzz, max_examples=110)
     @given(of_item({**item, "properties": written}, [*LOCAL_VALUES, *gdals(canary)]))
     def check(content):
         path.write_text(json.dumps(content))
@@ -160,7 +151,7 @@ def test_on_a_server(bounded, canary, item):
     sent = {f"/a/{key}.tif": (bounded.folder / f"{key}.tif").read_bytes() for key in BANDS}
     with sending(sent) as url:
 
-        @settings(fuzz, max_examples=120)
+        @settings(fuzz, max_examples=80)
         @given(of_item(item, [*VALUES, *gdals(canary), *outside(canary)]))
         def check(content):
             sent["/a/item.json"] = json.dumps(content).encode()
@@ -169,3 +160,36 @@ def test_on_a_server(bounded, canary, item):
                 assert_no_canary(output / "reflectance.tif")
 
         check()
+
+
+WRONG_ONCE = {
+    "bands that are numbers": ("assets.red.eo:bands", [3]),
+    "bands that are none": ("assets.red.eo:bands", 3),
+    "a name that is a list": ("assets.red.eo:bands", [{"name": ["red"], "common_name": ["red"]}]),
+    "numbers' meaning that is none": ("assets.red.raster:bands", 0.0001),
+    "a time that is a number": ("properties.datetime", 1622548800),
+    "a geometry of no type": ("geometry.type", "Blob"),
+    "a geometry out of numbers": ("geometry.coordinates", [[[1e308, 10**400]] * 4]),
+    "a shape that is a number": ("properties.proj:shape", 48),
+    "properties that are a text": ("properties", "sentinel-2"),
+    "assets that are a list": ("assets", [{"href": "red.tif"}]),
+    "links that are texts": ("links", ["self", None]),
+    "an id that is a list": ("id", ["a"]),
+    "a mosaic of texts": ("properties.crossres:mosaic", ["other.json"]),
+    "hosts that are a number": ("properties.crossres:private_hosts", 10),
+    "a name with a line break": ("assets", {"a\nb": {"href": "red.tif"}, "nir": {"href": "nir.tif"}}),
+}
+
+
+@pytest.mark.parametrize("where", WRONG_ONCE)
+def test_what_was_wrong_once(bounded, item, where):
+    """An item may say nothing that is not read over, or refused in a line, by both of its readers."""
+    (*path, last), content = WRONG_ONCE[where][0].split("."), json.loads(json.dumps(item))
+    owner = content
+    for key in path:
+        owner = owner[key]
+    owner[last] = WRONG_ONCE[where][1]
+    file, output = bounded.folder / "item.json", bounded.folder / "scene"
+    file.write_text(json.dumps(content))
+    bounded(lambda: read_any(str(file), BANDS, 10.0, output, Stated(), lambda grid: None))
+    bounded(lambda: download(AcquireSettings(), GridSettings(bands=BANDS), file, None, output))

@@ -63,8 +63,8 @@ def test_what_is_taken_from_the_cache_has_the_bytes_of_an_undisturbed_run(two_fo
     assert [path for path in aligned if second[path] != small_digests[path]] == []
 
 
-def test_a_cache_without_a_place_is_one_line(small_run):
-    done = small_run.snakemake(
+def test_a_cache_without_a_place_is_one_line(two_folders):
+    done = two_folders[0].snakemake(  # not in the run that other tests copy meanwhile
         "--cache", "--dry-run", "--configfile", "config/small.yaml", environment={"SNAKEMAKE_OUTPUT_CACHE": ""}
     )
     assert done.returncode != 0

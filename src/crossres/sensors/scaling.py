@@ -18,6 +18,8 @@ from crossres.sensors import sentinel2
 EIGHT_BITS = 255
 TEST_BASELINE = 90.0
 """Processing baselines from here on (99.99) are those of people who run ESA's processor: they say nothing."""
+LARGEST_SCALE_OF_DN = 0.002
+"""Sentinel-2's numbers are DN, of which 0 is nodata, where their scale is below this; else they are reflectance."""
 LARGEST_FACTOR = 1e6
 """Of a scale or an offset."""
 ASSUMED_SENSOR = "crossres:assumed_sensor"
@@ -65,6 +67,9 @@ def decide_scaling(
             return replace(stated, why=f"{stated.why}; the file says scale {of_file[0]:g}, offset {of_file[1]:g}")
         return stated
     if tagged:
+        if not (0 < of_file[0] < LARGEST_FACTOR and abs(of_file[1]) < LARGEST_FACTOR):  # nor are they NaN
+            said = f"scale {of_file[0]:g}, offset {of_file[1]:g}"
+            raise UserError(f"the file says {said}, which cannot be; mend its tags")
         return Scaling(*of_file, "scale and offset of the file")
     kind = str(_raster_band(asset, band).get("data_type") or data_type or "")
     if is_sentinel2(properties):
@@ -165,8 +170,8 @@ def _raster_band(asset: Mapping[str, Any], band: int) -> Mapping[str, Any]:
         value = found.get(key)
         if value is not None and not (_is_number(value) and abs(value) < LARGEST_FACTOR):
             raise UserError(f"raster:bands says {key} {str(value)[:40]!r}, which cannot be right; mend the item")
-    if found.get("scale") == 0:
-        raise UserError("raster:bands says scale 0, by which all reflectance would be one; mend the item")
+    if found.get("scale", 1.0) <= 0:
+        raise UserError(f"raster:bands says scale {found['scale']:g}, which cannot be right; mend the item")
     return found
 
 

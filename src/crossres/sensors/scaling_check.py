@@ -7,7 +7,7 @@ import numpy as np
 
 from crossres.errors import UserError
 from crossres.sensors import sentinel2
-from crossres.sensors.scaling import EIGHT_BITS, SENTINEL2_NUMBERS, Scaling
+from crossres.sensors.scaling import EIGHT_BITS, LARGEST_SCALE_OF_DN, SENTINEL2_NUMBERS, Scaling
 
 TEN_BITS = 1023
 NEGATIVE = -0.03
@@ -75,9 +75,10 @@ def is_impossible(reflectance: np.ndarray) -> np.ndarray:
 
 
 def _never(scaling: Scaling, numbers: np.ndarray) -> np.ndarray:
-    """Return which numbers no surface can have, whether a negative offset is still to be added or not."""
+    """Return which of Sentinel-2's numbers no surface can have, whether an offset is still to be added or not."""
     found = scaling.applied(numbers)
-    return np.asarray((found - min(scaling.offset, 0.0) < LOWEST) | (found > HIGHEST))
+    is_none = (numbers == 0) & (scaling.scale < LARGEST_SCALE_OF_DN)
+    return np.asarray((found - min(scaling.offset, 0.0) < LOWEST) | (found > HIGHEST) | is_none)
 
 
 def _as_sentinel2(scalings: Sequence[Scaling], numbers: Sequence[np.ndarray]) -> list[Scaling]:
@@ -124,9 +125,12 @@ def _by_dark_pixels(scalings: Sequence[Scaling], numbers: Sequence[np.ndarray]) 
     taken_back = [new for old, new in zip(scalings, checked, strict=True) if new.offset != old.offset]
     if taken_back:
         return [replace(scaling, offset=0.0, why=taken_back[0].why, doubtful=False) for scaling in scalings]
-    doubtful = [new for old, new in zip(scalings, checked, strict=True) if new.why != old.why]
-    # A bright band says nothing; only when all bands have their darkest pixels near 1000 is it worth a word.
-    return checked if len(doubtful) == len(checked) else list(scalings)
+    doubt = next((new for old, new in zip(scalings, checked, strict=True) if new.doubtful > old.doubtful), None)
+    darkest = [_darkest(dn) for dn in numbers if dn.size]
+    # A bright band says nothing: there must be none with darker pixels.
+    if doubt is None or min(darkest) < DARK_DN[0]:
+        return list(scalings)
+    return [replace(scaling, why=doubt.why, doubtful=True) for scaling in scalings]
 
 
 def check_dark_pixels(scaling: Scaling, dn: np.ndarray) -> Scaling:
@@ -142,8 +146,11 @@ def check_dark_pixels(scaling: Scaling, dn: np.ndarray) -> Scaling:
         return replace(
             scaling, offset=0.0, why=f"{scaling.why}, but dark pixels show that the offset is applied already"
         )
-    darkest = float(np.quantile(dn, 1e-3))
-    if scaling.offset == 0 and DARK_DN[0] <= darkest <= DARK_DN[1]:
+    if scaling.offset == 0 and DARK_DN[0] <= _darkest(dn) <= DARK_DN[1]:
         why = f"{scaling.why}; doubtful, the darkest pixels are near 1000, as if 1000 were still to be subtracted"
         return replace(scaling, why=why, doubtful=True)
     return scaling
+
+
+def _darkest(dn: np.ndarray) -> float:
+    return float(np.quantile(dn, 1e-3))

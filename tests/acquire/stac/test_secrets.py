@@ -95,7 +95,7 @@ def test_what_else_an_item_says_stays_what_it_is():
 
 
 def test_a_shown_text_is_one_visible_line():
-    assert shown("a\n  b\tc\0\x1b[31m\u202e\ud800\u2028d") == "a b c\\x00\\x1b[31m\\u202e\\ud800 d"
+    assert shown("a\n  b\tc\0\x1b[31m\x7f\u202e\ud800\u2028d") == "a b c\\x00\\x1b[31m\\x7f\\u202e\\ud800 d"
     assert shown("\u9ec4\u6cb3 B04 \u00e9") == "\u9ec4\u6cb3 B04 \u00e9"
     assert len(shown("x" * 10_000, 50)) == 50
     assert one_line(KeyError()) == "KeyError"

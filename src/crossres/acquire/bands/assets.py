@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossres.acquire.stac.hrefs import shown
 from crossres.acquire.stac.items import Item, common_names
 from crossres.errors import UserError
 from crossres.sensors.band_names import esa_name, is_band
@@ -43,7 +44,7 @@ def band_assets(item: Item, bands: Sequence[str], gsd_m: float | None = None) ->
     found = [_band_asset(item, band, gsd_m) for band in bands]
     missing = [band for band, place in zip(bands, found, strict=True) if place is None]
     if missing:
-        there = ", ".join(str(key)[:40] for key in list(item["assets"])[:30])
+        there = ", ".join(shown(key, 40) for key in list(item["assets"])[:30])
         raise UserError(
             f"item {item.get('id')}: has no band {missing[0]!r} ({esa_name(missing[0])}) of {', '.join(bands)}; its "
             f"assets are {there}"

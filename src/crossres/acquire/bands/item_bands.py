@@ -198,6 +198,8 @@ class ItemBands:
         # Where a file has a mask, too, GDAL does not look at its nodata.
         declared = [declared_nodata(place.asset, i), self._stated.nodata, src.nodatavals[i]]
         self._marks[place.key, i] = tuple(mark for mark in declared if mark is not None)
+        if self._stated.scale is not None:
+            return Scaling(self._stated.scale, 0.0, "as given")
         of_file = float(src.scales[i]), float(src.offsets[i])
         name = str(self.item["id"])
         return decide_scaling(self.item["properties"], place.asset, i, src.dtypes[i], of_file, name)

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from rasterio.windows import Window
 
+from crossres.errors import UserError
 from crossres.rasters import NODATA, to_dn
-from crossres.sensors.scaling import Scaling
+from crossres.sensors.scaling import LARGEST_FACTOR, LARGEST_SCALE_OF_DN, Scaling
 from crossres.sensors.scaling_check import FILL_NUMBERS, is_impossible
 
-LARGEST_SCALE_OF_DN = 0.1
-"""Sentinel-2's numbers are DN, of which 0 is nodata, where their scale is below this; else they are reflectance."""
 MANY = 0.0005
 """Share of a band's sample that impossible numbers are worth a word from."""
 FAR_ABOVE = 1.5
@@ -27,6 +26,12 @@ class Stated:
     scale: float | None = None
     offset: float | None = None
     nodata: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` for a scale or an offset by which nothing could be reflectance."""
+        for name, value in (("scale", self.scale), ("offset", self.offset)):
+            if value is not None and not (abs(value) < LARGEST_FACTOR and (name == "offset" or value > 0)):
+                raise UserError(f"--{name}: {value:g} cannot be; reflectance = scale * number + offset")
 
     @property
     def by_hand(self) -> bool:

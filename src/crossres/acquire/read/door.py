@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from crossres.acquire.gaofen2.item import gaofen2_item
 from crossres.acquire.gaofen2.package import find_packages, read_package
 from crossres.acquire.read.given import Given
-from crossres.acquire.read.images import folder_given, image_given, images_in
+from crossres.acquire.read.images import folder_given, image_given
 from crossres.acquire.read.safe import is_product_metadata, product_around, safe_given
-from crossres.acquire.read.tree import Tree
+from crossres.acquire.read.tree import SUFFIXES, Tree
 from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import Transfer
@@ -29,7 +29,6 @@ from crossres.sensors.scaling import ASSUMED_SENSOR
 from crossres.sensors.sentinel2 import BAND_IDS
 
 JSON = (".json", ".geojson")
-IMAGES = (".tif", ".tiff", ".jp2", ".j2k")
 ARCHIVES = (".tar", ".tgz", ".tar.gz")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 LONGEST_SHOWN = 1000
@@ -62,11 +61,13 @@ def scene_given(scene: str, bands: Sequence[str], gsd_m: float, scratch: Path, t
         return _folder(path.parent, wanted, gsd_m, scratch, transfer)
     if name.endswith(JSON):
         return item_given(read_json(path), str(path), shown, path.stem)
+    if name.endswith(ARCHIVES) and name.startswith("s2"):
+        raise UserError(f"{shown}: Sentinel-2 products are read as folders and zips; unpack it")
     if name.endswith(ARCHIVES) or (name.endswith(".zip") and name.startswith("gf2_")):
         return _package(path)
     if name.endswith(".zip"):
         return _tree(Tree(path, scratch), wanted, gsd_m, transfer)
-    if is_raster(path) or name.endswith(IMAGES):
+    if is_raster(path) or name.endswith(SUFFIXES):
         return image_given(AssetFile(str(path), transfer), str(path), path.stem, wanted)
     raise UserError(
         f"{shown}: is neither a SAFE folder or zip, a GeoTIFF or JPEG 2000 image, a folder of them, a STAC item nor a "
@@ -126,7 +127,7 @@ def _remote(href: str, bands: Sequence[str], transfer: Transfer) -> Given:
     name_host(href)  # typed by a person
     href = resolved(href, href, "scene")
     file = PurePosixPath(urlsplit(href).path)
-    if file.name.lower().endswith(IMAGES):
+    if file.name.lower().endswith(SUFFIXES):
         return image_given(AssetFile(href, transfer), href, file.stem, bands)
     if file.name.lower().endswith((".zip", ".safe", ".xml", *ARCHIVES)):
         raise UserError(f"{without_signature(href)}: is read from disk; fetch it first, or give a STAC item of it")
@@ -142,8 +143,8 @@ def _folder(path: Path, bands: tuple[str, ...], gsd_m: float, scratch: Path, tra
         if found is not None:
             return found
     item = path / "item.json"
-    if item.is_file():
-        return item_given(read_json(item), str(item), printable(item), path.name)
+    if item.is_file() and isinstance(content := read_json(item), dict) and "assets" in content:
+        return item_given(content, str(item), printable(item), path.name)
     return _tree(Tree(path, scratch), bands, gsd_m, transfer)
 
 
@@ -153,7 +154,7 @@ def _tree(tree: Tree, bands: tuple[str, ...], gsd_m: float, transfer: Transfer) 
         return found
     if tree.path.is_dir() and find_packages(tree.path):
         return _package(tree.path)
-    images = images_in(tree)
+    images = tree.images
     if not images:
         inner = next((name for name in tree.names if name.lower().endswith((".zip", ".vrt"))), None)
         packed = "a VRT: write it as an image of its own with `gdal_translate`" if inner and inner[-1] in "tT" else ""

@@ -20,7 +20,6 @@ from crossres.grids import gsd_m as gsd_of
 from crossres.sensors.band_names import esa_name, is_band, mentions_band
 from crossres.sensors.scaling import ASSUMED_SENSOR
 
-SUFFIXES = (".tif", ".tiff", ".jp2", ".j2k")
 SAME_SIZE = 0.01
 """Share by which two pixel sizes may differ and be one."""
 
@@ -46,7 +45,7 @@ def folder_given(tree: Tree, bands: Sequence[str], gsd_m: float) -> Given:
     Of a band at several pixel sizes that of `gsd_m` metres is taken. Raises `UserError` when a band has no image, or
     several.
     """
-    names = [name for name in tree.names if name.lower().endswith(SUFFIXES)]
+    names = tree.images
     assets = {}
     for band in bands:
         name = _of_band(tree, names, band, gsd_m)
@@ -72,11 +71,6 @@ def _asset(tree: Tree, name: str, band: str) -> dict[str, Any]:
         index = 1 if count == 1 else file_bands(src, (band,), where).indices[0]
         bands = [{"name": band, "common_name": band} if i == index else {} for i in range(1, src.count + 1)]
     return {"href": str(tree.file(name)), SHOWN: where, "eo:bands": bands}
-
-
-def images_in(tree: Tree) -> list[str]:
-    """Return the names of all images of a tree."""
-    return [name for name in tree.names if name.lower().endswith(SUFFIXES)]
 
 
 def properties_of(src: rasterio.DatasetReader) -> dict[str, str]:

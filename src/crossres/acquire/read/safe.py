@@ -25,7 +25,6 @@ from crossres.sensors.band_names import esa_name
 from crossres.sensors.scaling import Scaling, processing_baseline
 
 METADATA = re.compile(r"^(?:MTD_MSI|S2[A-Z]_(?:OPER|USER)_MTD_SAF)(L1C|L2A)(?:_[A-Z0-9_]+)?\.xml$", re.I)
-IMAGES = (".jp2", ".tif", ".tiff")
 BAND_NUMBERS = {"B02": "1", "B03": "2", "B04": "3", "B08": "7"}
 """`band_id` of the metadata's offsets."""
 QUANTIFICATION = {
@@ -131,8 +130,8 @@ def _is_auxiliary(name: str) -> bool:
 def _images(tree: Tree, product: _Product, within: str) -> list[str]:
     """Return the images of a product, those of one granule where it is named."""
     root = "" if product.root == "." else f"{product.root}/"
-    inside = [n for n in tree.names if n.startswith(root) and "IMG_DATA" in PurePosixPath(n).parts]
-    inside = [n for n in inside if n.lower().endswith(IMAGES) and n.startswith(within)]
+    inside = [n for n in tree.images if n.startswith(root) and "IMG_DATA" in PurePosixPath(n).parts]
+    inside = [n for n in inside if n.startswith(within)]
     levels = {level for n in inside for level in ("L1C", "L2A") if _granule(n).upper().startswith(f"{level}_")}
     if levels and product.level not in levels:
         raise UserError(

@@ -13,6 +13,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from crossres.errors import UserError
 from crossres.foreign_raster import printable
 
+SUFFIXES = (".tif", ".tiff", ".jp2", ".j2k")
+"""What names of images end with."""
 LARGEST_COUNT = 100_000
 """Names in a folder or a zip; a product has some hundreds."""
 LARGEST_TEXT = 4 << 20
@@ -21,8 +23,8 @@ LARGEST_MEMBER = 4 << 30
 """Bytes of an image in a zip; a band of a whole tile has 0.2 billion."""
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 """How members of a zip may be packed."""
-LARGEST_RATIO = 2000
-"""Bytes of an image to its bytes in the zip; images are compressed already."""
+LARGEST_RATIO = 500
+"""Bytes of an image to its bytes in the zip: nothing but zeros has 1,000, images are compressed already."""
 SMALL_MEMBER = 64 << 20
 DAMAGE = (
     BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, RuntimeError, OverflowError, MemoryError
@@ -47,6 +49,11 @@ class Tree:
         """All names, sorted."""
         found = list(self._zipped) if self._zipped is not None else list(self._walked())
         return sorted(name for name in found if _is_visible(name))
+
+    @cached_property
+    def images(self) -> list[str]:
+        """The names of all images."""
+        return [name for name in self.names if name.lower().endswith(SUFFIXES)]
 
     def called(self, name: str) -> str:
         """Return how one of its files is called in a line for people."""

@@ -25,6 +25,7 @@ from crossres.acquire.remote.progress import Progress
 from crossres.acquire.remote.range_requests import PassingError, RangeRequests
 from crossres.acquire.stac.hrefs import shown, without_signature
 from crossres.errors import UserError
+from crossres.foreign_raster import STARTS, image_driver
 
 CONNECTIONS = 8
 """Requests at a time for one scene."""
@@ -44,11 +45,7 @@ WHOLE_BYTES = 1024**3
 """Largest file taken from a server that does not answer range requests."""
 LARGEST_FILE_BYTES = 1024**4
 """What is said to be larger is no image, and its ranges would not fit into memory."""
-IMAGE_STARTS = {
-    b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff",
-    b"\0\0\0\x0cjP  ": "JP2OpenJPEG", b"\xff\x4f\xff\x51": "JP2OpenJPEG",
-}  # fmt: skip
-LONGEST_START = max(map(len, IMAGE_STARTS))
+LONGEST_START = max(map(len, STARTS))
 
 
 class UnreachableError(UserError):
@@ -97,7 +94,7 @@ class RemoteFile:
         transfer.progress.need(HEADER_BYTES)
         end = self._fetch_into(first, 0, HEADER_BYTES)
         head = first.read_bytes()[:16]
-        self.driver = next(driver for start, driver in IMAGE_STARTS.items() if head.startswith(start))
+        self.driver = image_driver(head)
         named = hashlib.sha256(f"{href}\n{self.size}\n{self._version}".encode()).hexdigest()[:24]
         self._folder = transfer.folder / named
         if self._version is None and self._folder.exists():
@@ -280,7 +277,7 @@ class RemoteFile:
     def _refuse_what_is_no_image(self, start: bytes, answer: requests.Response) -> None:
         if len(start) < LONGEST_START and len(start) < self.size:
             raise PassingError("its answer is too short")
-        if not start.startswith(tuple(IMAGE_STARTS)):
+        if image_driver(start) is None:
             kind = shown(answer.headers.get("Content-Type", "").partition(";")[0], 60) or "something else"
             page = start.lstrip()[:1] in (b"<", b"{")
             hint = "a page, perhaps a login or an error" if page else "no image"
