@@ -53,6 +53,7 @@ def write(
 ) -> Path:
     """Write (band, row, column) or (row, column) as a raster, a GeoTIFF unless `profile` says otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # GDAL looks at what is there, which may be damaged
     values = values[None] if values.ndim == 2 else values
     shape = {"count": values.shape[0], "height": values.shape[1], "width": values.shape[2]}
     kind = {"driver": "GTiff", "dtype": values.dtype, "crs": crs, "transform": transform}

@@ -170,6 +170,7 @@ WRONG_ONCE = {
     "a time that is a number": ("properties.datetime", 1622548800),
     "a geometry of no type": ("geometry.type", "Blob"),
     "a geometry out of numbers": ("geometry.coordinates", [[[1e308, 10**400]] * 4]),
+    "a path that no system takes": ("assets.red.href", "a" * 5000),
     "a shape that is a number": ("properties.proj:shape", 48),
     "properties that are a text": ("properties", "sentinel-2"),
     "assets that are a list": ("assets", [{"href": "red.tif"}]),

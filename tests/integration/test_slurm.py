@@ -115,14 +115,17 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
 
 def test_a_ctrl_c_while_snakemake_asks_after_its_jobs_leaves_them_on_the_cluster(cluster, small_run, tmp_path):
     project = with_scenes(small_run, tmp_path / "project")
-    go_on = tmp_path / "go_on"
-    asked, slow_to_answer = squeue(tmp_path, cluster, f"until [ -e {go_on} ]; do sleep 0.1; done")
+    busy = tmp_path / "busy"
+    asked, slow_to_answer = squeue(tmp_path, cluster, f"while [ -e {busy} ]; do sleep 0.1; done")
     control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")  # jobs wait
     with Run(project, slow_to_answer, "config/small.yaml") as run:
-        run.wait_until(lambda: asked.stat().st_size > 0)
+        run.wait_until(lambda: "submitted with SLURM" in run.said and run.is_quiet())
+        busy.touch()
+        times = asked.stat().st_size
+        run.wait_until(lambda: asked.stat().st_size > times)
         run.process.send_signal(signal.SIGINT)
         run.wait_until(lambda: "Terminating processes on user request" in run.said)
-        go_on.touch()
+        busy.unlink()
         assert run.wait() != 0, run.said[-4000:]
     left = queued(cluster)
     assert left.keys() == set(re.findall(r"submitted with SLURM jobid (\d+)", run.said))

@@ -199,5 +199,5 @@ def test_tags_that_cannot_be_are_refused_unless_a_person_says_what_is_right(tmp_
 
 @pytest.mark.parametrize("said", [{"scale": 0.0}, {"scale": -1e-4}, {"scale": np.nan}, {"offset": np.inf}])
 def test_a_scale_by_which_nothing_is_reflectance_is_no_scale(said):
-    with pytest.raises(UserError, match="^--(scale|offset): .* cannot be; reflectance = scale"):
+    with pytest.raises(UserError, match=r"^--(scale|offset): .* cannot be; reflectance = scale"):
         Stated(**said)

@@ -162,9 +162,10 @@ def impossible_note(bands: Sequence[str], samples: Sequence[np.ndarray], scaling
 
 
 def _converted(numbers: np.ndarray, scaling: Scaling, zero_is_nodata: bool) -> np.ndarray:
-    reflectance = numbers.astype(np.float32) * np.float32(scaling.scale) + np.float32(scaling.offset)
+    with np.errstate(over="ignore", invalid="ignore"):  # marks of no data may be as large as numbers get
+        reflectance = numbers.astype(np.float32) * np.float32(scaling.scale) + np.float32(scaling.offset)
+    reflectance[is_impossible(reflectance)] = np.nan
     dn = to_dn(reflectance)
-    dn[is_impossible(reflectance)] = NODATA
     if zero_is_nodata:
         dn[numbers == 0] = NODATA
     return dn

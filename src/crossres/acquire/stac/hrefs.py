@@ -14,6 +14,8 @@ __all__ = ["is_remote", "resolved", "shown", "unsigned", "without_signature"]
 
 REMOTE = ("http://", "https://", "s3://")
 LONGEST_HREF = 8192
+LONGEST_PATH = 4096
+"""Characters; systems take no longer ones."""
 _PREFIX = re.compile(r"^\w[\w+.-]*:")
 """A scheme, or one of GDAL's drivers (`GTIFF_DIR:1:x.tif`)."""
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]")
@@ -51,7 +53,7 @@ def resolved(href: str, base: str, name: str) -> str:
     else:
         path = "" if _PREFIX.match(href) else str(Path(base).parent / href)
     # Looked at last: `///vsizip/x` and `file:///vsizip/x` become GDAL's `/vsizip/x` only here.
-    if not path or "\0" in path or "<" in path or re.match(r"/+vsi", posixpath.normpath(path)):
+    if not 0 < len(path) <= LONGEST_PATH or "\0" in path or "<" in path or re.match(r"/+vsi", posixpath.normpath(path)):
         raise UserError(f"{name}: href '{shown(href, 100)}' is neither a path nor http(s) nor s3; it is not used")
     return path
 
