@@ -32,7 +32,7 @@ def moved(area, **times):
     """Return a change that puts recorded Sentinel-2 L2A items where and when a test needs them, with signed hrefs.
 
     `times` are by tile: what was recorded there lies over `area` instead, at another time; its other properties,
-    assets and links stay as they were.
+    assets and links stay as they were, but for those of its grid.
     """
 
     def change(feature):
@@ -40,6 +40,9 @@ def moved(area, **times):
         if tile in times and feature["collection"].endswith("l2a"):
             feature["geometry"], feature["bbox"] = mapping(area), list(area.bounds)
             feature["properties"]["datetime"] = times[tile]
+            for says in (feature["properties"], *feature["assets"].values()):  # where its raster lies is not recorded
+                for key in [key for key in says if key.startswith("proj:")]:
+                    del says[key]
             for asset in feature["assets"].values():
                 asset["href"] += "?X-Amz-Signature=notforyou&sig=notforyou"
 

@@ -5,7 +5,7 @@ import os
 import re
 import threading
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlparse, urlsplit
 
 import planetary_computer
 import requests
@@ -20,6 +20,8 @@ S3_VARIABLES = (
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_S3_ENDPOINT where it is not Amazon's, "
     "AWS_REQUEST_PAYER=requester where the reader pays, or AWS_NO_SIGN_REQUEST=YES for an open bucket"
 )
+UNSIGNED = ("ai4edatasetspublicassets.blob.core.windows.net",)
+"""Stores that are open."""
 _ONE_TOKEN = threading.Lock()
 """Files of one container share a token: the first thread gets it, the others wait."""
 _YES, _NO = {"YES", "TRUE", "ON", "1"}, {"NO", "FALSE", "OFF", "0"}
@@ -43,15 +45,25 @@ def address(href: str, stale: str | None = None) -> tuple[str, dict[str, str], A
         return href, {}, None
     try:
         with _ONE_TOKEN:
-            if planetary_computer.sign_url(href) == stale:  # else another thread has renewed it
+            if _signed(href) == stale:  # else another thread has renewed it
                 planetary_computer.sas.TOKEN_CACHE.clear()
-            return planetary_computer.sign_url(href), {}, None
+            return _signed(href), {}, None
     except (requests.RequestException, ValueError, KeyError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         raise UserError(
             f"{without_signature(href)}: Planetary Computer gives no token to read it with "
             f"({status or type(error).__name__}); try again later"
         ) from None
+
+
+def _signed(href: str) -> str:
+    """Return an href with a token, which is asked for with patience, but not for the minutes of the package's own."""
+    parts = urlparse(href)
+    if parts.netloc not in UNSIGNED:
+        planetary_computer.sas.get_token(
+            *planetary_computer.utils.parse_blob_url(parts), retry_total=3, retry_backoff_factor=0.5
+        )
+    return planetary_computer.sign_url(href)
 
 
 def _is_planetary_computer(href: str) -> bool:
