@@ -16,6 +16,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "dataset.assign": {"dataset.assign": {"nothing*": "train"}},
     "acquire.geoid": {"acquire.geoid": "geoid.tif"},
     "acquire.dem": {"acquire.dem": None},
+    "acquire.private_hosts": {"acquire.private_hosts": ["files.lab"]},
     "models": {"models.other": {}},
     "models.<name>.model": {"models.main.model": {"prior": "concat"}},
     "models.<name>.train": {"models.main.train": {"steps": 13}},
