@@ -24,7 +24,7 @@ rule catalog:
     params:
         kind=lambda wildcards: MADE[wildcards.source].kind,
         folder=lambda wildcards: as_written(MADE[wildcards.source].path),
-        run=RUN,
+        run=of_this_run,
         files=lambda wildcards: other_inputs(source_files(wildcards)),
         source=lambda wildcards: MADE[wildcards.source].model_dump_json(),
         code=code("catalog"),
@@ -59,7 +59,7 @@ if LOCK is None:
             settings=settings("search"),
             catalogues=lambda wildcards: catalogue_options(),
             remote=remote_catalogues(),
-            run=RUN,
+            run=of_this_run,
             files=lambda wildcards: other_inputs([*local_catalogues("lr"), *local_catalogues("hr"), *area_file()]),
             servers=lambda wildcards: asked_servers(),
             code=code("search"),
@@ -124,7 +124,7 @@ rule download:
     params:
         settings=settings("download"),
         dem=lambda wildcards: f"--dem {as_written(CONFIG.acquire.dem)}" if CONFIG.acquire.dem else "",
-        run=RUN,
+        run=of_this_run,
         files=lambda wildcards: other_inputs([*local_assets(wildcards), *dem()]),
         reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
         lock=lambda wildcards: f"--lock {as_written(CONFIG.search.lock)}" if LOCK is not None else "",

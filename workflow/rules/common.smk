@@ -160,7 +160,8 @@ if CONFIG.search.lock:
     try:
         LOCK = read_lock(Path(_lock))
     except UserError as error:
-        raise WorkflowError("search.lock: " + str(error).replace(_lock, CONFIG.search.lock))
+        _said = str(error).replace(_lock, CONFIG.search.lock)
+        raise WorkflowError(f"search.lock: {_said}")
 
 
 def items():
@@ -193,6 +194,11 @@ def by_attempt(amount):
     Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at what it asked for.
     """
     return lambda wildcards, attempt: amount * attempt
+
+
+def of_this_run(wildcards):
+    """Return the folder of the run, for `params`: a command fills it in for {run}."""
+    return RUN
 
 
 def folder_of(name):

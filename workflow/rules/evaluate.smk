@@ -27,7 +27,7 @@ rule external:
     params:
         settings=settings("external"),
         folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
-        run=RUN,
+        run=of_this_run,
         files=lambda wildcards: other_inputs(external_results(wildcards)),
         code=code("external"),
     message:
