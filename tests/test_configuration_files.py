@@ -55,10 +55,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_what_is_no_configuration_is_refused_at_once_in_one_line(text):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(UserError, match=r"^own\.yaml: ") as said:
         parse_mapping(text, "own.yaml")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert len(str(said.value)) < 300
     assert "\n" not in str(said.value)
 

@@ -102,10 +102,10 @@ def test_what_this_program_says_in_its_own_items_is_dropped_from_others_at_any_d
 
 def test_what_is_no_json_is_an_error_within_a_second():
     for text in ("", "x", "{", "[" * 1_000_000, '{"a":' * 300_000, '"' + "\\" * 1_000_000, "[" * 5000 + '"a' * 500_000):
-        start = time.monotonic()
+        start = time.process_time()
         with pytest.raises(ValueError):
             parse(text)
-        assert time.monotonic() - start < 5
+        assert time.process_time() - start < 5
     with pytest.raises(ValueError, match="holds more than"):
         parse("[" + "{}," * 6_000_000 + "1]")
 

@@ -109,10 +109,10 @@ def test_no_text_takes_long():
     )  # fmt: skip
     for piece in pieces:
         for text in (piece * (80_000 // len(piece)), f"https://a.org/{piece * 10_000}=", f"{piece * 10_000}\n@"):
-            start = time.monotonic()
+            start = time.process_time()
             unsigned([text])
             shown(text)
-            assert time.monotonic() - start < 3, piece
+            assert time.process_time() - start < 3, piece
 
 
 PIECES = st.sampled_from([*"ab:/?&=@#%\\[]\" '<>\n;.", "https://", "3A", "2F", "sig", "token", "url="])
