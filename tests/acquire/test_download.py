@@ -25,6 +25,13 @@ from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
 
+def searched(item):
+    """Move an item with its images to where `search` has its own."""
+    folder = item.parent.rename(item.parent.with_name("scenes"))
+    (folder.parent / "pairs").mkdir()
+    return folder / item.name
+
+
 @pytest.mark.parametrize("baseline", ["02.12", "05.00"])
 def test_only_the_window_is_read_on_the_own_grid_with_true_reflectance(tmp_path, baseline):
     item, truth = sentinel2(tmp_path / "in", baseline)
@@ -156,7 +163,9 @@ def test_halves_of_a_tile_are_put_together_each_with_its_own_offset_and_clouds(t
         asset["href"] = f"../east/{asset['href']}"
     content["properties"]["crossres:mosaic"] = [part]
     item.write_text(json.dumps(content))
-    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "believed_by_nobody")
+    assert "mosaic" not in read_scene(tmp_path / "believed_by_nobody" / "reflectance.tif").tags
+    download(AcquireSettings(), GridSettings(), searched(item), None, tmp_path / "out")
     scene = read_scene(tmp_path / "out" / "reflectance.tif")
     mask = read_mask(tmp_path / "out" / "mask.tif")
     np.testing.assert_allclose(scene.values[:, :15, :18], truth[:, 10:25, 10:28], atol=6e-5)
@@ -180,7 +189,7 @@ def test_parts_on_different_grids_are_not_put_together(tmp_path):
     content["properties"]["crossres:mosaic"] = [part]
     item.write_text(json.dumps(content))
     with pytest.raises(UserError, match="scenes of its mosaic are on different grids"):
-        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+        download(AcquireSettings(), GridSettings(), searched(item), None, tmp_path / "out")
 
 
 def test_blocks_change_nothing(tmp_path, monkeypatch):

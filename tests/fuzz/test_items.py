@@ -1,6 +1,7 @@
 """STAC items with something wrong in them, on disk and on a server: given to `super-resolve` and to `download`."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,18 @@ def of_item(item: dict[str, Any], values: list[Any]) -> Any:
     return mutated_json(item, [*values, *NUMBERS, *ADDRESSES, *KINDS, OURS, [OURS]])
 
 
+def searched(folder: Path) -> Path:
+    """Return where an item stands that `search` wrote, beside the files of this folder."""
+    items = folder / "items"
+    shutil.rmtree(items, ignore_errors=True)
+    (items / "scenes").mkdir(parents=True)
+    (items / "pairs").mkdir()
+    for file in folder.iterdir():
+        if file.is_file():
+            shutil.copy(file, items / "scenes")
+    return items / "scenes" / "item.json"
+
+
 def test_on_disk(bounded, canary, item):
     """An item of one's own disk becomes a scene of its own images, or a line."""
     path, output = bounded.folder / "item.json", bounded.folder / "scene"
@@ -130,7 +143,7 @@ def test_bytes(bounded, item):
 
 def test_downloaded(bounded, canary, item):
     """An item as `search` writes it, with its words on region and mosaic, becomes a scene of its images or a line."""
-    path, output = bounded.folder / "item.json", bounded.folder / "scene"
+    path, output = searched(bounded.folder), bounded.folder / "scene"
     other = {**item, "id": "other"}
     written = {**item["properties"], "crossres:region": GEOMETRY, "crossres:role": "lr", "crossres:mosaic": [other]}
 
@@ -193,4 +206,5 @@ def test_what_was_wrong_once(bounded, item, where):
     file, output = bounded.folder / "item.json", bounded.folder / "scene"
     file.write_text(json.dumps(content))
     bounded(lambda: read_any(str(file), BANDS, 10.0, output, Stated(), lambda grid: None))
-    bounded(lambda: download(AcquireSettings(), GridSettings(bands=BANDS), file, None, output))
+    written = searched(bounded.folder)
+    bounded(lambda: download(AcquireSettings(), GridSettings(bands=BANDS), written, None, output))

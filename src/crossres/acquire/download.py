@@ -14,6 +14,7 @@ from crossres.acquire.regions import from_geojson
 from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.stac.foreign_json import checked_item
 from crossres.acquire.stac.items import Item
+from crossres.acquire.written_items import HOSTS
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings
@@ -47,7 +48,7 @@ def download(
     content = _written_item(item)
     properties = content["properties"]
     # What the search found to be named by the configuration; a file on disk may name servers of the same machine.
-    for host in ("localhost", *properties.get("crossres:private_hosts", []), *settings.private_hosts):
+    for host in ("localhost", *properties.get(HOSTS, []), *settings.private_hosts):
         name_host(str(host))
     region = from_geojson(properties.get("crossres:region") or content.get("geometry"), str(item))
     if checksums is not None:
@@ -67,11 +68,17 @@ def download(
 
 
 def _written_item(path: Path) -> Item:
-    """Return an item as `search` writes it, all parts of its tile checked; `UserError` when the file holds none."""
+    """Return an item as `search` writes it, all parts of its tile checked; `UserError` when the file holds none.
+
+    What it says of further parts and of servers is believed in a folder that `search` wrote, of the region anywhere.
+    """
     try:
         item = checked_item(read_json(path))
+        if not (path.parent.name == "scenes" and (path.parent.parent / "pairs").is_dir()):
+            believed = {key: value for key, value in item["properties"].items() if key not in (MOSAIC, HOSTS)}
+            item = {**item, "properties": believed}
         parts = item["properties"].get(MOSAIC, [])
-        hosts = item["properties"].get("crossres:private_hosts", [])
+        hosts = item["properties"].get(HOSTS, [])
         if not isinstance(parts, list) or not isinstance(hosts, list):
             raise UserError("is no item as `search` writes it")
         return {**item, "properties": {**item["properties"], MOSAIC: [checked_item(part) for part in parts]}}

@@ -15,6 +15,9 @@ from crossres.acquire.remote.addresses import private_hosts
 from crossres.acquire.stac.hrefs import is_remote, unsigned
 from crossres.acquire.stac.items import Item, relative_href
 
+HOSTS = "crossres:private_hosts"
+"""Servers of one's own network that a scene is read from, named by the configuration of the search."""
+
 
 def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:
     """Yield the item of each scene that a pair uses, with its role and the region to read, hrefs from `folder`.
@@ -64,7 +67,7 @@ def _written_item(scene: Candidate, folder: Path) -> Item:
     item = unsigned(scene.resolved_item())
     hosts = private_hosts(str(asset["href"]) for asset in item["assets"].values() if is_remote(asset["href"]))
     if hosts:
-        item["properties"] = {**item["properties"], "crossres:private_hosts": hosts}
+        item["properties"] = {**item["properties"], HOSTS: hosts}
     item["assets"] = {key: {**asset, "href": _relative(asset["href"], folder)} for key, asset in item["assets"].items()}
     item["links"] = [
         {"rel": "derived_from", "href": link["href"], "type": "application/geo+json"}
