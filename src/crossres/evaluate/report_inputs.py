@@ -93,6 +93,7 @@ def reasons_in_short(declined: list[dict[str, str]]) -> list[dict[str, Any]]:
     counts: Counter[tuple[str, str]] = Counter()
     for row in declined:
         reason = re.sub(r"^item \S+: ", "", row["reason"]).partition(" (")[0].partition(": ")[0]
-        counts[row["role"], re.sub(r"\S*[\d_]\S*", "…", reason)] += 1
+        words = ["…" if re.search(r"[\d_]", word) else word for word in reason.split(" ")]
+        counts[row["role"], " ".join(words)] += 1
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     return [dict(role=role, reason=reason, count=count) for (role, reason), count in ordered]
