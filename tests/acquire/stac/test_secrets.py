@@ -48,11 +48,19 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
-@pytest.mark.parametrize("url", SIGNED.values(), ids=SIGNED.keys())
+def breaks(place, url):
+    """Whether a break would part the secret from all that tells that it is one."""
+    return place == "over lines" and S in url.partition("?")[0] + url.partition("?")[2].partition("=")[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        pytest.param(url, PLACES[place], id=f"{kind}-{place}")
+        for kind, url in SIGNED.items() for place in PLACES if not breaks(place, url)
+    ],
+)  # fmt: skip
 def test_no_kind_of_secret_passes(url, place):
-    if place is PLACES["over lines"] and S in url.partition("?")[0] + url.partition("?")[2].partition("=")[0]:
-        pytest.skip("what stands before the first break is looked at whole elsewhere")
     text = place(url)
     for kept in (shown(text, 2000), json.dumps(unsigned({"a": [text], text: {"description": text}}))):
         assert S not in kept
