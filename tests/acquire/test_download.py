@@ -178,6 +178,16 @@ def test_halves_of_a_tile_are_put_together_each_with_its_own_offset_and_clouds(t
     assert "low: processing baseline 05.00; low-east: processing baseline 02.12" in scene.tags["radiometry"]
 
 
+def test_an_item_of_one_s_own_disk_names_no_private_host(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    content = json.loads(item.read_text())
+    content["properties"]["crossres:private_hosts"] = ["10.0.0.1"]
+    content["assets"]["red"]["href"] = "http://10.0.0.1/red.tif"
+    item.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="is a private address, which is not asked"):
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+
+
 def test_parts_on_different_grids_are_not_put_together(tmp_path):
     item, _ = sentinel2(tmp_path / "in")
     content = json.loads(item.read_text())
