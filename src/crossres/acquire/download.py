@@ -11,10 +11,9 @@ from crossres.acquire.read.door import JSON
 from crossres.acquire.read.given import Given
 from crossres.acquire.read.scene import CACHE_MB, fetched_ranges, read_any, write_scene_of
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.remote.addresses import name_host
+from crossres.acquire.remote.addresses import HOSTS, name_host
 from crossres.acquire.stac.foreign_json import checked_item
 from crossres.acquire.stac.items import Item
-from crossres.acquire.written_items import HOSTS
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.settings.acquire import AcquireSettings

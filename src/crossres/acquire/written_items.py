@@ -11,12 +11,9 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.pairing.best_pairs import Pair
 from crossres.acquire.pairing.candidates import Candidate
 from crossres.acquire.regions import bbox, buffered, polygons, to_geojson
-from crossres.acquire.remote.addresses import private_hosts
+from crossres.acquire.remote.addresses import HOSTS, private_hosts
 from crossres.acquire.stac.hrefs import is_remote, unsigned
 from crossres.acquire.stac.items import Item, relative_href
-
-HOSTS = "crossres:private_hosts"
-"""Servers of one's own network that a scene is read from, named by the configuration of the search."""
 
 
 def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:

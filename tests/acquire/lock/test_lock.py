@@ -13,12 +13,13 @@ from rasterio.transform import from_origin
 from crossres.acquire.catalog import catalog_folder
 from crossres.acquire.download import download
 from crossres.acquire.lock.checksums import SHA256, checksum
-from crossres.acquire.lock.lock_file import read_lock
+from crossres.acquire.lock.lock_file import read_lock, write_locked
 from crossres.acquire.lock.lock_run import lock_run
 from crossres.acquire.search import search
 from crossres.errors import UserError
 from crossres.files import read_json, write_json
 from crossres.settings.config import Config, parse
+from crossres.settings.search import SearchSettings
 
 
 def digests(folder):
@@ -168,6 +169,18 @@ def test_signatures_never_enter_the_lock(tmp_path, locked):
     entry = read_json(lock)["scenes"]["one"]
     assert entry["assets"]["https://a.org/b.tif?part=1"] == SHA256 + "a" * 64
     assert entry["item"]["properties"]["crossres:mosaic"][0]["assets"]["data"]["href"] == "${ARCHIVE}/hr/one.tif"
+
+
+def test_a_lock_names_no_private_host(tmp_path, locked):
+    _, lock = locked
+    content = read_json(lock)
+    hosts = ["10.0.0.71", "10.0.0.72", "127.0.0.1"]
+    content["scenes"]["one"]["item"]["properties"]["crossres:private_hosts"] = hosts
+    write_json(lock, content)
+    source = {"kind": "catalog", "href": "http://10.0.0.72/catalog.json"}
+    write_locked(read_lock(lock), SearchSettings(lr=source, hr=source), tmp_path / "run" / "items")
+    written = read_json(tmp_path / "run" / "items" / "scenes" / "one.json")
+    assert written["properties"]["crossres:private_hosts"] == ["10.0.0.72", "127.0.0.1"]
 
 
 @pytest.mark.parametrize(

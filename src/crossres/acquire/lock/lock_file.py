@@ -1,6 +1,7 @@
 """Lock files: the scenes and pairs of a finished run, known before anything runs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from crossres.acquire.declined import Declined, write_declined
 from crossres.acquire.lock.checksums import Checksums
+from crossres.acquire.remote.addresses import HOSTS, is_named, name_host
 from crossres.acquire.stac.hrefs import is_remote, unsigned
 from crossres.acquire.stac.items import Item, relative_href, safe_id
 from crossres.errors import UserError
@@ -16,7 +18,7 @@ from crossres.files import json_text, read_json, whole
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.paths import expand
-from crossres.settings.search import SearchSettings
+from crossres.settings.search import CatalogSource, SearchSettings, StacApiSource
 
 VERSION = 1
 HELD = ("search", "acquire", "grid")
@@ -87,12 +89,24 @@ def read_lock(path: Path) -> Lock:
 
 
 def write_locked(lock: Lock, settings: SearchSettings, output: Path) -> list[str]:
-    """Write the `items` folder of a lock as the search wrote it; return which keys of `search` it does not hold for."""
+    """Write the `items` folder of a lock as the search wrote it; return which keys of `search` it does not hold for.
+
+    Private hosts that the items are read from stay those that the configuration names, as a source or by themselves.
+    """
+    for source in (*settings.lr, *settings.hr):
+        if isinstance(source, (StacApiSource, CatalogSource)):
+            with suppress(UserError):  # a variable that is not set names nothing
+                name_host(expand(source.url if isinstance(source, StacApiSource) else source.href, output.parent))
+    name_host("localhost")
     with whole(output) as part:
         for folder in ("scenes", "pairs"):
             (part / folder).mkdir(parents=True)
         for scene in lock.scenes:
-            (part / "scenes" / f"{scene}.json").write_text(json_text(lock.item(scene, output.parent)), encoding="utf-8")
+            item = lock.item(scene, output.parent)
+            hosts = item["properties"].pop(HOSTS, [])
+            if named := [host for host in hosts if is_named(str(host))]:  # by the lock alone they are not
+                item["properties"][HOSTS] = named
+            (part / "scenes" / f"{scene}.json").write_text(json_text(item), encoding="utf-8")
         for pair, content in lock.pairs.items():
             (part / "pairs" / f"{pair}.json").write_text(json_text(content), encoding="utf-8")
         write_declined(part / "declined.csv", lock.declined)

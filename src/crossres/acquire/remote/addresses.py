@@ -15,6 +15,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from crossres.errors import UserError
 from crossres.secrets import shown
 
+HOSTS = "crossres:private_hosts"
+"""Key of an item, as `search` writes it: the hosts that it is read from and that are only allowed by being named."""
 _named: set[str] = set()
 """Hosts that the configuration, the environment or the person named; a process runs one stage on one configuration."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -29,14 +31,14 @@ def name_host(url_or_host: str) -> None:
 
 def private_hosts(hrefs: Iterable[str]) -> list[str]:
     """Return the hosts of remote hrefs that are only allowed because they were named, sorted."""
-    return sorted({host for host in map(_host, hrefs) if _is_named(host) and _is_private_host(host)})
+    return sorted({host for host in map(_host, hrefs) if is_named(host) and _is_private_host(host)})
 
 
 def refuse_private(url: str) -> None:
     """Raise `UserError` for a URL whose host is spelled as a private address or `localhost` and was not named."""
     host = _host(url)
     address = _literal(host)
-    if address is not None and _is_private(address) and not _is_named(host):
+    if address is not None and _is_private(address) and not is_named(host):
         raise UserError(_refusal(host, address))
 
 
@@ -63,7 +65,7 @@ class _Checked:
     port: int
 
     def _new_conn(self) -> socket.socket:
-        if not _is_named(_host(self.host)):
+        if not is_named(_host(self.host)):
             try:
                 found = socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError):
@@ -110,7 +112,7 @@ class _CheckedAdapter(HTTPAdapter):
 
 def _refuse(host: str, address: str) -> None:
     found = ipaddress.ip_address(address.partition("%")[0])
-    if _is_private(found) and not _is_named(_host(host)):
+    if _is_private(found) and not is_named(_host(host)):
         raise UserError(_refusal(host, found))
 
 
@@ -120,7 +122,8 @@ def _refusal(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) 
     return f"{where}: is a private address, which is not asked; name it in acquire.private_hosts if it is meant"
 
 
-def _is_named(host: str) -> bool:
+def is_named(host: str) -> bool:
+    """Say whether a host was named by the configuration, the environment or the person."""
     if host in _named:
         return True
     address = _literal(host)
