@@ -25,9 +25,9 @@ from shapely.geometry import box
 from crossres.diffusion import data
 from crossres.diffusion.data import Split, batches
 from crossres.diffusion.standardise import Standard
+from crossres.imagery.numbers import OFFSET, SCALE
 from crossres.pairs.cache import write_cache
 from crossres.pairs.store import digest, write_zarr
-from crossres.rasters import OFFSET, SCALE
 
 BANDS, LR_PX, HR_PX, FACTOR = 4, 64, 256, Fraction(4)
 BATCH = 16

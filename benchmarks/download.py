@@ -35,7 +35,8 @@ from crossres.acquire.download import download
 from crossres.acquire.regions import to_geojson
 from crossres.acquire.stac.items import new_item, parse_time
 from crossres.grids import grid_outline
-from crossres.rasters import NODATA, OFFSET, SCALE, to_dn, write_cog
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, to_dn
+from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -21,7 +21,10 @@ from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 
 from crossres.evaluate.resampling import bicubic, to_lr
-from crossres.rasters import Mask, Scene, write_cog, write_mask, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import write_cog
+from crossres.imagery.scene import write_mask
+from crossres.rasters import Scene, write_scene
 
 BANDS, FACTOR = ("blue", "green", "red", "nir"), 4
 

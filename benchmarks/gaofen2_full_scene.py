@@ -28,7 +28,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.files import read_json, write_json
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

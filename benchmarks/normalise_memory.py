@@ -19,7 +19,9 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from crossres.grids import fine_grid, scale_factor
-from crossres.rasters import NODATA, OFFSET, SCALE, new_cog, to_dn, write_mask
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, to_dn
+from crossres.imagery.raster import new_cog
+from crossres.imagery.scene import write_mask
 
 BANDS = ("blue", "green", "red", "nir")
 TILE = 250

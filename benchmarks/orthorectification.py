@@ -32,7 +32,7 @@ from crossres.acquire.orthorectification.orthorectify import orthorectify
 from crossres.acquire.orthorectification.terrain import terrain_for
 from crossres.acquire.tie_points import match
 from crossres.grids import crop, grid_outline
-from crossres.rasters import new_cog
+from crossres.imagery.raster import new_cog
 from crossres.settings.acquire import AcquireSettings
 
 UNDULATION_M = 28.0

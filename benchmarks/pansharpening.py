@@ -28,7 +28,7 @@ from crossres.acquire.gaofen2.atmosphere import DarkPixels, dark_object
 from crossres.acquire.gaofen2.package import read_package, unpacked
 from crossres.acquire.gaofen2.pansharpen import Moments, as_sharp_as_bands, fit_sharpening, sharpen
 from crossres.acquire.gaofen2.toa import mss_radiometry
-from crossres.rasters import to_dn
+from crossres.imagery.numbers import to_dn
 from crossres.sensors.gaofen2 import PMS1, SENSORS
 from crossres.sensors.sensor import mtf_sigma_px
 from crossres.settings.simulate import SimulateSettings

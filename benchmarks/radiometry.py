@@ -25,7 +25,8 @@ from crossres.align.radiometry import Sample, fit_relations
 from crossres.align.relation import straight
 from crossres.align.sampling import Displacement
 from crossres.align.statement import detail_correlation
-from crossres.rasters import read_scene, to_dn
+from crossres.imagery.numbers import to_dn
+from crossres.rasters import read_scene
 from crossres.settings.normalise import NormaliseSettings
 
 GAINS, OFFSETS = np.array([1.18, 0.87, 1.10, 0.92]), np.array([0.012, -0.008, 0.02, 0.005])

@@ -42,7 +42,8 @@ from crossres.align.registration import Registration, register
 from crossres.align.sampling import Displacement, interpolate, spline_coefficients
 from crossres.align.selection import MODELS, fit_to
 from crossres.align.window_sums import Windows
-from crossres.rasters import read_scene, write_cog
+from crossres.imagery.raster import write_cog
+from crossres.rasters import read_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.simulate.clouds import draw_clouds
 

@@ -14,7 +14,7 @@ from crossres import cli
 from crossres.damaged import READERS, blamed, damaged
 from crossres.errors import UserError
 from crossres.files import made_by_rule, read_json
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 
 GRID = GeoBox((300, 300), Affine(10, 0, 5e5, 0, -10, 4e6), "EPSG:32650")
 NOISE = np.random.default_rng(0).integers(1, 4000, (1, 300, 300)).astype(np.uint16)

@@ -23,7 +23,8 @@ from shapely.geometry import box
 from crossres import grids
 from crossres.errors import UserError
 from crossres.files import read_json, whole, write_json
-from crossres.rasters import Scene, new_cog, read_scene, write_cog, write_scene
+from crossres.imagery.raster import new_cog, write_cog
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.unfinished import leave_nothing_when_terminated
 
 UTM = "EPSG:32650"

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from crossres.errors import UserError
 from crossres.files import whole, write_json
-from crossres.rasters import open_raster, write_cog
+from crossres.imagery.raster import open_raster, write_cog
 
 GRID = GeoBox((700, 700), Affine(10, 0, 5e5, 0, -10, 4e6), "EPSG:32650")
 NOISE = np.random.default_rng(0).integers(1, 4000, (4, 700, 700)).astype(np.uint16)

@@ -6,10 +6,17 @@ What they run is in `commands`.
 
 import argparse
 import logging
+import os
 import sys
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NoReturn
+
+# Before numpy and GDAL are loaded, which read these once. Blocks go through threads of our own; a library that starts
+# as many again in each would only wait. Training says by itself how many it takes.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+os.environ.setdefault("GDAL_CACHEMAX", "128")  # MB; its own default is a share of the machine's memory
 
 from crossres import commands
 from crossres.damaged import blamed
@@ -32,7 +39,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _fill_in(args)
         guard(args)
-        args.run_stage(args)
+        with _engine(args):
+            args.run_stage(args)
     except UserError as error:
         _end(args.stage, error)
     except KeyboardInterrupt:
@@ -62,6 +70,14 @@ def _fill_in(args: argparse.Namespace) -> None:
                 setattr(args, name, [expand(text, args.run) for text in value])
             elif value is not None:
                 setattr(args, name, type(value)(expand(str(value), args.run)))
+
+
+def _engine(args: argparse.Namespace) -> AbstractContextManager[None]:
+    if not hasattr(args, "threads"):
+        return nullcontext()
+    from crossres.imagery.engine import computing
+
+    return computing(args.threads)
 
 
 class _WithoutSecrets(logging.Formatter):
@@ -122,6 +138,11 @@ def _parser() -> argparse.ArgumentParser:
                 kinds = sub.get_default("kinds")
                 sub.set_defaults(kinds=kinds | {option.lstrip("-"): kind})
 
+    def threads(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--threads", type=int, default=1, metavar="N", help="CPU threads; the result does not depend on them (1)"
+        )
+
     def configured(sub: argparse.ArgumentParser, *names: str) -> None:
         sub.set_defaults(configured=names)
         sub.add_argument(
@@ -173,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--lock", type=Path, metavar="FILE", help="lock file that sources and result are checked against")
     path(sub, "--output", help="folder to write")
     configured(sub, "dem", "lock")
+    threads(sub)
 
     sub = stage("lock", "freeze the scenes and pairs of a finished run with their checksums", settings=False)
     sub.add_argument("run", type=Path, metavar="RUN_FOLDER", help="folder of the run, such as results/demo")
@@ -182,12 +204,14 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
     path(sub, "--lr", "--hr", help="scene folder", kind="folder")
     path(sub, "--output", help="folder to write to")
+    threads(sub)
 
     sub = stage("normalise", "bring the two images of a pair to one radiometry")
     path(sub, "--lr", help="LR scene folder", kind="folder")
     path(sub, "--registered", help="what `coregister` wrote", kind=".tif")
     path(sub, "--registration", help="what `coregister` wrote", kind=".json")
     path(sub, "--output", help="folder to write to")
+    threads(sub)
 
     sub = stage("patches", "cut patch pairs from an aligned pair")
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
@@ -234,6 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--lr", help="LR scene (COG)", kind=".tif")
     path(sub, "--model", help="model folder", kind="folder")
     path(sub, "--output", help="folder to write")
+    threads(sub)
 
     sub = stage("super-resolve", "apply a trained model to any Sentinel-2 scene", settings=False)
     sub.add_argument(
@@ -252,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--samples", type=int, default=4, help="samples; mean and std are over them (4)")
     sub.add_argument("--consistency", choices=["none", "soft", "hard"], default="none")
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise field (0)")
+    threads(sub)
 
     sub = stage("external", "bring another model's result to the HR grid, to be judged like an arm")
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
@@ -265,8 +291,8 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--aligned", help="folder with lr.tif, hr.tif and mask.tif", kind="folder")
     sub.add_argument("--mask", type=Path, metavar="FILE", help="what counts instead of mask.tif: see `held-out`")
     path(sub, "--arms", help="folders that `sample` wrote, each named like its arm", many=True)
-    sub.add_argument("--threads", type=int, default=1, help="CPU threads; the result does not depend on them (1)")
     path(sub, "--output", help="folder to write")
+    threads(sub)
 
     sub = stage("summarise", "put the metrics of all scenes together")
     path(sub, "--dataset", help="the dataset's summary.json, which names the pairs held out", kind=".json")

@@ -10,7 +10,7 @@ from rasterio.transform import from_origin
 from shapely.geometry import box, mapping
 
 from crossres.acquire.regions import LON_LAT, reproject
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 
 BANDS = ("blue", "green", "red", "nir")
 TILE = from_origin(600_000, 5_500_000, 10, 10)

@@ -20,7 +20,10 @@ from crossres.acquire.bands import read_bands
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.errors import UserError
-from crossres.rasters import Mask, read_mask, read_scene, write_cog
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import write_cog
+from crossres.imagery.scene import read_mask
+from crossres.rasters import read_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -17,7 +17,7 @@ from crossres.acquire.stac import io as stac_io
 from crossres.acquire.stac.declared_checksums import check_checksum
 from crossres.acquire.stac.hrefs import resolved
 from crossres.errors import UserError
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -8,7 +8,9 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy import ndimage
 
-from crossres.rasters import Mask, Scene, write_mask, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import write_mask
+from crossres.rasters import Scene, write_scene
 
 BANDS = ("red", "nir")
 LR_M, HR_M, SIDE_M = 10.0, 2.0, 1600.0

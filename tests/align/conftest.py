@@ -9,7 +9,7 @@ import pytest
 from align_scenes import HR_M, LR_M, SIDE_M, landscape, to_lr, write_folder
 from scipy import ndimage
 
-from crossres.rasters import Mask
+from crossres.imagery.numbers import Mask
 
 
 @pytest.fixture

@@ -17,7 +17,10 @@ from crossres.align.normalise import normalise
 from crossres.align.radiometry import Sample, fit_relations
 from crossres.align.relation import orthogonal_line, quantile_curve, standard_errors
 from crossres.grids import crop, fine_grid, scale_factor
-from crossres.rasters import Mask, Scene, grid_of, read_mask, read_scene, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import grid_of
+from crossres.imagery.scene import read_mask
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.grid import GridSettings
 from crossres.settings.normalise import NormaliseSettings
 

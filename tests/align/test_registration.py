@@ -15,7 +15,10 @@ from rasterio.transform import Affine
 from crossres.align.coregister import coregister
 from crossres.errors import UserError
 from crossres.grids import crop, fine_grid, scale_factor
-from crossres.rasters import Mask, Scene, grid_of, read_scene, write_mask, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import grid_of
+from crossres.imagery.scene import write_mask
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 

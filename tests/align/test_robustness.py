@@ -16,7 +16,9 @@ from crossres.align.coregister import coregister
 from crossres.align.degrade import Blurred, blur
 from crossres.align.registration import Registration, register
 from crossres.errors import UserError
-from crossres.rasters import Mask, Scene, read_scene, write_mask, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import write_mask
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 from crossres.simulate.clouds import draw_clouds

@@ -18,7 +18,8 @@ from small_world import BANDS, landscape
 from crossres.diffusion import checkpoint, scenes
 from crossres.diffusion.network import Network
 from crossres.errors import UserError
-from crossres.rasters import Scene, read_scene, write_cog, write_scene
+from crossres.imagery.raster import write_cog
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.model import ModelSettings
 from crossres.settings.sample import ArmSettings, TilingSettings
 from crossres.settings.train import TrainSettings

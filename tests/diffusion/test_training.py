@@ -11,7 +11,6 @@ import zarr
 from scipy.ndimage import zoom
 from small_world import write_dataset
 
-from crossres.area_means import area_weights
 from crossres.diffusion import checkpoint
 from crossres.diffusion.data import Split, batches, own_detail, residual_rms
 from crossres.diffusion.material import read_material
@@ -20,7 +19,8 @@ from crossres.diffusion.standardise import Standard
 from crossres.diffusion.training import train
 from crossres.diffusion.upsample import View, upsample
 from crossres.errors import UserError
-from crossres.rasters import OFFSET, SCALE
+from crossres.imagery.numbers import OFFSET, SCALE
+from crossres.operators import area
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
@@ -182,7 +182,7 @@ def test_detail_keeps_what_lr_pixels_have_no_mean_of_and_takes_their_tone_at_any
     # A difference that is one number over the image is tone, all of it.
     assert np.allclose(own_detail(up + np.float32(0.7), lr, clear, view), up, atol=1e-5)
     # One whose mean over every LR pixel is 0 is detail, all of it.
-    weights = area_weights(8, factor)
+    weights = area(8, factor).dense()
     noise = rng.normal(size=(1, 2, side, side))
     inverse = np.linalg.pinv(weights)
     detail = (noise - inverse @ (weights @ noise @ weights.T) @ inverse.T).astype(np.float32)

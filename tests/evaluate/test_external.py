@@ -15,7 +15,8 @@ from crossres.errors import UserError
 from crossres.evaluate.external import take_external
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.summary import summarise
-from crossres.rasters import Scene, read_scene, write_cog, write_scene
+from crossres.imagery.raster import write_cog
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
 

@@ -21,7 +21,7 @@ from sending import sending
 from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.read.scene import read_any
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 
 SIDE = 32
 NUMBERS = dn(truth(side=SIDE))

@@ -9,7 +9,8 @@ import pytest
 from project import Project, write_small_config
 from shapely.geometry import box
 
-from crossres.rasters import Mask, read_mask
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import read_mask
 
 pytestmark = pytest.mark.integration
 

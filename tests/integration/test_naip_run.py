@@ -18,7 +18,8 @@ from shapely.geometry import box, mapping
 from web import serve
 
 from crossres.acquire.regions import LON_LAT, reproject
-from crossres.rasters import read_scene, write_cog
+from crossres.imagery.raster import write_cog
+from crossres.rasters import read_scene
 from crossres.sensors.sentinel2 import S2A
 from crossres.sensors.sun import sun_position
 from crossres.simulate.landscape import make_landscape, theme_of

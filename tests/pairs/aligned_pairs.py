@@ -10,7 +10,9 @@ from rasterio.transform import Affine
 from scipy import ndimage
 
 from crossres.grids import fine_grid, scale_factor
-from crossres.rasters import Mask, Scene, write_mask, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import write_mask
+from crossres.rasters import Scene, write_scene
 
 BANDS = ("red", "nir")
 

@@ -16,13 +16,15 @@ from pyproj import Geod
 from shapely.geometry import Point, box
 
 from crossres.errors import UserError
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import grid_of
+from crossres.imagery.scene import read_mask
 from crossres.pairs.ground import METRES_PER_DEGREE, blocks, widened
 from crossres.pairs.held_out import held_out_mask
 from crossres.pairs.partition import OUTSIDE, TOO_NEAR
 from crossres.pairs.patch_file import read_patches
 from crossres.pairs.splits import HeldOut, assert_disjoint, assign, places, strata
 from crossres.pairs.statistics import Moments
-from crossres.rasters import Mask, grid_of, read_mask
 from crossres.settings.dataset import DatasetSettings
 
 WritePair = Callable[..., tuple[dict[str, Any], Path]]

@@ -19,14 +19,17 @@ from scipy import ndimage
 from shapely.affinity import translate
 from shapely.geometry import Point, box
 
-from crossres.area_means import area_weights, to_lr
 from crossres.errors import UserError
 from crossres.grids import fine_grid
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import open_raster
+from crossres.imagery.scene import write_mask
+from crossres.operators import area
 from crossres.pairs.extract import extract
 from crossres.pairs.ground import centres, widened
 from crossres.pairs.patch_file import PORTION, PatchWriter, read_patches
 from crossres.pairs.quality import correlation, measure, residual_shift
-from crossres.rasters import Mask, Scene, open_raster, read_scene, write_mask, write_scene
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
 
@@ -126,12 +129,13 @@ def test_extracting_twice_gives_the_same_bytes(write_pair: WritePair) -> None:
 
 def test_area_weights_share_out_every_fine_pixel() -> None:
     for factor in (Fraction(4), Fraction(5, 2), Fraction(25, 2)):
-        weights = area_weights(8, factor)
+        weights = area(8, factor).dense()
         assert weights.shape == (8, 8 * factor)
         np.testing.assert_allclose(weights.sum(axis=1), 1)
         np.testing.assert_allclose(weights.sum(axis=0), 1 / float(factor))
     hr = np.random.default_rng(0).uniform(size=(1, 32, 32))
-    np.testing.assert_allclose(to_lr(hr, area_weights(8, Fraction(4))), hr.reshape(1, 8, 4, 8, 4).mean(axis=(2, 4)))
+    weights = area(8, Fraction(4)).dense()
+    np.testing.assert_allclose(weights @ hr @ weights.T, hr.reshape(1, 8, 4, 8, 4).mean(axis=(2, 4)))
 
 
 def test_a_flat_band_says_nothing() -> None:
@@ -172,7 +176,7 @@ def test_quality_tells_what_is_in_the_patch() -> None:
     hr = lr.repeat(4, axis=1).repeat(4, axis=2)
     hr[:, ::2] += 0.05
     hr[:, 1::2] -= 0.05
-    found = measure(lr, hr, codes, clear, BANDS, area_weights(16, Fraction(4)))
+    found = measure(lr, hr, codes, clear, BANDS, area(16, Fraction(4)).dense())
     assert found.valid_share == pytest.approx(10 / 16)
     assert found.shares["cloud"] == pytest.approx(4 / 16) and found.shares["changed"] == pytest.approx(2 / 16)
     assert found.texture == pytest.approx(0.05) and found.brightness == pytest.approx(0.2)
@@ -236,7 +240,7 @@ def test_patches_hold_for_any_grid(
     image = (0.2 + 0.01 * np.random.default_rng(0).normal(size=(2, *fine.shape))).astype(np.float32)
     mask = np.zeros((rows, cols), np.uint8)
     mask[: hole[0], : hole[1]] = Mask.NODATA
-    lr = np.stack([area_weights(rows, fraction) @ band @ area_weights(cols, fraction).T for band in image])
+    lr = area(rows, fraction).dense() @ image @ area(cols, fraction).dense().T
     write_scene(folder / "lr.tif", Scene(np.where(mask, np.nan, lr).astype(np.float32), grid, BANDS))
     write_scene(folder / "hr.tif", Scene(image, fine, BANDS))
     write_mask(folder / "mask.tif", mask, grid)

@@ -18,7 +18,8 @@ from crossres.acquire.stac.hrefs import is_remote
 from crossres.acquire.stac.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
 from crossres.files import write_json
 from crossres.grids import grid_outline, gsd_m
-from crossres.rasters import NODATA, OFFSET, SCALE, Mask, new_cog
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
+from crossres.imagery.raster import new_cog
 
 KEPT = ("platform", "constellation", "instruments", "eo:cloud_cover", "s2:processing_baseline", "crossres:role")
 KEPT_PREFIXES = ("view:",)

@@ -20,7 +20,8 @@ from crossres.align.sampling import transform
 from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor, whole_window
-from crossres.rasters import NODATA, OFFSET, SCALE, grid_of, open_raster, small_block_cache, write_cog
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.imagery.raster import grid_of, open_raster, write_cog
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 
@@ -30,7 +31,6 @@ FINE_MULTIPLE = 4
 """Sides of the fine grid are multiples of this many pixels."""
 
 
-@small_block_cache()
 def coregister(
     settings: CoregisterSettings, grid: GridSettings, pair: dict[str, Any], lr: Path, hr: Path, output: Path
 ) -> None:

@@ -22,7 +22,9 @@ from crossres.align.sampling import (
     lr_pixel_in_hr,
     spline_coefficients,
 )
-from crossres.rasters import Mask, read_mask, read_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import read_mask
+from crossres.rasters import read_scene
 
 MEANS_PER_LR_PIXEL = 4
 """The blur starts as a mean over blocks of up to a quarter of an LR pixel; a Gaussian does the rest."""

@@ -11,7 +11,9 @@ from rasterio.windows import Window
 
 from crossres.align.degrade import blur, on_lr_grid
 from crossres.grids import crop
-from crossres.rasters import grid_of, read_mask, read_scene
+from crossres.imagery.raster import grid_of
+from crossres.imagery.scene import read_mask
+from crossres.rasters import read_scene
 
 FINE_PX = 1536
 """Side of a block, in fine pixels, about."""

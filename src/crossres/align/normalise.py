@@ -21,20 +21,9 @@ from crossres.align.rendering import save
 from crossres.align.statement import detail_correlation, statement
 from crossres.files import read_json, write_json
 from crossres.grids import crop
-from crossres.rasters import (
-    NODATA,
-    OFFSET,
-    SCALE,
-    Mask,
-    grid_of,
-    new_cog,
-    open_raster,
-    small_block_cache,
-    to_dn,
-    to_reflectance,
-    write_cog,
-    write_mask,
-)
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn, to_reflectance
+from crossres.imagery.raster import grid_of, new_cog, open_raster, write_cog
+from crossres.imagery.scene import write_mask
 from crossres.sensors.spectral_adjustment import band_adjustment
 from crossres.settings.grid import GridSettings
 from crossres.settings.normalise import NormaliseSettings
@@ -49,7 +38,6 @@ DETAIL_PX = 1024
 """Side of the middle part that detail is compared over, in fine pixels."""
 
 
-@small_block_cache()
 def normalise(
     settings: NormaliseSettings, grid: GridSettings, lr: Path, registered: Path, registration: Path, output: Path
 ) -> None:

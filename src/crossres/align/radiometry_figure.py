@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from crossres.align.radiometry import Radiometry
 from crossres.align.rendering import INK, ORANGE, QUIET, rgb, stretch
-from crossres.rasters import Mask
+from crossres.imagery.numbers import Mask
 
 BLUE = "#0072b2"
 DOTS = 4000

@@ -20,7 +20,8 @@ from crossres.align.sampling import (
     lr_pixel_in_hr,
     spline_coefficients,
 )
-from crossres.rasters import NODATA, grid_of, to_dn
+from crossres.imagery.numbers import NODATA, to_dn
+from crossres.imagery.raster import grid_of
 
 BLOCK_LR_PX = 128
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from crossres.align.gain_field import KERNEL_PX
 from crossres.align.radiometry import Radiometry, Sample
-from crossres.rasters import NODATA
+from crossres.imagery.numbers import NODATA
 from crossres.settings.normalise import NormaliseSettings
 
 BRIGHTNESS_BINS = 5

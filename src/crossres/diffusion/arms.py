@@ -16,8 +16,9 @@ from crossres.diffusion.network import Network
 from crossres.diffusion.noise import noise_window
 from crossres.diffusion.paths.path import Chain, Path
 from crossres.diffusion.tiling import Tile, blend, overlap_for, plan
-from crossres.diffusion.upsample import View, nearest, upsample
+from crossres.diffusion.upsample import View, upsample
 from crossres.errors import UserError
+from crossres.operators import nearest
 from crossres.settings.sample import ArmSettings, TilingSettings
 
 log = logging.getLogger(__name__)

@@ -15,13 +15,13 @@ import torch
 import zarr
 from torch import Tensor
 
-from crossres.area_means import area_weights
 from crossres.diffusion.cache import open_cache
 from crossres.diffusion.gaps import fill_nearest
 from crossres.diffusion.standardise import Standard
-from crossres.diffusion.upsample import Shift, View, nearest, upsample
+from crossres.diffusion.upsample import Shift, View, upsample
 from crossres.errors import UserError
-from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.operators import area, nearest
 from crossres.settings.train import IN_MEMORY_BYTES, Target
 
 RESIDUAL_PATCHES = 2048
@@ -202,7 +202,7 @@ def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View) ->
     `clear` (patch, 1, row, column), on the LR grid, is not, the tone stays HR's. NaN where HR is.
     """
     filled, low = torch.from_numpy(np.stack([fill_nearest(v) for v in hr])), torch.from_numpy(lr)
-    rows, cols = (torch.from_numpy(area_weights(side, view.factor)).to(low) for side in low.shape[-2:])
+    rows, cols = (torch.from_numpy(area(side, view.factor).dense()).to(low) for side in low.shape[-2:])
     tone = rows @ (filled - upsample(low, view, "bicubic")) @ cols.mT
     tone = tone * torch.from_numpy(clear)
     return np.where(np.isfinite(hr), (filled - upsample(tone, view, "bicubic")).numpy(), np.float32(np.nan))

@@ -11,7 +11,8 @@ from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.grids import crs_of, ground_pixel_m
-from crossres.rasters import grid_of, read_scene
+from crossres.imagery.raster import grid_of
+from crossres.rasters import read_scene
 
 SAME_SIZE = 0.01
 """Share by which a pixel may differ from those that a model was trained for."""

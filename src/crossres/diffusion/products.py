@@ -15,7 +15,8 @@ from shapely.geometry import mapping
 from crossres.files import write_json
 from crossres.globe import bbox
 from crossres.grids import epsg_of, grid_outline, gsd_m
-from crossres.rasters import NODATA, OFFSET, SCALE, copy_to_cog
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.imagery.raster import copy_to_cog
 
 STD_NODATA = 65535
 PARTS = ("mean", "std", "sample")

@@ -32,10 +32,11 @@ from crossres.diffusion.lr_scene import LrScene
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.products import numbers, open_product, write_item
 from crossres.diffusion.standardise import Standard
-from crossres.diffusion.upsample import View, nearest
+from crossres.diffusion.upsample import View
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor
+from crossres.operators import nearest
 from crossres.rasters import read_scene
 from crossres.settings.sample import ArmSettings, TilingSettings
 

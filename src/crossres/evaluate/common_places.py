@@ -11,7 +11,7 @@ from rasterio.windows import from_bounds
 from crossres.evaluate.embedding import photo_of
 from crossres.evaluate.stretch import Stretch
 from crossres.files import read_json
-from crossres.rasters import NODATA, to_reflectance
+from crossres.imagery.numbers import NODATA, to_reflectance
 
 SHOWN_PX = 192
 PERCENTILES = (0.5, 99.5)

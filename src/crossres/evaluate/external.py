@@ -16,7 +16,8 @@ from rasterio.warp import reproject
 from crossres.errors import UserError
 from crossres.evaluate.external_file import find_result
 from crossres.files import whole, write_json
-from crossres.rasters import Scene, grid_of, write_cog, write_scene
+from crossres.imagery.raster import grid_of, write_cog
+from crossres.rasters import Scene, write_scene
 
 log = logging.getLogger(__name__)
 LEAST_COVER = 0.99

@@ -11,7 +11,10 @@ from crossres.errors import UserError
 from crossres.evaluate.resampling import nearest
 from crossres.evaluate.strips import STRIP_ROWS, each
 from crossres.files import remedy
-from crossres.rasters import Mask, Scene, grid_of, open_raster, read_mask, read_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import grid_of, open_raster
+from crossres.imagery.scene import read_mask
+from crossres.rasters import Scene, read_scene
 
 ARM_FILES = ("mean", "std", "sample")
 

@@ -18,7 +18,7 @@ from crossres.evaluate.places import Place, choose_places, rank_places
 from crossres.evaluate.resampling import nearest
 from crossres.evaluate.stretch import STD_MAP, Stretch, stretch_from
 from crossres.evaluate.theme import INK, MUTED, arm_label, save
-from crossres.rasters import Mask
+from crossres.imagery.numbers import Mask
 from crossres.settings.evaluate import EvaluateSettings
 
 OVERVIEW_PX = 800

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 
 COLUMNS = 4
 INK = "#222222"

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from crossres.errors import UserError
 from crossres.files import whole, write_json
+from crossres.imagery.numbers import Mask
 from crossres.pairs.candidates import PairFiles, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.partition import TOO_NEAR, Parted, part
@@ -19,7 +20,6 @@ from crossres.pairs.splits import SPLITS
 from crossres.pairs.statistics import Moments
 from crossres.pairs.store import DIMS, digest, write_zarr
 from crossres.pairs.table import TableWriter
-from crossres.rasters import Mask
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.grid import GridSettings
 

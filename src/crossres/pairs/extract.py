@@ -11,13 +11,15 @@ import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from crossres.area_means import area_weights
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
+from crossres.imagery.raster import grid_of, open_raster
+from crossres.imagery.scene import read_mask
+from crossres.operators import area
 from crossres.pairs.patch_file import PatchWriter
 from crossres.pairs.quality import Quality, measure
-from crossres.rasters import NODATA, OFFSET, SCALE, Mask, grid_of, open_raster, read_mask
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
 
@@ -61,7 +63,7 @@ def extract(
     lr_grid = grid_of(aligned / "lr.tif")
     corners = _corners(lr_grid, side, settings.stride_px) if state["accepted"] else []
     mask = read_mask(aligned / "mask.tif")
-    weights = area_weights(side, factor)
+    weights = area(side, factor).dense()
     rows: list[tuple[Any, ...]] = []
     with (
         open_raster(aligned / "lr.tif") as low,

@@ -5,7 +5,9 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 
-from crossres.rasters import Mask, grid_of, read_mask, write_mask
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import grid_of
+from crossres.imagery.scene import read_mask, write_mask
 
 
 def held_out_mask(pair: str, mask: Path, index: Path, lr_px: int, output: Path) -> None:

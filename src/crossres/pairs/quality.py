@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossres.area_means import to_lr
-from crossres.rasters import Mask
+from crossres.imagery.numbers import Mask
 
 MAX_SHIFT_PX = 4
 """A patch's residual shift is looked for within this many LR pixels."""
@@ -39,9 +38,9 @@ def measure(
 ) -> Quality:
     """Measure a patch: `lr` (band, row, column) and `hr` reflectance, `codes` and `clear` (row, column) on the LR grid.
 
-    `weights` are those of `area_means.area_weights`.
+    `weights` are those of `operators.area`.
     """
-    on_lr = to_lr(hr, weights)
+    on_lr = weights @ hr @ weights.T
     nir_red = [lr[list(bands).index(b)][clear] for b in ("nir", "red")] if {"nir", "red"} <= set(bands) else None
     some = bool(clear.any())
     ratio = np.mean(nir_red[0] - nir_red[1]) / max(1e-6, np.mean(nir_red[0] + nir_red[1])) if nir_red and some else None
@@ -110,5 +109,5 @@ def texture(hr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray, weights: np
     """
     if not clear.any():
         return float("nan")
-    variance = to_lr(hr.astype(np.float64) ** 2, weights) - hr_on_lr.astype(np.float64) ** 2
+    variance = weights @ hr.astype(np.float64) ** 2 @ weights.T - hr_on_lr.astype(np.float64) ** 2
     return float(np.sqrt(np.maximum(variance[:, clear].mean(axis=1), 0)).mean())

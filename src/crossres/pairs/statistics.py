@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 
 
 @dataclass

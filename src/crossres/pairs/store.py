@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 
 SHARD = 64
 """Patches a file."""

@@ -11,7 +11,7 @@ from pyproj import Transformer
 from rasterio.transform import Affine
 
 from crossres.files import whole
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 from crossres.simulate.sites import Site
 from crossres.simulate.terrain import Terrain
 

@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
 from crossres.files import write_json
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 from crossres.sensors.sensor import Sensor, mtf_sigma_px
 from crossres.sensors.sentinel2 import BAND_IDS, S2A, S2B
 from crossres.sensors.sun import sun_position

@@ -8,7 +8,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
 from crossres.files import write_json
-from crossres.rasters import Scene, write_cog, write_scene
+from crossres.imagery.raster import write_cog
+from crossres.rasters import Scene, write_scene
 from crossres.sensors.sentinel2 import S2A
 from crossres.simulate.camera import LocationError
 from crossres.simulate.landscape import Landscape

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossres.acquire.gaofen2.atmosphere import DarkPixels, dark_object, no_correction, rayleigh
-from crossres.rasters import to_dn
+from crossres.imagery.numbers import to_dn
 
 CENTRE_NM = np.array([490.0, 556.0, 660.0, 829.0])
 

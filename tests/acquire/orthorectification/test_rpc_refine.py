@@ -19,7 +19,9 @@ from crossres.acquire.orthorectification.rpc import locate, mapped, project
 from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain
 from crossres.acquire.tie_points import find_tie_points, match
-from crossres.rasters import Mask, Scene, read_scene, write_mask, write_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import write_mask
+from crossres.rasters import Scene, read_scene, write_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -16,7 +16,7 @@ from web import serve
 from crossres.acquire.gaofen2.rpb import parse_rpb
 from crossres.acquire.orthorectification.terrain import terrain_for
 from crossres.errors import UserError
-from crossres.rasters import write_cog
+from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 
 RPC = parse_rpb(rpb(MSS_GSD, MSS_PX), "made")

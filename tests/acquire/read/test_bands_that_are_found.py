@@ -13,7 +13,8 @@ from shapely.geometry import box, mapping
 
 from crossres.acquire.download import download
 from crossres.errors import UserError
-from crossres.rasters import Mask, read_mask
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import read_mask
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -23,7 +23,8 @@ from made_scenes import (
 from rasterio.transform import Affine
 
 from crossres.errors import UserError
-from crossres.rasters import Mask, read_mask
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import read_mask
 
 GROUND = truth(3)
 BRIGHT = GROUND + 0.2

@@ -21,7 +21,8 @@ from crossres.acquire.sentinelhub.catalog import from_sentinelhub
 from crossres.acquire.stac.date_range import parse_date_range
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
-from crossres.rasters import Mask, read_mask
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import read_mask
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.search import CatalogSource, SearchSettings, SentinelHubSource

@@ -17,7 +17,9 @@ from web import serve
 from crossres.acquire.download import download
 from crossres.acquire.search import search
 from crossres.acquire.stac.api import from_api
-from crossres.rasters import Mask, read_mask, read_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.scene import read_mask
+from crossres.rasters import read_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.search import StacApiSource
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from crossres.rasters import Mask
+from crossres.imagery.numbers import Mask
 
 # No data and defective; dark area and shadow; unclassified and clouds; snow.
 _CODES = {

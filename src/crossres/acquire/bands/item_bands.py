@@ -33,7 +33,7 @@ from crossres.acquire.stac.items import Item, common_names
 from crossres.errors import UserError
 from crossres.foreign_raster import alpha_mask, beside, read_numbers
 from crossres.grids import are_aligned, whole_window
-from crossres.rasters import Mask
+from crossres.imagery.numbers import Mask
 from crossres.sensors.scaling import Scaling, decide_scaling, declared_nodata, is_sentinel2
 from crossres.sensors.scaling_check import checked_scalings
 

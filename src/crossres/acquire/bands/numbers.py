@@ -7,7 +7,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from crossres.errors import UserError
-from crossres.rasters import NODATA, to_dn
+from crossres.imagery.numbers import NODATA, to_dn
 from crossres.sensors.scaling import LARGEST_FACTOR, LARGEST_SCALE_OF_DN, Scaling
 from crossres.sensors.scaling_check import FILL_NUMBERS, is_impossible
 

@@ -23,7 +23,7 @@ from crossres.acquire.scene_files import SceneWriter
 from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.grids import are_aligned, crop, whole_window
-from crossres.rasters import NODATA, Mask
+from crossres.imagery.numbers import NODATA, Mask
 from crossres.sensors.scaling import Scaling
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from math import cos, exp, radians, sqrt
 
 import numpy as np
 
-from crossres.rasters import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 
 DARK_SHARE = 1e-3
 """The darkest pixels of a scene: those below this quantile."""

@@ -19,7 +19,10 @@ from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.tie_points import Chip
 from crossres.errors import UserError
 from crossres.grids import crop, whole_window
-from crossres.rasters import Mask, grid_of, read_mask, read_scene
+from crossres.imagery.numbers import Mask
+from crossres.imagery.raster import grid_of
+from crossres.imagery.scene import read_mask
+from crossres.rasters import read_scene
 from crossres.sensors.gaofen2 import MSS_BANDS
 
 log = logging.getLogger(__name__)

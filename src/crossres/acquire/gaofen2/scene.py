@@ -37,7 +37,7 @@ from crossres.acquire.scene_files import SceneWriter
 from crossres.errors import UserError
 from crossres.foreign_raster import open_foreign
 from crossres.grids import crop
-from crossres.rasters import NODATA, Mask, to_dn
+from crossres.imagery.numbers import NODATA, Mask, to_dn
 from crossres.sensors.gaofen2 import MSS_BANDS, SENSORS
 from crossres.settings.acquire import AcquireSettings
 

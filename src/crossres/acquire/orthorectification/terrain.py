@@ -21,7 +21,7 @@ from crossres.acquire.remote.asset import asset_raster
 from crossres.acquire.stac.hrefs import is_remote
 from crossres.errors import UserError
 from crossres.globe import bbox
-from crossres.rasters import open_raster
+from crossres.imagery.raster import open_raster
 from crossres.settings.acquire import AcquireSettings
 
 MARGIN_M = 100.0

@@ -1,0 +1,124 @@
+"""Rasters on disk: opened with a clear word when that fails, and written as cloud-optimised GeoTIFFs."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetWriter
+from rasterio.shutil import copy as gdal_copy
+from rasterio.windows import Window
+
+from crossres.errors import UserError
+from crossres.files import whole
+
+NO_PROVENANCE = frozenset({"AREA_OR_POINT", "OVR_RESAMPLING_ALG"})
+"""Tags that GDAL sets itself."""
+
+
+def open_raster(path: Path | str) -> rasterio.DatasetReader:
+    """Open a raster to read; `UserError` when it is missing, is no raster or has no CRS."""
+    try:
+        src = rasterio.open(path)
+    except RasterioIOError:
+        what = "not a raster that GDAL can read" if Path(path).exists() else "no such file"
+        raise UserError(f"{path}: {what}") from None
+    if src.crs is None:
+        src.close()
+        raise UserError(
+            f"{path}: has no coordinate reference system; assign one, for example with `gdal_edit.py -a_srs EPSG:32650`"
+        )
+    return src
+
+
+def grid_of(path: Path | str) -> GeoBox:
+    """Return the grid of a raster."""
+    with open_raster(path) as src:
+        return GeoBox.from_rio(src)
+
+
+def tags_of(src: rasterio.DatasetReader) -> dict[str, str]:
+    """Return what a raster says of itself: of a scene, acquisition time, sensor and provenance."""
+    return {key: value for key, value in src.tags().items() if key not in NO_PROVENANCE}
+
+
+def write_cog(
+    path: Path,
+    values: np.ndarray,
+    grid: GeoBox,
+    *,
+    bands: Sequence[str],
+    nodata: float | None,
+    tags: dict[str, str] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    overviews: str = "average",
+) -> None:
+    """Write a (band, row, column) array as a cloud-optimised GeoTIFF; the same content gives the same bytes."""
+    with new_cog(
+        path, grid, dtype=values.dtype, bands=bands, nodata=nodata, tags=tags, scale=scale, offset=offset,
+        overviews=overviews,
+    ) as dst:  # fmt: skip
+        dst.write(values)
+
+
+@contextmanager
+def new_cog(
+    path: Path,
+    grid: GeoBox,
+    *,
+    dtype: numpy.typing.DTypeLike,
+    bands: Sequence[str],
+    nodata: float | None,
+    tags: dict[str, str] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    overviews: str = "average",
+) -> Iterator[DatasetWriter]:
+    """Yield a dataset to write window by window, in any order; it becomes a cloud-optimised GeoTIFF if no error rose.
+
+    Memory holds GDAL's block cache, not the raster: until it is done, the raster stands uncompressed beside `path`.
+    """
+    profile = dict(
+        driver="GTiff", dtype=dtype, count=len(bands), height=grid.shape[0], width=grid.shape[1], nodata=nodata,
+        crs=str(grid.crs.to_wkt()) if grid.crs else None, transform=grid.affine,
+        tiled=True, blockxsize=256, blockysize=256, sparse_ok=True, bigtiff="IF_SAFER",
+    )  # fmt: skip
+    with whole(path) as part:
+        raw = part.with_name(f"{part.name}.raw.tif")
+        with rasterio.open(raw, "w", **profile) as dst:
+            dst.descriptions = tuple(bands)
+            dst.scales = (scale,) * len(bands)
+            dst.offsets = (offset,) * len(bands)
+            dst.update_tags(**(tags or {}))
+            yield dst
+        copy_to_cog(raw, part, "STANDARD" if np.issubdtype(dtype, np.integer) else "FLOATING_POINT", overviews)
+
+
+def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: str = "average") -> None:
+    """Write a raster as a cloud-optimised GeoTIFF; `OSError` when there is no room for it."""
+    no_room = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cog.parent))
+    try:
+        gdal_copy(
+            str(raw), str(cog), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
+            predictor=predictor, overview_resampling=overviews, bigtiff="IF_SAFER",
+        )  # fmt: skip
+    except CPLE_BaseError as error:
+        # It has removed its unfinished files by now. With overviews they need half as much again as the raster at most.
+        if shutil.disk_usage(cog.parent).free < 2 * raw.stat().st_size:
+            raise no_room from error
+        raise
+    # GDAL says nothing when a disk is full as it closes a file. What is written last is the last block.
+    with rasterio.open(cog) as written:
+        try:
+            written.read(window=Window(written.width - 1, written.height - 1, 1, 1))
+        except RasterioIOError as error:
+            raise no_room from error

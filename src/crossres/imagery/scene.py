@@ -1,0 +1,120 @@
+"""A scene in memory: an xarray.Dataset on a grid, lazy, whose pixels are read when they are computed.
+
+`reflectance` is (band, y, x) float32 with NaN where there is none, `mask` (y, x) uint8 of `Mask` codes, where there is
+one. The coordinate `band` holds common names (blue, green, red, nir, pan), `y` and `x` the centres of pixels in the
+CRS; `scene.odc.geobox` is the grid. Attributes hold the acquisition time (`datetime`, ISO 8601 UTC), `sensor` and
+provenance. On disk it is a cloud-optimised GeoTIFF of uint16 (see `numbers`) and, in a scene's folder, one of masks.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import odc.geo.xr  # noqa: F401 - gives datasets their accessor `odc`
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+from rasterio.windows import Window
+
+from crossres.errors import UserError
+from crossres.imagery.engine import store
+from crossres.imagery.lazy import CHUNK_PX, lazy_raster
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn
+from crossres.imagery.raster import grid_of, new_cog, open_raster, tags_of
+
+DIMENSIONS = ("y", "x")
+REFLECTANCE = "reflectance.tif"
+MASK = "mask.tif"
+
+
+def open_scene(path: Path | str, bands: Sequence[str] | None = None, *, chunk_px: int = CHUNK_PX) -> xr.Dataset:
+    """Open a scene: a folder of `reflectance.tif` and `mask.tif`, or one raster with band names, scale and offset.
+
+    `bands` chooses and orders; None takes all. Nothing is read but what the files say of themselves. Raises
+    `UserError` for a file that is missing, is no raster or has no CRS, and for a band that the scene does not have.
+    """
+    path = Path(path)
+    image = path / REFLECTANCE if path.is_dir() else path
+    with open_raster(image) as src:
+        names = [name or f"band{i}" for i, name in enumerate(src.descriptions, 1)]
+        chosen = _chosen(names, bands)
+        grid, tags = GeoBox.from_rio(src), tags_of(src)
+    pixels = lazy_raster(image, [names.index(band) + 1 for band in chosen], "reflectance", chunk_px)
+    mask = lazy_raster(path / MASK, [1], "numbers", chunk_px)[0] if (path / MASK).is_file() else None
+    return make_scene(pixels, grid, chosen, tags, mask)
+
+
+def make_scene(
+    reflectance: np.ndarray | da.Array,
+    grid: GeoBox,
+    bands: Sequence[str],
+    attributes: dict[str, str] | None = None,
+    mask: np.ndarray | da.Array | None = None,
+) -> xr.Dataset:
+    """Return a scene of (band, row, column) reflectance and a (row, column) mask that lie on `grid`."""
+    about = {"long_name": "reflectance", "units": "1"}
+    content: dict[str, Any] = {"reflectance": (("band", *DIMENSIONS), reflectance, about)}
+    if mask is not None:
+        codes = {"flag_values": [int(m) for m in Mask], "flag_meanings": " ".join(m.name.lower() for m in Mask)}
+        content["mask"] = (DIMENSIONS, mask, {"long_name": "mask"} | codes)
+    return xr.Dataset(content, {**xr_coords(grid, dims=DIMENSIONS), "band": list(bands)}, attributes or {})
+
+
+def bands_of(scene: xr.Dataset) -> tuple[str, ...]:
+    """Return the common names of a scene's bands, in order."""
+    return tuple(str(band) for band in scene.band.values)
+
+
+def select(scene: xr.Dataset, bands: Sequence[str]) -> xr.Dataset:
+    """Return a scene with these bands in this order; `UserError` when one is missing."""
+    return scene.sel(band=_chosen(bands_of(scene), bands))
+
+
+def crop(scene: xr.Dataset, window: Window) -> xr.Dataset:
+    """Return the part of a scene inside a window of whole pixels, on just that part of its grid."""
+    rows, cols = window.toslices()
+    part = scene.isel(y=rows, x=cols)
+    # Coordinates alone would give the grid back to 1e-10 of a pixel.
+    return part.assign_coords(xr_coords(scene.odc.geobox[rows, cols], dims=DIMENSIONS))
+
+
+def write_scene(path: Path, scene: xr.Dataset) -> None:
+    """Write a scene's reflectance as a scaled uint16 COG with overviews, block by block, whole or not at all."""
+    dn = da.map_blocks(to_dn, _chunked(scene.reflectance), dtype=np.uint16)
+    with new_cog(
+        path, scene.odc.geobox, dtype=np.uint16, bands=bands_of(scene), nodata=NODATA, tags=dict(scene.attrs),
+        scale=SCALE, offset=OFFSET,
+    ) as dst:  # fmt: skip
+        store([dn], [dst], path.name)
+
+
+def write_mask(path: Path, mask: np.ndarray, grid: GeoBox) -> None:
+    """Write a (row, column) uint8 raster of `Mask` codes."""
+    with new_cog(path, grid, dtype=np.uint8, bands=("mask",), nodata=None, overviews="mode") as dst:
+        dst.write(np.asarray(mask, np.uint8), 1)
+
+
+def read_mask(path: Path, window: Window | None = None) -> np.ndarray:
+    """Read a raster of `Mask` codes as (row, column) uint8."""
+    with open_raster(path) as src:
+        return src.read(1, window=window)
+
+
+def _chunked(values: xr.DataArray) -> da.Array:
+    if isinstance(values.data, da.Array):
+        return values.data.rechunk({0: -1})
+    return da.from_array(values.data, chunks=(-1, CHUNK_PX, CHUNK_PX), name=False)
+
+
+def _chosen(there: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+    missing = [band for band in wanted or () if band not in there]
+    if missing:
+        raise UserError(f"band {missing[0]!r} is not in the scene, which has {', '.join(there)}")
+    return list(wanted if wanted is not None else there)
+
+
+__all__ = [
+    "bands_of", "crop", "grid_of", "make_scene", "open_scene", "read_mask", "select", "write_mask", "write_scene",
+]  # fmt: skip
