@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import numpy as np
 import numpy.typing
 import rasterio
@@ -104,12 +105,15 @@ def new_cog(
 
 
 def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: str = "average") -> None:
-    """Write a raster as a cloud-optimised GeoTIFF; `OSError` when there is no room for it."""
+    """Write a raster as a cloud-optimised GeoTIFF; `OSError` when there is no room for it.
+
+    It has the same bytes with any number of threads, of which there are as many as `engine.computing` says.
+    """
     no_room = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cog.parent))
     try:
         gdal_copy(
-            str(raw), str(cog), driver="COG", compress="DEFLATE", level=6, blocksize=256, num_threads=1,
-            predictor=predictor, overview_resampling=overviews, bigtiff="IF_SAFER",
+            str(raw), str(cog), driver="COG", compress="DEFLATE", level=6, blocksize=256,
+            num_threads=dask.config.get("num_workers", 1), predictor=predictor, overview_resampling=overviews, bigtiff="IF_SAFER",
         )  # fmt: skip
     except CPLE_BaseError as error:
         # It has removed its unfinished files by now. With overviews they need half as much again as the raster at most.
