@@ -176,7 +176,7 @@ def real_pair(root: Path) -> None:
     for frame in (1, 2, 3):
         path = root / "pair_s2_ngi" / f"ngi_rgb_byte_{frame}.tif"
         scene = read_scene(path)
-        blurred = blur(lambda part, path=path: read_scene(path, part).values / 255, scene.grid, low.grid, 0.25)
+        blurred = blur(lambda part, path=path: read_scene(path, part).values / 255, scene.grid, low.grid, (0.25,) * 3)
         rows, cols = (np.arange(n) for n in low.grid.shape)
         off = Displacement(*(np.full(low.grid.shape, d) for d in NGI_SHIFT_PX))
         high = on_lr_grid(blurred, low.grid, rows, cols, off)

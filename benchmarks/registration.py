@@ -103,9 +103,9 @@ def real_pair(root: Path, frame: int, top: int = 120, whole: bool = False) -> Pa
         window = frame_of(low.grid, high.grid, SEARCH_PX)
         rows, cols = window.toslices()
         return Pair(low.values[:, rows, cols] / 255, low.grid, (rows.start, cols.start),
-                    blur(read, high.grid, low.grid, SETTINGS.lr_mtf))  # fmt: skip
+                    blur(read, high.grid, low.grid, (0.25,) * 3))  # fmt: skip
     part = low.values[:, origin[0] : origin[0] + SIDE, origin[1] : origin[1] + SIDE + 110] / 255
-    return Pair(part, low.grid, origin, blur(read, high.grid, low.grid, SETTINGS.lr_mtf))
+    return Pair(part, low.grid, origin, blur(read, high.grid, low.grid, (0.25,) * 3))
 
 
 def _corner(low: GeoBox, high: GeoBox) -> tuple[int, int]:

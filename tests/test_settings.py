@@ -34,6 +34,7 @@ def test_every_experiment_is_valid(path):
         (["train"], {"steps": "many"}, "train.steps: input should be a valid integer"),
         (["train"], {"steps": 0}, "train.steps: input should be greater than or equal to 1, not 0"),
         (["sample"], {"primary": "best"}, "sample.primary: 'best' is not one of sample.arms"),
+        (["evaluate"], {"lr_mtf": 0.3}, "evaluate.lr_mtf: there is one for all stages now: write it as grid.lr_mtf"),
         (["run"], "../x", "run: string should match"),
         (["search", "lr", "kind"], "ftp", "search.lr: input tag 'ftp'"),
     ],

@@ -40,7 +40,7 @@ def noisy(image: np.ndarray, seed: int) -> np.ndarray:
 
 def blurred(hr: np.ndarray, shift_m: tuple[float, float] = (0, 0)) -> Blurred:
     grid = GeoBox(hr.shape[1:], Affine(HR_M, 0, ORIGIN[0] + shift_m[0], 0, -HR_M, ORIGIN[1] + shift_m[1]), GRID.crs)
-    return blur(lambda w: hr[(slice(None), *w.toslices())], grid, GRID, SETTINGS.lr_mtf)
+    return blur(lambda w: hr[(slice(None), *w.toslices())], grid, GRID, (0.25, 0.25))
 
 
 def run(lr: np.ndarray, hr: Blurred) -> Registration:

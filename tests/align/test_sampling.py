@@ -32,7 +32,7 @@ def test_the_degraded_image_has_the_mtf_that_was_asked_for() -> None:
         for frequency in (0.1, 0.25, 0.4):
             x = (np.arange(n) + 0.5) * gsd / 10
             wave = np.broadcast_to(0.3 + 0.1 * np.cos(2 * np.pi * frequency * x), (1, n, n)).astype(np.float32)
-            blurred = blur(lambda w, wave=wave: wave[(slice(None), *w.toslices())], hr, LR, 0.25)
+            blurred = blur(lambda w, wave=wave: wave[(slice(None), *w.toslices())], hr, LR, (0.25,))
             seen = on_lr_grid(blurred, LR, np.arange(40), np.arange(40))[0, 20, 5:35]
             truth = np.cos(2 * np.pi * frequency * (np.arange(5, 35) + 0.5))
             amplitude = (seen - 0.3) @ truth / (truth @ truth) / 0.1

@@ -78,7 +78,7 @@ def test_hard_consistency_makes_the_result_agree_with_lr_and_soft_goes_part_of_t
     down = torch.from_numpy(mtf_weights(16, factor, 0, view.height, 0.25))
 
     def error(mode):
-        result = enforce(image, lr, view, mode, 0.25)
+        result = enforce(image, lr, view, mode, (0.25,) * lr.shape[1])
         return float((down @ result @ down.mT - lr).abs().mean())
 
     assert error("soft") < 0.7 * error("none")

@@ -11,6 +11,7 @@ import pytest
 from crossres.errors import UserError
 from crossres.sensors.band_integration import band_reflectance, response
 from crossres.sensors.gaofen2 import BANDS, GAIN, OFFSET, PMS1, PMS2, calibration
+from crossres.sensors.mtf import lr_mtf
 from crossres.sensors.sensor import mtf_sigma_px
 from crossres.sensors.sentinel2 import S2A, S2B, offset_dn
 from crossres.sensors.sun import earth_sun_distance_au, sun_position
@@ -61,6 +62,17 @@ def test_the_gaussian_has_the_stated_mtf_at_nyquist(mtf):
     x = np.arange(-20, 20, 0.01)
     psf = np.exp(-0.5 * (x / sigma) ** 2)
     assert (psf * np.cos(np.pi * x)).sum() / psf.sum() == pytest.approx(mtf, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["sentinel-2a", "Sentinel-2B", "SENTINEL-2C", "S2A", "sentinel2b_msi"])
+def test_a_known_sensor_has_its_own_mtf_whatever_its_name_looks_like(name):
+    assert lr_mtf(None, name, ("red", "blue", "pan")) == (S2A.mtf[2], S2A.mtf[0], 0.25)
+    assert lr_mtf(0.3, name, ("red", "blue")) == (0.3, 0.3)
+
+
+@pytest.mark.parametrize("name", [None, "", "landsat-8", "gaofen-2", "sentinel-3a"])
+def test_an_unknown_sensor_has_the_usual_mtf(name):
+    assert lr_mtf(None, name, ("red", "blue")) == (0.25, 0.25)
 
 
 @pytest.mark.parametrize("sensor", [S2A, S2B, PMS1, PMS2])

@@ -241,9 +241,10 @@ def of_held_out(pattern):
 
 
 def arm_settings(wildcards):
-    """Return the settings of one arm and of tiling alone, so that changing or adding an arm leaves the others."""
+    """Return the settings of one arm, of tiling and optics alone, so that changing or adding an arm leaves the others."""
     chosen = CONFIG.sample.model_dump(mode="json")
-    return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"]})
+    optics = {"lr_mtf": CONFIG.grid.lr_mtf}
+    return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"], "grid": optics})
 
 
 def model_settings(wildcards):

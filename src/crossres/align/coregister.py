@@ -22,6 +22,7 @@ from crossres.files import whole, write_json
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor, whole_window
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 from crossres.imagery.raster import grid_of, open_raster, write_cog
+from crossres.sensors.mtf import lr_mtf
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 
@@ -51,7 +52,9 @@ def coregister(
     frame = frame_of(lr_grid, hr_grid, search_px)
     if frame is None:
         raise UserError(f"pair {pair['id']}: its LR and HR scenes have no area in common; remove one of them")
-    blurred = blur(partial(clear_values, hr, grid.bands), hr_grid, lr_grid, settings.lr_mtf)
+    with open_raster(lr / "reflectance.tif") as source:
+        mtf = lr_mtf(grid.lr_mtf, source.tags().get("sensor"), grid.bands)
+    blurred = blur(partial(clear_values, hr, grid.bands), hr_grid, lr_grid, mtf)
     values = clear_values(lr, grid.bands, frame)
     origin = int(frame.row_off), int(frame.col_off)
     if aligned:

@@ -60,8 +60,8 @@ class Blurred:
         return gaps_before(self.valid)
 
 
-def blur(read: Callable[[Window], np.ndarray], native: GeoBox, lr: GeoBox, lr_mtf: float) -> Blurred:
-    """Blur an HR raster on the grid `native` for the LR grid.
+def blur(read: Callable[[Window], np.ndarray], native: GeoBox, lr: GeoBox, mtf: Sequence[float]) -> Blurred:
+    """Blur an HR raster on the grid `native` for the LR grid, whose sensor has this MTF at Nyquist, one a band.
 
     `read(window)` returns (band, row, column) reflectance, NaN where it does not count. It is called strip by strip:
     memory holds the raster at a quarter of the LR pixel size, not at its own.
@@ -74,9 +74,11 @@ def blur(read: Callable[[Window], np.ndarray], native: GeoBox, lr: GeoBox, lr_mt
         block_mean(read(Window(0, top, width, min(step, height - top))), block) for top in range(0, height, step)
     ]  # fmt: skip
     image, valid = filled(np.concatenate(strips, axis=1))
-    sigma = np.sqrt(max(0.0, (mtf_sigma(lr_mtf) * lr_px) ** 2 - (block**2 - 1) / 12)) / block
+    for band, own in zip(image, mtf, strict=True):
+        sigma = np.sqrt(max(0.0, (mtf_sigma(own) * lr_px) ** 2 - (block**2 - 1) / 12)) / block
+        band[...] = low_pass(band, gaussian_taps(sigma))
     grid = GeoBox(image.shape[1:], native.affine * Affine.scale(block), native.crs)
-    return Blurred(spline_coefficients(low_pass(image, gaussian_taps(sigma))), valid, grid, lr_px / block)
+    return Blurred(spline_coefficients(image), valid, grid, lr_px / block)
 
 
 def on_lr_grid(

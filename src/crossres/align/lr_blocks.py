@@ -56,7 +56,7 @@ class Block:
 
 
 def lr_blocks(
-    lr: Path, window: Window, registered: Path, bands: Sequence[str], factor: Fraction, lr_mtf: float
+    lr: Path, window: Window, registered: Path, bands: Sequence[str], factor: Fraction, mtf: Sequence[float]
 ) -> Iterator[Block]:
     """Yield a pair by blocks: LR is `window` of the scene folder `lr`, HR the raster `registered` on its fine grid."""
     fine = grid_of(registered)
@@ -73,19 +73,19 @@ def lr_blocks(
                 inner,
                 _in_fine(inner, factor),
                 read_scene(lr / "reflectance.tif", own).select(bands).values,
-                _high_on_lr(registered, fine, low_grid, inner, _in_fine(outer, factor), lr_mtf),
+                _high_on_lr(registered, fine, low_grid, inner, _in_fine(outer, factor), mtf),
                 read_mask(lr / "mask.tif", own),
             )
 
 
 def _high_on_lr(
-    registered: Path, fine: GeoBox, low_grid: GeoBox, inner: Window, fine_window: Window, lr_mtf: float
+    registered: Path, fine: GeoBox, low_grid: GeoBox, inner: Window, fine_window: Window, mtf: Sequence[float]
 ) -> np.ndarray:
     def read(part: Window) -> np.ndarray:
         place = Window(part.col_off + fine_window.col_off, part.row_off + fine_window.row_off, part.width, part.height)
         return read_scene(registered, place).values
 
-    blurred = blur(read, crop(fine, fine_window), low_grid, lr_mtf)
+    blurred = blur(read, crop(fine, fine_window), low_grid, mtf)
     rows, cols = (np.arange(n) + int(o) for n, o in ((inner.height, inner.row_off), (inner.width, inner.col_off)))
     return on_lr_grid(blurred, low_grid, rows, cols)
 

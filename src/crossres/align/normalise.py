@@ -24,6 +24,7 @@ from crossres.grids import crop
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn, to_reflectance
 from crossres.imagery.raster import grid_of, new_cog, open_raster, write_cog
 from crossres.imagery.scene import write_mask
+from crossres.sensors.mtf import lr_mtf
 from crossres.sensors.spectral_adjustment import band_adjustment
 from crossres.settings.grid import GridSettings
 from crossres.settings.normalise import NormaliseSettings
@@ -55,7 +56,8 @@ def normalise(
     low_grid, fine = crop(grid_of(lr / "reflectance.tif"), window), grid_of(registered)
     factor = Fraction(fine.shape[0], low_grid.shape[0])
     tags = {"lr": _tags(lr / "reflectance.tif"), "hr": _tags(registered)}
-    blocks = partial(lr_blocks, lr, window, registered, grid.bands, factor, settings.lr_mtf)
+    mtf = lr_mtf(grid.lr_mtf, tags["lr"].get("sensor"), grid.bands)
+    blocks = partial(lr_blocks, lr, window, registered, grid.bands, factor, mtf)
 
     mask = np.empty(low_grid.shape, np.uint8)
     sample = _look(blocks(), mask)

@@ -49,6 +49,8 @@ class Arm:
     """What the network was trained on."""
     chain: Chain | None = None
     """How samples are drawn; None where none are."""
+    lr_mtf: tuple[float, ...] = ()
+    """The LR sensor's MTF at its Nyquist frequency, one a band, which `tiling.consistency` goes by."""
 
     @cached_property
     def room(self) -> "Room":
@@ -95,7 +97,7 @@ class Arm:
         else:
             images = self._samples(self.network, self.path, self.chain, lr, view, top, left)
         mode = self.tiling.consistency if self.settings.start not in {"bicubic", "nearest"} else "none"
-        return _summarise(enforce(group, lr, view, mode, self.tiling.lr_mtf) for group in images)
+        return _summarise(enforce(group, lr, view, mode, self.lr_mtf) for group in images)
 
     def _samples(
         self, network: Network, path: Path, chain: Chain, lr: Tensor, view: View, top: int, left: int

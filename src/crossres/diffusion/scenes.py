@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,6 +38,7 @@ from crossres.files import read_json, whole
 from crossres.grids import crop, fine_grid, lr_multiple, scale_factor
 from crossres.operators import nearest
 from crossres.rasters import read_scene
+from crossres.sensors import mtf
 from crossres.settings.sample import ArmSettings, TilingSettings
 
 log = logging.getLogger(__name__)
@@ -65,12 +66,13 @@ def sample_scene(
     hr_gsd_m: float | None,
     model: Path | None,
     output: Path,
+    lr_mtf: float | None = None,
 ) -> None:
     """Run one arm, called `name`, over an LR scene and write `mean.tif`, `std.tif`, `sample.tif` and `item.json`.
 
     `model` is a model folder; its card gives bands and factor. Without one, only bicubic and nearest run, on all
-    bands of the scene and to pixels of `hr_gsd_m`. Raises `UserError` when scene, model and `hr_gsd_m` do not fit one
-    another.
+    bands of the scene and to pixels of `hr_gsd_m`. `lr_mtf` is `grid.lr_mtf`. Raises `UserError` when scene, model and
+    `hr_gsd_m` do not fit one another.
     """
     if model is None:
         if hr_gsd_m is None or arm.start not in {"bicubic", "nearest"}:
@@ -94,7 +96,7 @@ def sample_scene(
         target = Target(card.bands, card.scale, card.standard)
         source = LrScene.open(lr, card.bands, card.lr_gsd_m)
     origin = Path(os.path.relpath(lr, output)).as_posix()
-    _render(ready, target, source, f"{Path(lr).parent.name}_{name}", name, origin, [], model, output)
+    _render(ready, target, source, f"{Path(lr).parent.name}_{name}", name, origin, [], model, output, lr_mtf)
 
 
 def super_resolve(
@@ -140,7 +142,9 @@ def _render(
     assumed: Sequence[str],
     model: Path | None,
     output: Path,
+    lr_mtf: float | None = None,
 ) -> None:
+    arm = replace(arm, lr_mtf=mtf.lr_mtf(lr_mtf, source.tags.get("sensor"), source.bands))
     torch.set_num_threads(arm.tiling.threads)
     assumed = list(assumed)
     lr_grid = _divisible(source.grid, target.factor)
@@ -156,10 +160,11 @@ def _render(
     weights = checkpoint.load_card(model).of(arm.settings.weights).weights_sha256 if model and arm.network else None
     store = BlockStore.beside(
         output, arm=[name, arm.settings.model_dump(), arm.tiling.model_dump(exclude={"processes"}), BLOCK_PX],
+        optics=arm.lr_mtf,
         target=asdict(target), bands=source.bands, source=source.digest(), code=code_version(__name__),
         torch=torch.__version__, model=weights,
     )  # fmt: skip
-    _render_blocks(Job(name, arm.settings, arm.tiling, model, target, source, store), arm, blocks)
+    _render_blocks(Job(name, arm.settings, arm.tiling, arm.lr_mtf, model, target, source, store), arm, blocks)
     with whole(output) as folder:
         folder.mkdir()
         with open_product(folder, grid, target.bands, tags) as writer:
@@ -202,6 +207,7 @@ class Job:
     name: str
     arm: ArmSettings
     tiling: TilingSettings
+    lr_mtf: tuple[float, ...]
     model: Path | None
     target: Target
     source: LrScene
@@ -229,6 +235,7 @@ def _render_share(job: Job, rank: int, blocks: list[tuple[int, Block]]) -> None:
     """Render some blocks in a process of their own, on a GPU of its own."""
     torch.set_num_threads(job.tiling.threads)
     arm = _load(job.name, job.arm, job.tiling, job.model, rank)[1] if job.model else Arm(job.arm, job.tiling)
+    arm = replace(arm, lr_mtf=job.lr_mtf)
     for number, block in blocks:
         job.store.write(number, numbers(_render_block(arm, job.target, job.source, block)))
 

@@ -29,6 +29,8 @@ LONGEST_SHOWN = 100
 """Characters of a value in a line."""
 LONGEST_TEXT = 500
 """Characters of a reason, which may list what is known, in a line."""
+MOVED = {"lr_mtf": "there is one for all stages now: write it as grid.lr_mtf"}
+"""Keys of earlier versions, by their last part, and what to write instead."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
@@ -145,6 +147,8 @@ def _explain(error: ValidationError, section: type[Section], content: Any) -> st
     where = _written(first["loc"], content)
     key = ".".join(where)
     more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
+    if first["type"] == "extra_forbidden" and where[-1] in MOVED:
+        return f"{key}: {MOVED[where[-1]]}{more}"
     if first["type"] == "extra_forbidden":
         known = _known_keys(section, first["loc"][:-1])
         near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0)

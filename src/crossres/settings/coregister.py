@@ -13,12 +13,6 @@ class CoregisterSettings(Section):
     search_m: float = Field(150.0, ge=0, le=2000, description="largest global shift looked for, in metres per axis")
     window_px: int = Field(64, ge=16, le=256, description="side of a matching window, in LR pixels")
     stride_px: int = Field(16, ge=4, le=256, description="step between matching windows, in LR pixels")
-    lr_mtf: float = Field(
-        0.25,
-        gt=0.05,
-        lt=0.6,
-        description="MTF of the LR sensor at its Nyquist frequency (HR is brought to LR with it)",
-    )
     min_reliability: float = Field(
         0.3,
         ge=0,

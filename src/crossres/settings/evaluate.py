@@ -21,9 +21,6 @@ class EvaluateSettings(Section):
         description="other models' results, by name: a folder with a GeoTIFF for each held-out pair, named <pair>.tif "
         "or <LR scene>.tif; it stands beside the arms",
     )
-    lr_mtf: float = Field(
-        0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency (SR is brought to LR with it)"
-    )
     lpips_weights: str | None = Field(
         None,
         description="file of AlexNet's weights, .safetensors or .pth, with torchvision's names, for LPIPS of the red, "

@@ -28,7 +28,6 @@ class NormaliseSettings(Section):
         description="order of a smooth field of gains over the scene, a polynomial, for haze or light that varies "
         "across it; 0 is none. No wave of it is shorter than 15 LR pixels",
     )
-    lr_mtf: float = Field(0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency")
     pif_probability: float = Field(
         0.9, gt=0, lt=1, description="a pixel is invariant when its no-change probability is above this"
     )

@@ -81,9 +81,6 @@ class TilingSettings(Section):
         "none",
         description="whether the result's low frequencies are drawn to, or replaced by, those of the LR image",
     )
-    lr_mtf: float = Field(
-        0.25, gt=0.05, lt=0.6, description="MTF of the LR sensor at its Nyquist frequency, for consistency"
-    )
     processes: int | None = Field(
         None, ge=1, le=256, description="processes that share a scene's blocks; null is one per GPU, one without"
     )

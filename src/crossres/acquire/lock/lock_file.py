@@ -52,10 +52,8 @@ class Lock:
             return None
         entry = self.scenes[scene]
         try:
-            same = (acquire, grid) == (
-                AcquireSettings(**self.settings["acquire"]),
-                GridSettings(**self.settings["grid"]),
-            )
+            made = AcquireSettings(**self.settings["acquire"]), GridSettings(**self.settings["grid"])
+            same = (acquire, grid.gsd_m, grid.bands) == (made[0], made[1].gsd_m, made[1].bands)
         except ValidationError:  # keys of another version
             same = False
         assets = {expand(href, run): locked for href, locked in entry["assets"].items() if not is_remote(href)}
