@@ -9,8 +9,7 @@ from rasterio.transform import Affine
 from scipy import ndimage
 
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import write_mask
-from crossres.rasters import Scene, write_scene
+from crossres.imagery.scene import bands_of, make_scene, open_scene, write_mask, write_scene
 
 BANDS = ("red", "nir")
 LR_M, HR_M, SIDE_M = 10.0, 2.0, 1600.0
@@ -42,9 +41,21 @@ def write_folder(
     grid = GeoBox(
         values.shape[1:], Affine(gsd_m, 0, ORIGIN[0] + offset_m[0], 0, -gsd_m, ORIGIN[1] + offset_m[1]), "EPSG:32650"
     )
-    write_scene(folder / "reflectance.tif", Scene(values, grid, BANDS, {"sensor": "test"}))
+    write_scene(folder / "reflectance.tif", make_scene(values, grid, BANDS, {"sensor": "test"}))
     write_mask(folder / "mask.tif", np.full(values.shape[1:], Mask.CLEAR) if mask is None else mask, grid)
     return folder
+
+
+def pixels(path: Path) -> np.ndarray:
+    """Return the (band, row, column) reflectance of a scene."""
+    return open_scene(path).reflectance.values
+
+
+def change(folder: Path, values: np.ndarray) -> None:
+    """Write a scene folder's reflectance anew."""
+    scene = open_scene(folder / "reflectance.tif")
+    grid, names, tags = scene.odc.geobox, bands_of(scene), dict(scene.attrs)
+    write_scene(folder / "reflectance.tif", make_scene(values.astype(np.float32), grid, names, tags))
 
 
 def to_lr(hr: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from align_scenes import change, pixels
 from scipy import ndimage
 
 from crossres.align import changes
@@ -17,10 +18,10 @@ from crossres.align.normalise import normalise
 from crossres.align.radiometry import Sample, fit_relations
 from crossres.align.relation import orthogonal_line, quantile_curve, standard_errors
 from crossres.grids import crop, fine_grid, scale_factor
+from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import read_mask
-from crossres.rasters import Scene, read_scene, write_scene
+from crossres.imagery.scene import open_scene, read_mask, write_scene
 from crossres.settings.grid import GridSettings
 from crossres.settings.normalise import NormaliseSettings
 
@@ -31,8 +32,7 @@ MakePair = Callable[..., tuple[Path, Path]]
 def run(lr: Path, hr: Path, accepted: bool = True, **settings: Any) -> tuple[dict[str, Any], Path]:
     """Normalise a pair whose HR scene lies exactly on the fine grid, as `coregister` would leave it."""
     output = lr.parent / "aligned"
-    registered = read_scene(hr / "reflectance.tif")
-    write_scene(output / "registered.tif", registered)
+    write_scene(output / "registered.tif", open_scene(hr / "reflectance.tif"))
     state = {"pair": "hr--lr", "accepted": accepted, "lr_window": [0, 0, *grid_of(lr / "reflectance.tif").shape[::-1]]}
     (output / "registration.json").write_text(json.dumps(state))
     normalise(NormaliseSettings(**settings), GRID, lr, output / "registered.tif", output / "registration.json", output)
@@ -54,13 +54,13 @@ def test_a_gain_and_an_offset_are_found_in_either_direction(make_pair: MakePair)
         assert found["offset"] == pytest.approx(offset, abs=0.003)
         assert 0 < found["gain_standard_error"] < 0.02
         assert found["after"]["rmse"] < 0.005 < found["before"]["rmse"]
-    low, high = read_scene(output / "lr.tif"), read_scene(output / "hr.tif")
-    assert high.grid == fine_grid(low.grid, scale_factor(10, 2))
-    assert abs(high.values.mean() - low.values.mean()) < 0.001
+    low, high = output / "lr.tif", output / "hr.tif"
+    assert grid_of(high) == fine_grid(grid_of(low), scale_factor(10, 2))
+    assert abs(pixels(high).mean() - pixels(low).mean()) < 0.001
 
     back, output = run(lr, hr, direction="lr-to-hr")
     assert back["bands"]["red"]["gain"] == pytest.approx(1 / 1.2, rel=0.01)
-    np.testing.assert_array_equal(read_scene(output / "hr.tif").values, read_scene(hr / "reflectance.tif").values)
+    np.testing.assert_array_equal(pixels(output / "hr.tif"), pixels(hr / "reflectance.tif"))
 
 
 def test_a_matched_pair_stays_as_it_is(make_pair: MakePair) -> None:
@@ -69,9 +69,7 @@ def test_a_matched_pair_stays_as_it_is(make_pair: MakePair) -> None:
     for band in report["bands"].values():
         assert band["gain"] == pytest.approx(1, abs=0.005) and abs(band["offset"]) < 0.001
     assert report["changed_share"] == 0
-    np.testing.assert_allclose(
-        read_scene(output / "hr.tif").values, read_scene(hr / "reflectance.tif").values, atol=0.002
-    )
+    np.testing.assert_allclose(pixels(output / "hr.tif"), pixels(hr / "reflectance.tif"), atol=0.002)
 
 
 @pytest.mark.parametrize("method", ["irmad", "histogram", "regression"])
@@ -82,10 +80,9 @@ def test_hr_keeps_its_own_detail(make_pair: MakePair, method: str) -> None:
 
 def test_change_does_not_bend_the_relation_and_is_masked(make_pair: MakePair) -> None:
     lr, hr = make_pair(gains=(1.2, 0.85))
-    scene = read_scene(hr / "reflectance.tif")
-    values = scene.values.copy()
+    values = pixels(hr / "reflectance.tif")
     values[:, 150:550, 200:500] = values[:, 400:800, 500:800][:, ::-1] + 0.05
-    write_scene(hr / "reflectance.tif", Scene(values, scene.grid, scene.bands))
+    change(hr, values)
     report, output = run(lr, hr)
     assert report["bands"]["red"]["gain"] == pytest.approx(1.2, rel=0.01)
     mask = read_mask(output / "mask.tif")
@@ -99,10 +96,9 @@ def test_clouds_and_gaps_reach_the_mask_and_not_the_fit(make_pair: MakePair) -> 
     mask = np.full((160, 160), Mask.CLEAR)
     mask[20:60, 20:60] = Mask.CLOUD
     lr, hr = make_pair(lr_mask=mask, hr_hole=(slice(500, 600), slice(500, 600)), gains=(1.2, 1.2))
-    scene = read_scene(lr / "reflectance.tif")
-    values = scene.values.copy()
+    values = pixels(lr / "reflectance.tif")
     values[:, 20:60, 20:60] = 0.9
-    write_scene(lr / "reflectance.tif", Scene(values, scene.grid, scene.bands))
+    change(lr, values)
     report, output = run(lr, hr)
     assert report["bands"]["red"]["gain"] == pytest.approx(1.2, rel=0.01)
     written = read_mask(output / "mask.tif")
@@ -115,7 +111,7 @@ def test_a_declined_pair_passes_through(make_pair: MakePair) -> None:
     lr, hr = make_pair(gains=(1.2, 0.8))
     report, output = run(lr, hr, accepted=False)
     assert not report["normalised"] and "declined" in report["reason"]
-    np.testing.assert_array_equal(read_scene(output / "hr.tif").values, read_scene(hr / "reflectance.tif").values)
+    np.testing.assert_array_equal(pixels(output / "hr.tif"), pixels(hr / "reflectance.tif"))
 
 
 def test_too_few_invariant_pixels_leave_the_pair_and_say_so(make_pair: MakePair) -> None:
@@ -200,8 +196,7 @@ def test_changed_areas_do_not_depend_on_the_strips_they_are_told_from_specks_in(
 
 
 def test_gain_and_offset_on_real_sentinel2_with_a_third_changed(real_data: Path) -> None:
-    scene = read_scene(next((real_data / "sentinel2").glob("bolzano*.tif")))
-    image = scene.values[:4] * 1e-4
+    image = pixels(next((real_data / "sentinel2").glob("bolzano*.tif")))[:4] * 1e-4
     valid = np.isfinite(image).all(axis=0)
     rows, cols = np.nonzero(ndimage.binary_erosion(valid, np.ones((3, 3)), iterations=100))
     image = image[:, rows[0] - 100 : rows[0] + 100, cols[0] - 100 : cols[0] + 100]
@@ -236,10 +231,9 @@ def test_what_is_left_is_stated_band_by_band(make_pair: MakePair) -> None:
 def test_held_out_pixels_show_a_relation_that_does_not_hold_everywhere(make_pair: MakePair) -> None:
     """Half the scene has another gain: fits without a block of it must do worse there than noise."""
     lr, hr = make_pair()
-    scene = read_scene(hr / "reflectance.tif")
-    values = scene.values.copy()
+    values = pixels(hr / "reflectance.tif")
     values[:, :, 400:] *= 1.15
-    write_scene(hr / "reflectance.tif", Scene(values, scene.grid, scene.bands))
+    change(hr, values)
     report, _ = run(lr, hr, method="regression")
     assert report["bands"]["red"]["held_out"]["rmse"] > 0.01
 
@@ -259,9 +253,8 @@ def test_uncertainties_are_those_of_many_worlds() -> None:
 
 def test_haze_across_the_scene_is_taken_out_by_the_gain_field_alone(make_pair: MakePair) -> None:
     lr, hr = make_pair()
-    scene = read_scene(hr / "reflectance.tif")
-    across = np.linspace(0.9, 1.1, scene.values.shape[2])
-    write_scene(hr / "reflectance.tif", Scene((scene.values * across).astype(np.float32), scene.grid, scene.bands))
+    values = pixels(hr / "reflectance.tif")
+    change(hr, values * np.linspace(0.9, 1.1, values.shape[2]))
     left = {}
     for order in (0, 2):
         report, _ = run(lr, hr, gain_field_order=order)
@@ -279,17 +272,27 @@ def test_a_pair_without_haze_is_left_alone_by_the_gain_field(make_pair: MakePair
 
 
 @pytest.mark.parametrize("direction", ["hr-to-lr", "lr-to-hr"])
-def test_blocks_change_nothing(make_pair: MakePair, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_change_nothing(make_pair: MakePair, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lr, hr = make_pair(gains=(1.2, 0.85), hr_hole=(slice(500, 600), slice(500, 600)))
     images = []
-    for fine_px in (10_000, 230):
-        monkeypatch.setattr("crossres.align.lr_blocks.FINE_PX", fine_px)
+    for chunk_px in (10_000, 230):
+        monkeypatch.setattr("crossres.align.normalise.CHUNK_PX", chunk_px)
         _, output = run(lr, hr, direction=direction, gain_field_order=1)
-        names = ("lr.tif", "hr.tif")
-        images.append([read_scene(output / name).values for name in names] + [read_mask(output / "mask.tif")])
+        images.append([*(pixels(output / name) for name in ("lr.tif", "hr.tif")), read_mask(output / "mask.tif")])
     for one, other in zip(*images, strict=True):
         np.testing.assert_array_equal(np.isfinite(one), np.isfinite(other))
         np.testing.assert_allclose(one, other, atol=1.5e-4)
+
+
+def test_any_number_of_threads_gives_the_same_bytes(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossres.align.normalise.CHUNK_PX", 230)
+    lr, hr = make_pair(gains=(1.2, 0.85), hr_hole=(slice(500, 600), slice(500, 600)))
+    contents = []
+    for threads in (1, 2, 4):
+        with computing(threads):
+            _, output = run(lr, hr, gain_field_order=1)
+        contents.append({p.name: p.read_bytes() for p in sorted(output.iterdir())})
+    assert contents[0] == contents[1] == contents[2]
 
 
 def test_a_large_scene_is_sampled_evenly_and_comes_to_the_same(

@@ -2,28 +2,33 @@
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
-from odc.geo.geobox import GeoBox
+import xarray as xr
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from crossres.align.changes import changed_areas, suspects
-from crossres.align.lr_blocks import Block, lr_blocks
+from crossres.align.in_memory import Held
 from crossres.align.radiometry import Radiometry, Sample, fit_relations
 from crossres.align.radiometry_figure import radiometry_figure
 from crossres.align.rendering import save
 from crossres.align.statement import detail_correlation, statement
 from crossres.files import read_json, write_json
-from crossres.grids import crop
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn, to_reflectance
-from crossres.imagery.raster import grid_of, new_cog, open_raster, write_cog
-from crossres.imagery.scene import write_mask
+from crossres.imagery.engine import per_block, store
+from crossres.imagery.lazy import lazy_raster
+from crossres.imagery.lr_fine import to_lr
+from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn
+from crossres.imagery.raster import new_cog, open_raster, write_cog
+from crossres.imagery.scene import bands_of, crop, open_scene, write_mask
 from crossres.sensors.mtf import lr_mtf
 from crossres.sensors.spectral_adjustment import band_adjustment
 from crossres.settings.grid import GridSettings
@@ -33,10 +38,14 @@ log = logging.getLogger(__name__)
 
 MAX_SAMPLE = 400_000
 """LR pixels that relations are fitted to, and that the statement is over; a larger scene is sampled evenly."""
+CHUNK_PX = 1024
+"""Side of a chunk, in fine pixels, about."""
 FIGURE_PX = 700
 """Side of the pictures in the figure, in LR pixels, at most."""
 DETAIL_PX = 1024
 """Side of the middle part that detail is compared over, in fine pixels."""
+SUSPECT, INVARIANT = 1, 2
+"""Bits of what is noted of an LR pixel."""
 
 
 def normalise(
@@ -45,53 +54,47 @@ def normalise(
     """Give the two images of a registered pair one radiometry.
 
     `lr` is the LR scene folder; `registered` and `registration` come from `coregister`. Writes `lr.tif` (LR window),
-    `hr.tif` (its fine grid), `mask.tif` (`crossres.rasters.Mask` codes on the LR grid: nodata of either image, the LR
-    scene's own classes, changed), `pifs.tif` (1 where a pixel is invariant), `radiometry.json` and `radiometry.png`
-    into the folder `output`. A declined pair passes through. One relation a band holds for the whole pair: local ones
-    would copy the LR image into the HR image. Works block by block; what stands in memory for the whole scene is masks
-    at LR scale.
+    `hr.tif` (its fine grid), `mask.tif` (`Mask` codes on the LR grid: nodata of either image, the LR scene's own
+    classes, changed), `pifs.tif` (1 where a pixel is invariant), `radiometry.json` and `radiometry.png` into the folder
+    `output`. A declined pair passes through. One relation a band holds for the whole pair: local ones would copy the LR
+    image into the HR image. Goes through the pixels twice: for what the relations are fitted to, and to write. What
+    stands in memory for the whole scene is masks at LR scale.
     """
     state = read_json(registration)
-    window = Window(*state["lr_window"])
-    low_grid, fine = crop(grid_of(lr / "reflectance.tif"), window), grid_of(registered)
-    factor = Fraction(fine.shape[0], low_grid.shape[0])
-    tags = {"lr": _tags(lr / "reflectance.tif"), "hr": _tags(registered)}
-    mtf = lr_mtf(grid.lr_mtf, tags["lr"].get("sensor"), grid.bands)
-    blocks = partial(lr_blocks, lr, window, registered, grid.bands, factor, mtf)
+    scene = crop(open_scene(lr, grid.bands), Window(*state["lr_window"]))
+    fine = open_scene(registered, grid.bands, chunk_px=CHUNK_PX)
+    factor = Fraction(fine.sizes["y"], scene.sizes["y"])
+    high = to_lr(fine.reflectance.data, factor, lr_mtf(grid.lr_mtf, scene.attrs.get("sensor"), grid.bands), CHUNK_PX)
+    low, own = (part.data.rechunk({-2: high.chunks[1], -1: high.chunks[2]}) for part in (scene.reflectance, scene.mask))
+    low = low.rechunk({0: -1})
 
-    mask = np.empty(low_grid.shape, np.uint8)
-    sample = _look(blocks(), mask)
+    mask, sample = _survey(low, high, own)
+    to_low = settings.direction == "hr-to-lr"
     adjustment = None
     if settings.spectral_adjustment:
-        one, other = ("hr", "lr") if settings.direction == "hr-to-lr" else ("lr", "hr")
-        adjustment = band_adjustment(tags[one].get("sensor", ""), tags[other].get("sensor", ""), grid.bands)
+        one, other = (fine, scene) if to_low else (scene, fine)
+        adjustment = band_adjustment(one.attrs.get("sensor", ""), other.attrs.get("sensor", ""), grid.bands)
     found = fit_relations(settings, sample, adjustment, accepted=state["accepted"])
 
-    suspect, pifs = np.zeros(mask.shape, bool), np.zeros(mask.shape, bool)
-    pictures = _Pictures(mask.shape, len(grid.bands))
-    with (
-        _new(output / "lr.tif", low_grid, grid, tags["lr"]) as low,
-        _new(output / "hr.tif", fine, grid, tags["hr"]) as high,
-    ):
-        for block in blocks():
-            before, after = (block.low, block.high), _apply(settings, found, block)
-            pictures.add(block, before, after)
-            own = _part(mask, block) == Mask.CLEAR
-            if found.no_change is not None and own.any():
-                probability = np.full(own.shape, np.nan)
-                probability[own] = found.no_change(block.low[:, own].T, block.high[:, own].T)
-                _part(suspect, block)[...] = suspects(probability, settings.change_probability, *after)
-                _part(pifs, block)[...] = own if settings.method != "irmad" else probability > settings.pif_probability
-            low.write(to_dn(after[0]), window=block.window)
-            with open_raster(registered) as source:
-                dn = source.read(window=block.fine_window)
-            if settings.direction == "hr-to-lr" and found.reason is None:
-                rows, cols = block.fine_rows(factor), block.fine_cols(factor)
-                dn = to_dn(found.apply(to_reflectance(dn), rows, cols))
-            high.write(dn, window=block.fine_window)
-    clear = mask == Mask.CLEAR
-    mask[changed_areas(suspect) & clear] = Mask.CHANGED
+    related = partial(_related, _relations_of(found))
+    after = (low, related(high, 1.0)) if to_low else (related(low, 1.0), high)
+    numbers = lazy_raster(registered, None, "numbers", CHUNK_PX)
+    if to_low and found.reason is None:
+        numbers = da.map_blocks(to_dn, related(fine.reflectance.data, float(factor)), dtype=np.uint16)
+    clear = da.from_array(mask == Mask.CLEAR, chunks=own.chunks, name=False)
+    flags = np.empty((1, *mask.shape), np.uint8)
+    pictures = _Pictures(mask.shape, 4 * len(grid.bands))
+    with _new(output / "lr.tif", scene) as lr_file, _new(output / "hr.tif", fine) as hr_file:
+        noted = da.map_blocks(
+            partial(_noted, settings, found.no_change), clear[None], low, high, *after, dtype=np.uint8,
+            chunks=((1,), *own.chunks), meta=np.empty((0, 0, 0), np.uint8),
+        )  # fmt: skip
+        compared = da.concatenate([low, high, *after]).rechunk({0: -1})
+        dn = da.map_blocks(to_dn, after[0], dtype=np.uint16)
+        store([numbers, dn, noted, compared], [hr_file, lr_file, Held(flags), pictures], "normalise")
+    suspect, pifs = (flags[0] & bit > 0 for bit in (SUSPECT, INVARIANT))
     pifs &= found.reason is None
+    mask[changed_areas(suspect) & (mask == Mask.CLEAR)] = Mask.CHANGED
 
     seen = int((mask != Mask.NODATA).sum())
     changed_share = float((mask == Mask.CHANGED).sum() / seen) if seen else 0.0
@@ -101,71 +104,96 @@ def normalise(
         "pair": state["pair"],
         "detail_correlation": _detail(registered, output / "hr.tif", float(factor)),
     }
-    write_mask(output / "mask.tif", mask, low_grid)
-    write_cog(output / "pifs.tif", pifs[None].astype(np.uint8), low_grid, bands=("pif",), nodata=None, overviews="mode")
+    on = scene.odc.geobox
+    write_mask(output / "mask.tif", mask, on)
+    write_cog(output / "pifs.tif", pifs[None].astype(np.uint8), on, bands=("pif",), nodata=None, overviews="mode")
     write_json(output / "radiometry.json", report)
     few = slice(None, None, pictures.step)
-    figure = radiometry_figure(
-        grid.bands, found, pictures.before, pictures.after, mask[few, few], pifs[few, few], report
-    )
+    before, then = pictures.pairs()
+    figure = radiometry_figure(grid.bands, found, before, then, mask[few, few], pifs[few, few], report)
     save(output / "radiometry.png", figure)
     log.info("%s: %s", state["pair"], report["summary"])
 
 
-def _look(blocks: Iterable[Block], mask: np.ndarray) -> Sample:
-    """Fill in the mask, (row, column), and return the clear pixels on every so many rows and columns."""
-    step = max(1, math.ceil((mask.size / MAX_SAMPLE) ** 0.5))
-    low, high, where = [], [], []
-    for block in blocks:
-        gaps = ~(np.isfinite(block.low).all(axis=0) & np.isfinite(block.high).all(axis=0))
-        own = np.where(gaps, Mask.NODATA, block.mask)
-        _part(mask, block)[...] = own
-        rows, cols = np.nonzero((own == Mask.CLEAR) & (block.rows % step == 0)[:, None] & (block.cols % step == 0))
-        low.append(block.low[:, rows, cols])
-        high.append(block.high[:, rows, cols])
-        where.append((block.rows[rows], block.cols[cols]))
-    rows, cols = (np.concatenate(part) for part in zip(*where, strict=True))
-    return Sample(np.concatenate(low, axis=1), np.concatenate(high, axis=1), rows, cols, mask.shape)
+def _survey(low: da.Array, high: da.Array, own: da.Array) -> tuple[np.ndarray, Sample]:
+    """Return the (row, column) mask of both images, and the clear pixels on every so many rows and columns."""
+    height, width = own.shape
+    step = max(1, math.ceil((height * width / MAX_SAMPLE) ** 0.5))
+    parts = dask.compute(*per_block(partial(_seen, step), low, high, own, with_place=True))
+    mask = np.empty((height, width), np.uint8)
+    for place, codes, *_ in parts:
+        mask[place] = codes
+    one, other = (np.concatenate([part[k] for part in parts], axis=1) for k in (2, 3))
+    rows, cols = (np.concatenate([part[k] for part in parts]) for k in (4, 5))
+    return mask, Sample(one, other, rows, cols, (height, width))
 
 
-def _apply(settings: NormaliseSettings, found: Radiometry, block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Return LR and HR on the LR grid, (band, row, column) reflectance, after normalisation."""
-    if settings.direction == "hr-to-lr":
-        return block.low, found.apply(block.high, block.rows, block.cols)
-    return found.apply(block.low, block.rows, block.cols), block.high
+def _seen(
+    step: int, place: tuple[slice, slice], low: np.ndarray, high: np.ndarray, own: np.ndarray
+) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return a block's place, its mask, and LR, HR, rows and columns of what is sampled of it."""
+    gaps = ~(np.isfinite(low).all(axis=0) & np.isfinite(high).all(axis=0))
+    codes = np.where(gaps, Mask.NODATA, own).astype(np.uint8)
+    all_rows, all_cols = (np.arange(side.start, side.stop) for side in place)
+    rows, cols = np.nonzero((codes == Mask.CLEAR) & (all_rows % step == 0)[:, None] & (all_cols % step == 0))
+    return place, codes, low[:, rows, cols], high[:, rows, cols], all_rows[rows], all_cols[cols]
+
+
+def _relations_of(found: Radiometry) -> Radiometry:
+    """Return what is applied to pixels, without what was found of the sample's."""
+    return replace(found, pifs=np.zeros(0, bool), held_out=np.zeros((len(found.relations), 0)))
+
+
+def _related(found: Radiometry, image: da.Array, factor: float) -> da.Array:
+    """Return a (band, row, column) image, of `factor` pixels along an LR pixel, after all relations."""
+    return da.map_blocks(_apply, image, found, factor, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
+
+
+def _apply(values: np.ndarray, found: Radiometry, factor: float, block_info: Any = None) -> np.ndarray:
+    rows, cols = ((np.arange(*ends) + 0.5) / factor - 0.5 for ends in block_info[0]["array-location"][1:])
+    return found.apply(values, rows, cols)
+
+
+def _noted(settings: NormaliseSettings, no_change: Any, clear: np.ndarray, *images: np.ndarray) -> np.ndarray:
+    """Return the (1, row, column) bits of a block, from LR and HR before and LR and HR after."""
+    low, high, *after = images
+    own = clear[0]
+    bits = np.zeros(clear.shape, np.uint8)
+    if no_change is not None and own.any():
+        probability = np.full(own.shape, np.nan)
+        probability[own] = no_change(low[:, own].T, high[:, own].T)
+        invariant = own if settings.method != "irmad" else probability > settings.pif_probability
+        bits[0] = SUSPECT * suspects(probability, settings.change_probability, *after) + INVARIANT * invariant
+    return bits
 
 
 class _Pictures:
-    """Both images before and after, at LR scale, thinned to what a figure shows."""
+    """LR and HR before and after, at LR scale, thinned to what a figure shows while they are written here."""
 
     def __init__(self, shape: tuple[int, int], bands: int) -> None:
         self.step = max(1, math.ceil(max(shape) / FIGURE_PX))
-        size = (bands, *(-(-side // self.step) for side in shape))
-        self.before = np.full(size, np.nan, np.float32), np.full(size, np.nan, np.float32)
-        self.after = np.full(size, np.nan, np.float32), np.full(size, np.nan, np.float32)
+        self._values = np.full((bands, *(-(-side // self.step) for side in shape)), np.nan, np.float32)
 
-    def add(self, block: Block, before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> None:
-        """Put in the pixels of a block whose rows and columns are multiples of the step."""
-        rows, cols = (np.flatnonzero(at % self.step == 0) for at in (block.rows, block.cols))
-        into = np.ix_(np.arange(len(before[0])), block.rows[rows] // self.step, block.cols[cols] // self.step)
-        for images, values in zip((*self.before, *self.after), (*before, *after), strict=True):
-            images[into] = values[:, rows][:, :, cols]
+    def write(self, values: np.ndarray, *, window: Window) -> None:
+        """Put in the pixels of a window whose rows and columns are multiples of the step."""
+        into, taken = [], []
+        for side in window.toslices():
+            first = -side.start % self.step
+            taken.append(slice(first, None, self.step))
+            into.append(slice((side.start + first) // self.step, -(-side.stop // self.step)))
+        self._values[(slice(None), *into)] = values[(slice(None), *taken)]
+
+    def pairs(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Return (LR, HR) before and (LR, HR) after."""
+        low, high, low_after, high_after = np.split(self._values, 4)
+        return (low, high), (low_after, high_after)
 
 
-def _new(path: Path, on: GeoBox, grid: GridSettings, tags: dict[str, str]) -> AbstractContextManager[DatasetWriter]:
+def _new(path: Path, like: xr.Dataset) -> AbstractContextManager[DatasetWriter]:
     return new_cog(
-        path, on, dtype=np.uint16, bands=grid.bands, nodata=NODATA, tags=tags, scale=SCALE, offset=OFFSET
+        path, like.odc.geobox, dtype=np.uint16, bands=bands_of(like), nodata=NODATA, tags=dict(like.attrs),
+        scale=SCALE, offset=OFFSET,
     )  # fmt: skip
-
-
-def _part(values: np.ndarray, block: Block) -> np.ndarray:
-    """Return the view of a (row, column) array of the whole pair on a block."""
-    return values[block.rows[0] : block.rows[-1] + 1, block.cols[0] : block.cols[-1] + 1]
-
-
-def _tags(path: Path) -> dict[str, str]:
-    with open_raster(path) as source:
-        return {k: v for k, v in source.tags().items() if k not in {"AREA_OR_POINT", "OVR_RESAMPLING_ALG"}}
 
 
 def _detail(before: Path, after: Path, factor: float) -> float | None:

@@ -20,6 +20,9 @@ class Relation:
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return float32 reflectance after the relation; NaN stays NaN."""
         values = np.asarray(values, np.float64)
+        if len(self.x) == 2:
+            gain = (self.y[1] - self.y[0]) / (self.x[1] - self.x[0])
+            return (self.y[0] + gain * (values - self.x[0])).astype(np.float32)
         inner = np.interp(values, self.x, self.y)
         slope = [(self.y[i + 1] - self.y[i]) / (self.x[i + 1] - self.x[i]) for i in (0, len(self.x) - 2)]
         low, high = np.minimum(values - self.x[0], 0) * slope[0], np.maximum(values - self.x[-1], 0) * slope[1]
