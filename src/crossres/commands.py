@@ -204,7 +204,7 @@ def run_sample(args: argparse.Namespace) -> None:
         arm = configuration.parse(content.get("arm", {}), "arm", ArmSettings)
         tiling = configuration.parse(content.get("tiling", {}), "tiling", TilingSettings)
     mtf = _section(args, "grid").lr_mtf
-    sample_scene(arm, tiling, args.name, args.lr, None, args.model, args.output, mtf)
+    sample_scene(arm, tiling, args.name, args.lr, args.model, args.output, mtf)
 
 
 def run_super_resolve(args: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import zarr
 from scipy.ndimage import gaussian_filter, uniform_filter
 from shapely.geometry import box
 
-from crossres.diffusion.consistency import mtf_weights
+from crossres.operators import through_mtf
 
 BANDS = ("blue", "green", "red", "nir")
 SPECTRA = np.array(
@@ -45,7 +45,7 @@ def landscape(size: int, rng: np.random.Generator) -> np.ndarray:
 def seen_by_lr(hr: np.ndarray, factor: Fraction, rng: np.random.Generator) -> np.ndarray:
     """Return HR reflectance through LR optics (MTF .25 at Nyquist), mixed bands, gains and noise."""
     h, w = (int(n / factor) for n in hr.shape[-2:])
-    a, b = (mtf_weights(n, factor, 0, side, 0.25) for n, side in zip((h, w), hr.shape[-2:], strict=True))
+    a, b = (through_mtf(n, factor, 0, side, 0.25).dense() for n, side in zip((h, w), hr.shape[-2:], strict=True))
     lr = np.einsum("ij,jhw->ihw", MIX, a @ gaussian_filter(hr, (0, 0.3, 0.3)) @ b.T)
     return (lr * rng.uniform(0.97, 1.03) + 0.002 * rng.normal(size=lr.shape)).astype(np.float32)
 

@@ -30,7 +30,7 @@ from shapely.geometry import box, mapping
 from test_scenes import make_model
 
 from crossres import cli
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 
 GROUND = truth(7)
 HERE = mapping(box(500_000, 4_000_000 - 10 * SIDE, 500_000 + 10 * SIDE, 4_000_000))
@@ -111,13 +111,13 @@ def test_download_and_super_resolve_give_the_same_reflectance(tmp_path, kind, ru
         with_footprint(scene)
     run("download", "--item", scene, "--output", tmp_path / "scene")
     super_resolve(scene, tmp_path / "sr")
-    downloaded = read_scene(tmp_path / "scene" / "reflectance.tif")
-    np.testing.assert_allclose(downloaded.values, GROUND, atol=1e-4)
-    product = read_scene(tmp_path / "sr" / "mean.tif")
+    downloaded = open_scene(tmp_path / "scene" / "reflectance.tif")
+    np.testing.assert_allclose(downloaded.reflectance.values, GROUND, atol=1e-4)
+    product = open_scene(tmp_path / "sr" / "mean.tif")
     assert product.bands == downloaded.bands == BANDS
     # Of nearest neighbours the one at the middle of each block of 4 x 4 is the scene's own.
-    np.testing.assert_array_equal(product.values[:, 2::4, 2::4], downloaded.values)
-    assert product.grid.boundingbox == downloaded.grid.boundingbox
+    np.testing.assert_array_equal(product.reflectance.values[:, 2::4, 2::4], downloaded.reflectance.values)
+    assert product.odc.geobox.boundingbox == downloaded.odc.geobox.boundingbox
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def test_products_name_their_projection_rightly_or_not_at_all(tmp_path, crs, pla
     super_resolve(scene, tmp_path / "sr")
     properties = json.loads((tmp_path / "sr" / "item.json").read_text())["properties"]
     assert properties.get("proj:code") == code and properties["gsd"] == pytest.approx(2.5, rel=0.01)
-    product = read_scene(tmp_path / "sr" / "mean.tif")
-    np.testing.assert_allclose(product.values[:, 2::4, 2::4], GROUND, atol=1e-4)
-    assert (product.grid.affine.c, product.grid.affine.f) == (place.c, place.f)
+    product = open_scene(tmp_path / "sr" / "mean.tif")
+    np.testing.assert_allclose(product.reflectance.values[:, 2::4, 2::4], GROUND, atol=1e-4)
+    assert (product.odc.geobox.affine.c, product.odc.geobox.affine.f) == (place.c, place.f)
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {

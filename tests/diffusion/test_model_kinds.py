@@ -10,7 +10,7 @@ from crossres.diffusion import checkpoint
 from crossres.diffusion.network import Network
 from crossres.diffusion.training import train
 from crossres.errors import UserError
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 from crossres.settings.config import parse
 from crossres.settings.model import ModelSettings
 from crossres.settings.sample import ArmSettings
@@ -56,9 +56,9 @@ def test_a_model_of_every_path_is_trained_and_sampled_to_finite_values(tmp_path,
     model = trained(path)
     assert checkpoint.load_card(model).train.path == path
     output = run(tmp_path, lr_scene(16, 20), model, ArmSettings(steps=3, samples=2, **arm))
-    assert np.isfinite(read_scene(output / "mean.tif").values).all()
+    assert np.isfinite(open_scene(output / "mean.tif").reflectance.values).all()
     if path != "resshift":  # its last step is a prediction of HR, for a network that has learnt nothing always the same
-        assert read_scene(output / "std.tif").values.max() > 0
+        assert open_scene(output / "std.tif").reflectance.values.max() > 0
 
 
 def test_samples_of_a_chain_with_fresh_noise_do_not_depend_on_tiles(tmp_path, trained):
@@ -66,10 +66,9 @@ def test_samples_of_a_chain_with_fresh_noise_do_not_depend_on_tiles(tmp_path, tr
 
     arm = ArmSettings(start="lr", steps=3, samples=1)
     results = [
-        read_scene(
-            run(tmp_path, lr_scene(48, 40), trained("vp"), arm, TilingSettings(threads=1, tile_px=px), name=str(px))
-            / "mean.tif"
-        ).values
+        open_scene(
+            run(tmp_path, lr_scene(48, 40), trained("vp"), arm, TilingSettings(tile_px=px), name=str(px)) / "mean.tif"
+        ).reflectance.values
         for px in (128, 512)
     ]
     assert np.abs(results[0] - results[1]).max() <= 1.01e-4

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
-from crossres.diffusion.consistency import enforce, mtf_weights
+from crossres.diffusion.consistency import enforce
 from crossres.diffusion.gaps import fill_nearest
-from crossres.diffusion.upsample import View, nearest, upsample
+from crossres.diffusion.upsample import View, upsample
+from crossres.operators import nearest, through_mtf
 
 FACTORS = [Fraction(2), Fraction(4), Fraction(25, 2), Fraction(25, 8)]
 
@@ -75,7 +76,7 @@ def test_hard_consistency_makes_the_result_agree_with_lr_and_soft_goes_part_of_t
     lr = torch.from_numpy(gaussian_filter(lr_image(16, 16).numpy(), (0, 0, 1, 1)))
     view = View.whole(factor, 16, 16)
     image = upsample(lr, view, "bicubic") + 0.5
-    down = torch.from_numpy(mtf_weights(16, factor, 0, view.height, 0.25))
+    down = torch.from_numpy(through_mtf(16, factor, 0, view.height, 0.25).dense())
 
     def error(mode):
         result = enforce(image, lr, view, mode, (0.25,) * lr.shape[1])

@@ -51,6 +51,8 @@ class Arm:
     """How samples are drawn; None where none are."""
     lr_mtf: tuple[float, ...] = ()
     """The LR sensor's MTF at its Nyquist frequency, one a band, which `tiling.consistency` goes by."""
+    threads: int = 1
+    """Groups of tiles that go through the network at once."""
 
     @cached_property
     def room(self) -> "Room":
@@ -110,7 +112,7 @@ class Arm:
         overlap = self.tiling.overlap_px if self.tiling.overlap_px is not None else overlap_for(network.reach_px)
         tiles = plan(height, width, self.tiling.tile_px, overlap, network.reach_px, self.multiple)
         together = max(1, self.room.tiles // len(tiles))
-        field = TiledField(network, y, levels, padded, tiles, self.room)
+        field = TiledField(network, y, levels, padded, tiles, self.room, self.threads)
         for first in range(0, self.settings.samples, together):
             numbers = range(first, min(first + together, self.settings.samples))
 
@@ -180,9 +182,11 @@ class TiledField:
     """The network's output over a whole view, computed tile by tile; y and the prior's features are fixed."""
 
     def __init__(
-        self, network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], room: Room
-    ) -> None:
+        self, network: Network, y: Tensor, levels: list[Tensor] | None, view: View, tiles: list[Tile], room: Room,
+        threads: int = 1,
+    ) -> None:  # fmt: skip
         self.network, self.y, self.levels, self.view, self.tiles, self.room = network, y, levels, view, tiles, room
+        self.threads = threads
         self._given: dict[tuple[tuple[int, int], ...], list[Tensor | None]] = {}
         self._bytes_left = GIVEN_BYTES
 
@@ -201,7 +205,9 @@ class TiledField:
         while True:
             try:
                 parts = x.split(self.room.tiles)
-                return torch.cat([blend(p, self.tiles, max(1, self.room.tiles // len(p)), of_tiles) for p in parts])
+                return torch.cat(
+                    [blend(p, self.tiles, max(1, self.room.tiles // len(p)), of_tiles, self.threads) for p in parts]
+                )
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise

@@ -2,7 +2,7 @@
 
 The blocks stand in a folder that is named by a hash of all that they depend on, so those of other settings, of
 another model or scene are never used. Each file is named by its checksum, too, so that a damaged one is made again.
-Several processes may write at once, each its own blocks.
+Several processes may write at once, on any machine that sees the folder, each its own blocks.
 """
 
 import hashlib
@@ -19,6 +19,9 @@ import numpy as np
 
 from crossres.files import whole
 
+LEVEL = 1
+"""Of compression: the product is compressed well afterwards."""
+
 
 @dataclass(frozen=True)
 class BlockStore:
@@ -30,7 +33,7 @@ class BlockStore:
     def beside(output: Path, **what: Any) -> "BlockStore":
         """Return the blocks of the product `output` that depend on `what`; others of that product are removed."""
         key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        store = BlockStore(output.with_name(f".{output.name}.blocks") / key)
+        store = BlockStore(output.absolute().with_name(f".{output.name}.blocks") / key)
         if store.folder.parent.is_dir() and not store.folder.is_dir():
             store.remove()
         return store
@@ -42,27 +45,28 @@ class BlockStore:
             return False
         if _name(number, path.read_bytes()) == path.name:
             return True
-        path.unlink()
+        path.unlink(missing_ok=True)
         return False
 
     def write(self, number: int, values: np.ndarray) -> None:
         """Keep a block, whole or not at all."""
-        content = io.BytesIO()
-        np.save(content, values, allow_pickle=False)
-        with whole(self.folder / _name(number, content.getvalue())) as part:
-            part.write_bytes(content.getvalue())
+        plain = io.BytesIO()
+        np.save(plain, values, allow_pickle=False)
+        content = zlib.compress(plain.getbuffer(), LEVEL)
+        with whole(self.folder / _name(number, content)) as part:
+            part.write_bytes(content)
 
     def read(self, number: int) -> np.ndarray:
         """Return a block that is done."""
         path = self._file(number)
         assert path is not None
-        return np.load(path, allow_pickle=False)
+        return np.load(io.BytesIO(zlib.decompress(path.read_bytes())), allow_pickle=False)
 
     def remove(self) -> None:
         """Remove all blocks of the product, when it is written; nothing else that may stand there."""
         for folder in self.folder.parent.glob("*"):
             if folder.is_dir() and re.fullmatch(r"[0-9a-f]{16}", folder.name):
-                for path in folder.glob("*-*.npy"):
+                for path in folder.glob("*-*.block"):
                     path.unlink(missing_ok=True)
                 with suppress(OSError):
                     folder.rmdir()
@@ -70,8 +74,8 @@ class BlockStore:
             self.folder.parent.rmdir()
 
     def _file(self, number: int) -> Path | None:
-        return next(self.folder.glob(f"{number}-*.npy"), None)
+        return next(self.folder.glob(f"{number}-*.block"), None)
 
 
 def _name(number: int, content: bytes) -> str:
-    return f"{number}-{zlib.crc32(content):08x}.npy"
+    return f"{number}-{zlib.crc32(content):08x}.block"

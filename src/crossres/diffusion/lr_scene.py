@@ -1,50 +1,31 @@
-"""The LR image that is super-resolved: a scene of ours on disk, read window by window."""
+"""The LR scene that is super-resolved: which scenes a model takes."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import xarray as xr
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.grids import crs_of, ground_pixel_m
-from crossres.imagery.raster import grid_of
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 
 SAME_SIZE = 0.01
 """Share by which a pixel may differ from those that a model was trained for."""
 
 
-@dataclass(frozen=True)
-class LrScene:
-    """Some bands of a scene on its grid."""
+def open_lr(path: Path, bands: Sequence[str], gsd_m: float) -> xr.Dataset:
+    """Open a scene; `UserError` when it lacks one of the bands or its pixels are not `gsd_m` metres."""
+    scene = open_scene(path, bands)
+    check_gsd(str(path), gsd_m, scene.odc.geobox)
+    return scene
 
-    path: Path
-    bands: tuple[str, ...]
-    """In the order of the model's channels."""
-    grid: GeoBox
-    tags: dict[str, str]
-    """Acquisition time (`datetime`) and `sensor`, where they are known."""
 
-    @staticmethod
-    def open(path: Path, bands: Sequence[str], gsd_m: float) -> "LrScene":
-        """Look at a scene; `UserError` when it lacks one of the bands or its pixels are not `gsd_m` metres."""
-        corner = read_scene(path, Window(0, 0, 1, 1)).select(bands)
-        grid = grid_of(path)
-        check_gsd(str(path), gsd_m, grid)
-        return LrScene(path, tuple(bands), grid, corner.tags)
-
-    def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Return (band, row, column) float32 reflectance of a window inside the grid; NaN without data."""
-        return read_scene(self.path, Window(left, top, width, height)).select(self.bands).values
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the file: what is made of it belongs to these pixels and no others."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file: what is made of it belongs to these pixels and no others."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_gsd(name: str, gsd_m: float, grid: GeoBox) -> None:

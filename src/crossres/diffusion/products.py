@@ -1,38 +1,24 @@
-"""A super-resolved scene on disk: mean, std and one sample as COGs, written block by block, and the STAC item."""
+"""A super-resolved scene on disk: mean, std and one sample as COGs, and the STAC item."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
-import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
 from shapely.geometry import mapping
 
 from crossres.files import write_json
 from crossres.globe import bbox
 from crossres.grids import epsg_of, grid_outline, gsd_m
+from crossres.imagery.engine import store
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
-from crossres.imagery.raster import copy_to_cog
+from crossres.imagery.raster import new_cog
 
 STD_NODATA = 65535
 PARTS = ("mean", "std", "sample")
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Open rasters of one product."""
-
-    files: dict[str, rasterio.io.DatasetWriter]
-
-    def write(self, top: int, left: int, window: np.ndarray) -> None:
-        """Write a window of all parts, as `numbers` gives it."""
-        height, width = window.shape[2:]
-        for name, values in zip(PARTS, window, strict=True):
-            self.files[name].write(values, window=Window(left, top, width, height))
 
 
 def numbers(parts: dict[str, np.ndarray]) -> np.ndarray:
@@ -43,32 +29,21 @@ def numbers(parts: dict[str, np.ndarray]) -> np.ndarray:
     return np.stack([_numbers(name, parts[name]) for name in PARTS])
 
 
-@contextmanager
-def open_product(folder: Path, grid: GeoBox, bands: Sequence[str], tags: dict[str, str]) -> Iterator[Writer]:
-    """Yield a writer for `mean.tif`, `std.tif` and `sample.tif` in `folder`; they become COGs when all is written.
-
-    Memory does not grow with the scene: windows go to plain tiled files first.
-    """
-    raw = {name: folder / f".{name}.tif" for name in PARTS}
-    profile = dict(
-        driver="GTiff", dtype="uint16", count=len(bands), height=grid.shape[0], width=grid.shape[1],
-        crs=grid.crs.to_wkt() if grid.crs else None, transform=grid.affine,
-        tiled=True, blockxsize=256, blockysize=256, bigtiff="IF_SAFER",
-    )  # fmt: skip
+def write_product(
+    folder: Path, grid: GeoBox, bands: Sequence[str], tags: dict[str, str], parts: Sequence[da.Array]
+) -> None:
+    """Write `mean.tif`, `std.tif` and `sample.tif` in `folder`, of (band, row, column) uint16 as `numbers` has them."""
     with ExitStack() as stack:
-        files = {
-            name: stack.enter_context(rasterio.open(path, "w", nodata=_nodata(name), **profile))
-            for name, path in raw.items()
-        }
-        yield Writer(files)
-        for name, file in files.items():
-            file.descriptions = tuple(bands)
-            file.scales = (SCALE,) * len(bands)
-            file.offsets = (0.0 if name == "std" else OFFSET,) * len(bands)
-            file.update_tags(**tags)
-    for name, path in raw.items():
-        copy_to_cog(path, folder / f"{name}.tif")
-        path.unlink()
+        files = [
+            stack.enter_context(
+                new_cog(
+                    folder / f"{name}.tif", grid, dtype=np.uint16, bands=bands, nodata=_nodata(name), tags=tags,
+                    scale=SCALE, offset=0.0 if name == "std" else OFFSET,
+                )
+            )
+            for name in PARTS
+        ]  # fmt: skip
+        store(parts, files, folder.name)
 
 
 def write_item(

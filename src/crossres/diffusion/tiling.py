@@ -9,10 +9,15 @@ independent of the tiles, with any number of steps.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from crossres.imagery.engine import at_once
+
+Item = TypeVar("Item")
 
 RAMP_PX = 8
 """Least width over which two tiles cross over."""
@@ -78,27 +83,34 @@ def _rise(size: int, overlap: int, reach_px: int) -> np.ndarray:
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(position, 0, 1)) if overlap else np.ones(size)
 
 
-def blend(image: Tensor, tiles: list[Tile], batch: int, function: Callable[[Tensor, list[Tile]], Tensor]) -> Tensor:
+def blend(
+    image: Tensor, tiles: list[Tile], batch: int, function: Callable[[Tensor, list[Tile]], Tensor], threads: int = 1
+) -> Tensor:
     """Apply `function` to all tiles of an image and blend what it returns: sum of weight x value over sum of weights.
 
     `image` is (sample, band, row, column). `function` takes up to `batch` tiles' pixels as (tile x sample, band, row,
-    column), tile by tile, with the tiles, and returns the same shape.
+    column), tile by tile, with the tiles, and returns the same shape. So many groups of tiles as there are `threads` go
+    through it at once; the result does not depend on them.
     """
     samples = len(image)
     total = torch.zeros_like(image)
     weight_sum = torch.zeros_like(image[:1, :1])
-    for group in _batches(tiles, batch):
-        pixels = torch.cat([image[(..., *tile.window)] for tile in group])
-        values = function(pixels, group)
-        for k, tile in enumerate(group):
-            rows, cols = (torch.from_numpy(w).to(image.device) for w in (tile.weight_rows, tile.weight_cols))
-            weight = rows[:, None] * cols
-            total[(..., *tile.window)] += weight * values[k * samples : (k + 1) * samples]
-            weight_sum[(..., *tile.window)] += weight
+
+    @torch.inference_mode()
+    def of_group(group: list[Tile]) -> Tensor:
+        return function(torch.cat([image[(..., *tile.window)] for tile in group]), group)
+
+    for groups in _batches(list(_batches(tiles, batch)), threads):
+        for group, values in zip(groups, at_once(of_group, groups), strict=True):
+            for k, tile in enumerate(group):
+                rows, cols = (torch.from_numpy(w).to(image.device) for w in (tile.weight_rows, tile.weight_cols))
+                weight = rows[:, None] * cols
+                total[(..., *tile.window)] += weight * values[k * samples : (k + 1) * samples]
+                weight_sum[(..., *tile.window)] += weight
     return total / weight_sum
 
 
-def _batches(tiles: list[Tile], size: int) -> Iterator[list[Tile]]:
-    it = iter(tiles)
+def _batches(items: list[Item], size: int) -> Iterator[list[Item]]:
+    it = iter(items)
     while group := list(islice(it, size)):
         yield group

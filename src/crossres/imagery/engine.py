@@ -1,6 +1,7 @@
 """The engine that goes through pixels: dask, in threads of this process or on the workers of a scheduler elsewhere.
 
 Results never depend on which: blocks are cut by the scene alone, sums over them are taken in the order of blocks.
+Snakemake goes through scenes; this goes through one scene.
 """
 
 import logging
@@ -9,19 +10,26 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
 
 import dask
 import dask.array as da
 import numpy as np
+from dask.callbacks import Callback
 from dask.delayed import Delayed
 from rasterio.windows import Window
 from tqdm import tqdm
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 ADDRESS = "CROSSRES_DASK"
 """Environment variable with the address of a scheduler of dask.distributed, such as tcp://node7:8786."""
+AHEAD = 4
+"""Blocks a worker that are begun before one is written."""
 
 
 class Target(Protocol):
@@ -33,16 +41,42 @@ class Target(Protocol):
 
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
-    """Compute in this many threads or, where `CROSSRES_DASK` names a scheduler, on its workers."""
-    address = os.environ.get(ADDRESS)
+    """Compute in this many threads or, where `CROSSRES_DASK` names a cluster, on its workers (see `cluster`)."""
     with dask.config.set(scheduler="threads", num_workers=threads):
-        if not address:
+        said = os.environ.get(ADDRESS)
+        if not said:
             yield
             return
-        from distributed import Client
+        from crossres.imagery.cluster import workers
 
-        with Client(address):
+        with workers(said):
             yield
+
+
+def threads() -> int:
+    """Return how many threads of this process go through blocks."""
+    return int(dask.config.get("num_workers", None) or dask.system.CPU_COUNT)
+
+
+def run(tasks: Sequence[Delayed], name: str) -> None:
+    """Compute tasks for what they do, such as writing a file of their own; what they return is dropped."""
+    with _progress(len(tasks), name) as bar:
+        client = _client()
+        if client is None:
+            own = {task.key for task in tasks}
+            with Callback(posttask=lambda key, *rest: bar.update() if key in own else None):
+                dask.compute(*tasks)
+            return
+        for _ in _results(client, iter(tasks), len(tasks)):
+            bar.update()
+
+
+def at_once(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return what `function` says of a few items, each in a thread of this process, in their order."""
+    if len(items) == 1:
+        return [function(items[0])]
+    calls = [dask.delayed(function, pure=False, traverse=False)(item) for item in items]
+    return list(dask.compute(*calls, scheduler="threads", num_workers=len(items)))
 
 
 def store(arrays: Sequence[da.Array], targets: Sequence[Target], name: str) -> None:
@@ -50,20 +84,28 @@ def store(arrays: Sequence[da.Array], targets: Sequence[Target], name: str) -> N
 
     Arrays that share work share it here. Memory holds about a block a thread, and what its neighbours need of it.
     """
-    chunks = sum(array.numblocks[1] * array.numblocks[2] for array in arrays)
-    log.info("%s: %d blocks", name, chunks)
-    bar = tqdm(total=chunks, desc=name, unit="block", disable=chunks == 1 or not sys.stderr.isatty())
     lock = threading.Lock()
-    with bar:
-        sinks: list[Any] = [_Sink(target, lock, bar) for target in targets]
-        da.store(list(arrays), sinks, lock=False)
+    with _progress(sum(len(places(array)) for array in arrays), name) as bar:
+        client = _client()
+        if client is None:
+            sinks: list[Any] = [_Sink(target, lock, bar) for target in targets]
+            da.store(list(arrays), sinks, lock=False)
+            return
+        # An open file stays in this process: blocks come to it, a few at a time.
+        tasks = (
+            dask.delayed(_placed)(number, place, block)
+            for number, array in enumerate(dask.optimize(*arrays))
+            for place, block in zip(places(array), array.to_delayed(optimize_graph=False).ravel(), strict=True)
+        )
+        for number, place, values in _results(client, tasks, AHEAD * len(client.nthreads())):
+            _Sink(targets[number], lock, bar)[(slice(None), *place)] = values
 
 
 class _Sink:
     def __init__(self, target: Target, lock: threading.Lock, bar: tqdm) -> None:
         self._target, self._lock, self._bar = target, lock, bar
 
-    def __setitem__(self, key: tuple[slice, slice, slice], values: np.ndarray) -> None:
+    def __setitem__(self, key: tuple[slice, ...], values: np.ndarray) -> None:
         with self._lock:
             self._target.write(values, window=Window.from_slices(key[1], key[2]))
             self._bar.update()
@@ -88,7 +130,40 @@ def per_block(function: Callable[..., Any], *arrays: da.Array, with_place: bool 
         raise ValueError("arrays of different chunks: rechunk them")
     called = dask.delayed(function, pure=False, traverse=False)
     blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
+    name = f"{getattr(function, '__name__', 'block')}-{uuid4().hex}"
+    # Where two tasks could be next, dask takes that whose name comes first: row by row.
     return [
-        called(*([place] if with_place else []), *here)
-        for place, here in zip(places(first), zip(*blocks, strict=True), strict=True)
+        called(*([place] if with_place else []), *here, dask_key_name=f"{name}-{number:06}")
+        for number, (place, here) in enumerate(zip(places(first), zip(*blocks, strict=True), strict=True))
     ]
+
+
+def _placed(number: int, place: tuple[slice, slice], values: np.ndarray) -> tuple[int, tuple[slice, slice], np.ndarray]:
+    return number, place, values
+
+
+def _results(client: Any, tasks: Iterator[Delayed], ahead: int) -> Iterator[Any]:
+    """Yield what tasks return on a cluster, as they end, with so many begun at a time."""
+    from distributed import as_completed
+
+    begun = as_completed([client.compute(task) for task in islice(tasks, max(1, ahead))])
+    for future in begun:
+        yield future.result()
+        for task in islice(tasks, 1):
+            begun.add(client.compute(task))
+
+
+def _progress(count: int, name: str) -> tqdm:
+    """Return a progress bar on a terminal, and say one line in a log."""
+    log.info("%s: %d blocks", name, count)
+    return tqdm(total=count, desc=name, unit="block", disable=count == 1 or not sys.stderr.isatty())
+
+
+def _client() -> Any:
+    """Return the client of the cluster that is computed on, if there is one."""
+    scheduler = dask.config.get("scheduler", None)
+    if scheduler not in ("dask.distributed", "distributed"):
+        return None
+    from distributed import default_client
+
+    return default_client()

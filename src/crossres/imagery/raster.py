@@ -113,7 +113,8 @@ def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: st
     try:
         gdal_copy(
             str(raw), str(cog), driver="COG", compress="DEFLATE", level=6, blocksize=256,
-            num_threads=dask.config.get("num_workers", 1), predictor=predictor, overview_resampling=overviews, bigtiff="IF_SAFER",
+            num_threads=dask.config.get("num_workers", 1), predictor=predictor, overview_resampling=overviews,
+            bigtiff="IF_SAFER",
         )  # fmt: skip
     except CPLE_BaseError as error:
         # It has removed its unfinished files by now. With overviews they need half as much again as the raster at most.

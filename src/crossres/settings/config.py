@@ -11,6 +11,7 @@ from crossres.errors import UserError
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.base import Section
 from crossres.settings.coregister import CoregisterSettings
+from crossres.settings.dask import DaskSettings
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.distill import DistillSettings
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
@@ -22,6 +23,7 @@ from crossres.settings.paths import holds_secret
 from crossres.settings.sample import SOLVERS, SampleSettings
 from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
+from crossres.settings.threads import ThreadSettings
 from crossres.settings.train import TrainSettings
 from crossres.settings.yaml_text import read_mapping, values
 
@@ -29,7 +31,11 @@ LONGEST_SHOWN = 100
 """Characters of a value in a line."""
 LONGEST_TEXT = 500
 """Characters of a reason, which may list what is known, in a line."""
-MOVED = {"lr_mtf": "there is one for all stages now: write it as grid.lr_mtf"}
+MOVED = {
+    "lr_mtf": "there is one for all stages now: write it as grid.lr_mtf",
+    "threads": "threads of each stage stand in a section of their own, such as threads.sample",
+    "processes": "a scene is shared by threads.sample, or by workers of the section dask",
+}
 """Keys of earlier versions, by their last part, and what to write instead."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
@@ -55,6 +61,13 @@ class Config(Section):
     sample: SampleSettings = SampleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
+    threads: ThreadSettings = ThreadSettings()
+    dask: DaskSettings | None = Field(
+        None, description="null computes each scene on one machine; else workers of SLURM share its pixels"
+    )
+    temporary: bool = Field(
+        False, description="remove scenes and registered rasters once nothing of the run needs them any more"
+    )
 
     @model_validator(mode="after")
     def _models_are_whole(self) -> "Config":

@@ -81,10 +81,6 @@ class TilingSettings(Section):
         "none",
         description="whether the result's low frequencies are drawn to, or replaced by, those of the LR image",
     )
-    processes: int | None = Field(
-        None, ge=1, le=256, description="processes that share a scene's blocks; null is one per GPU, one without"
-    )
-    threads: int = Field(2, ge=1, description="CPU threads; part of the settings since rounding depends on it")
     seed: int = Field(0, ge=0, description="seed of the noise field")
 
 
