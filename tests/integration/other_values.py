@@ -24,6 +24,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "sample.arms.<name>.model": {"models.other": {}, "sample.arms.lr_start.model": "other"},
     "sample.primary": {"sample.primary": "noise_start"},
     "evaluate.external": {"evaluate.external": {"other": "external"}},
+    "dask.options": {"dask.options": ["--gres=gpu:1"]},
     "run": {"run": "another"},
 }
 """Keys whose values only make sense together with others, or as the name of something: key -> what is changed."""
@@ -86,10 +87,10 @@ def candidates(value: Any, annotation: Any) -> Iterator[Any]:
 def value_at(content: dict, path: str) -> Any:
     inner: Any = content
     for name in path.split("."):
-        inner = inner[name]
+        inner = (inner or {}).get(name)
     return inner
 
 
 def with_value(content: dict, path: list[str], value: Any) -> dict:
     head, *rest = path
-    return content | {head: with_value(content.get(head, {}), rest, value) if rest else value}
+    return content | {head: with_value(content.get(head) or {}, rest, value) if rest else value}

@@ -109,7 +109,7 @@ rule download:
         dem=lambda wildcards: inputs(dem()),
         reference=rpc_reference,
     output:
-        directory(f"{RUN}/scenes/{{scene}}"),
+        kept_or_not(directory(f"{RUN}/scenes/{{scene}}")),
     log:
         f"{RUN}/logs/download/{{scene}}.log",
     benchmark:
@@ -117,7 +117,7 @@ rule download:
     cache: SHARED
     conda:
         "../../envs/acquire.yaml"
-    threads: 1
+    threads: CONFIG.threads.download
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(240),
@@ -135,4 +135,4 @@ rule download:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
         "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem} {params.lock}"
-        " {params.reference} --run {params.run} --output {output:q} > {log:q} 2>&1"
+        " {params.reference} --run {params.run} --threads {threads} --output {output:q} > {log:q} 2>&1"

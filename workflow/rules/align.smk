@@ -12,7 +12,7 @@ rule coregister:
         lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
         hr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['hr']}",
     output:
-        registered=f"{RUN}/aligned/{{pair}}/registered.tif",
+        registered=kept_or_not(f"{RUN}/aligned/{{pair}}/registered.tif"),
         registration=f"{RUN}/aligned/{{pair}}/registration.json",
         tie_points=f"{RUN}/aligned/{{pair}}/tie_points.parquet",
         figure=report(
@@ -28,7 +28,7 @@ rule coregister:
     cache: SHARED
     conda:
         "../../envs/geo.yaml"
-    threads: 1
+    threads: CONFIG.threads.coregister
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(60),
@@ -41,7 +41,7 @@ rule coregister:
         "Register {wildcards.pair}"
     shell:
         "python -m crossres coregister --settings {params.settings:q} --pair {input.pair:q}"
-        " --lr {input.lr:q} --hr {input.hr:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --lr {input.lr:q} --hr {input.hr:q} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule normalise:
@@ -68,7 +68,7 @@ rule normalise:
     cache: SHARED
     conda:
         "../../envs/geo.yaml"
-    threads: 1
+    threads: CONFIG.threads.normalise
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(60),
@@ -81,4 +81,4 @@ rule normalise:
     shell:
         "python -m crossres normalise --settings {params.settings:q} --lr {input.lr:q}"
         " --registered {input.registered:q} --registration {input.registration:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        " --threads {threads} --output {params.folder:q} > {log:q} 2>&1"

@@ -54,6 +54,10 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 RUN = f"results/{CONFIG.run}"
+
+# Not a parameter of jobs: no result depends on where it is computed.
+if CONFIG.dask is not None:
+    os.environ["CROSSRES_DASK"] = CONFIG.dask.model_dump_json()
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
 # `python -m crossres` is this repository's own code in every environment, that of conda or of a container where one is used, else
@@ -194,6 +198,11 @@ def by_attempt(amount):
     Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at what it asked for.
     """
     return lambda wildcards, attempt: amount * attempt
+
+
+def kept_or_not(output):
+    """Return an output that Snakemake removes once nothing needs it any more, where the configuration asks for that."""
+    return temp(output) if CONFIG.temporary else output
 
 
 def of_this_run(wildcards):

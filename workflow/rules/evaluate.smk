@@ -61,7 +61,7 @@ rule evaluate:
         f"{RUN}/benchmarks/evaluate/{{pair}}.tsv"
     conda:
         "../../envs/evaluate.yaml"
-    threads: 2
+    threads: CONFIG.threads.evaluate
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(60),

@@ -20,7 +20,7 @@ rule sample:
         arm="|".join(map(re.escape, ARMS)),
     conda:
         TORCH
-    threads: CONFIG.sample.tiling.threads
+    threads: CONFIG.threads.sample
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(240),
@@ -32,4 +32,4 @@ rule sample:
         "Super-resolve {wildcards.pair} ({wildcards.arm})"
     shell:
         "python -m crossres sample --settings {params.settings:q} --name {wildcards.arm:q} --lr {input.lr:q}"
-        " --model {params.folder:q} --output {output:q} > {log:q} 2>&1"
+        " --model {params.folder:q} --threads {threads} --output {output:q} > {log:q} 2>&1"

@@ -27,6 +27,12 @@ from crossres.imagery.raster import grid_of, new_cog, open_raster, tags_of
 DIMENSIONS = ("y", "x")
 REFLECTANCE = "reflectance.tif"
 MASK = "mask.tif"
+_ABOUT_CODES: dict[str, Any] = {
+    "long_name": "mask",
+    "flag_values": [int(code) for code in Mask],
+    "flag_meanings": " ".join(code.name.lower() for code in Mask),
+}
+"""As the CF conventions name the values of flags."""
 
 
 def open_scene(path: Path | str, bands: Sequence[str] | None = None, *, chunk_px: int = CHUNK_PX) -> xr.Dataset:
@@ -42,8 +48,14 @@ def open_scene(path: Path | str, bands: Sequence[str] | None = None, *, chunk_px
         chosen = _chosen(names, bands)
         grid, tags = GeoBox.from_rio(src), tags_of(src)
     pixels = lazy_raster(image, [names.index(band) + 1 for band in chosen], "reflectance", chunk_px)
-    mask = lazy_raster(path / MASK, [1], "numbers", chunk_px)[0] if (path / MASK).is_file() else None
-    return make_scene(pixels, grid, chosen, tags, mask)
+    scene = make_scene(pixels, grid, chosen, tags)
+    return scene.assign(mask=open_mask(path / MASK, chunk_px=chunk_px)) if (path / MASK).is_file() else scene
+
+
+def open_mask(path: Path, *, chunk_px: int = CHUNK_PX) -> xr.DataArray:
+    """Open a raster of `Mask` codes, (y, x) uint8."""
+    codes = lazy_raster(path, [1], "numbers", chunk_px)[0]
+    return xr.DataArray(codes, xr_coords(grid_of(path), dims=DIMENSIONS), DIMENSIONS, attrs=_ABOUT_CODES)
 
 
 def make_scene(
@@ -57,8 +69,7 @@ def make_scene(
     about = {"long_name": "reflectance", "units": "1"}
     content: dict[str, Any] = {"reflectance": (("band", *DIMENSIONS), reflectance, about)}
     if mask is not None:
-        codes = {"flag_values": [int(m) for m in Mask], "flag_meanings": " ".join(m.name.lower() for m in Mask)}
-        content["mask"] = (DIMENSIONS, mask, {"long_name": "mask"} | codes)
+        content["mask"] = (DIMENSIONS, mask, _ABOUT_CODES)
     return xr.Dataset(content, {**xr_coords(grid, dims=DIMENSIONS), "band": list(bands)}, attributes or {})
 
 

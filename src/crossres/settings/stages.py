@@ -10,8 +10,11 @@ from typing import Any
 
 from crossres.settings.config import Config
 
+HOW = ("threads", "dask", "temporary")
+"""Sections that say how a run is computed: no result depends on them."""
+
 READS: dict[str, tuple[str, ...]] = {
-    "resolved_config": tuple(Config.model_fields),
+    "resolved_config": tuple(name for name in Config.model_fields if name not in HOW),
     "simulate": ("simulate", "-simulate.places"),
     "link_world": ("simulate.seed",),
     "catalog": ("search.lr", "search.hr"),

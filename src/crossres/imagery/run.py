@@ -1,0 +1,49 @@
+"""The way into a finished run for a notebook: all its imagery as one tree of lazy datasets."""
+
+from pathlib import Path
+
+import xarray as xr
+
+from crossres.errors import UserError
+from crossres.imagery.scene import MASK, REFLECTANCE, open_mask, open_scene
+
+PARTS = ("mean", "std", "sample")
+
+
+def open_run(folder: Path | str) -> xr.DataTree:
+    """Open the results of a run, such as results/demo, as a tree; no pixel is read before it is asked for.
+
+    | node | holds |
+    | --- | --- |
+    | scenes/<scene> | `reflectance` and `mask` as they were read, each on its own grid |
+    | aligned/<pair>/lr | `reflectance` and `mask` (changed ground, too) of the LR image |
+    | aligned/<pair>/hr | `reflectance` of the HR image, registered and normalised, on the fine grid |
+    | sr/<pair>/<arm> | `mean`, `std` and `sample` of the super-resolved image, on the fine grid |
+    | pairs | the patches: `lr`, `hr` and `mask`, by patch |
+
+    What is not there, since the run is not finished or has removed it, is left out. Raises `UserError` when the folder
+    holds no run.
+    """
+    folder = Path(folder)
+    found: dict[str, xr.Dataset] = {}
+    for path in sorted(folder.glob(f"scenes/*/{REFLECTANCE}")):
+        found[f"scenes/{path.parent.name}"] = open_scene(path.parent)
+    for path in sorted(folder.glob("aligned/*/hr.tif")):
+        pair = path.parent
+        found[f"aligned/{pair.name}/lr"] = open_scene(pair / "lr.tif").assign(mask=open_mask(pair / MASK))
+        found[f"aligned/{pair.name}/hr"] = open_scene(path)
+    for path in sorted(folder.glob("sr/*/*/mean.tif")):
+        found[f"sr/{path.parent.parent.name}/{path.parent.name}"] = _product(path.parent)
+    if (folder / "pairs/dataset.zarr").is_dir():
+        patches = xr.open_zarr(folder / "pairs/dataset.zarr", consolidated=False)
+        found["pairs"] = patches.assign_coords(band=patches.attrs["bands"])
+    if not found:
+        raise UserError(f"{folder}: holds no imagery of a run; name a folder such as results/demo")
+    return xr.DataTree.from_dict(found, name=folder.name)
+
+
+def _product(folder: Path) -> xr.Dataset:
+    parts = {name: open_scene(folder / f"{name}.tif") for name in PARTS}
+    mean = parts["mean"]
+    images = {name: part.reflectance.assign_attrs(long_name=f"reflectance, {name}") for name, part in parts.items()}
+    return mean.drop_vars("reflectance").assign(images)
