@@ -55,6 +55,13 @@ def main(arguments: list[str] | None = None) -> None:
     log.info("peak memory: %d MB", _peak_memory_mb())
 
 
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
 def _fill_in(args: argparse.Namespace) -> None:
     """Replace arguments by what they stand for: a model's weights for its folder, a configuration's text for a path."""
     for name in ("checkpoint", "model", "teacher"):
@@ -139,9 +146,9 @@ def _parser() -> argparse.ArgumentParser:
                 sub.set_defaults(kinds=kinds | {option.lstrip("-"): kind})
 
     def threads(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--threads", type=int, default=1, metavar="N", help="CPU threads; the result does not depend on them (1)"
-        )
+        every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        text = f"CPU threads; the result does not depend on them (all of this machine, {every})"
+        sub.add_argument("--threads", type=_at_least_one, default=every, metavar="N", help=text)
 
     def configured(sub: argparse.ArgumentParser, *names: str) -> None:
         sub.set_defaults(configured=names)
@@ -217,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--pair", help="the pair's JSON, as `search` wrote it", kind=".json")
     path(sub, "--aligned", help="folder that `coregister` and `normalise` wrote", kind="folder")
     path(sub, "--patches", "--index", help="file to write")
+    threads(sub)
 
     sub = stage("dataset", "assemble patches to one dataset, split by place")
     path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it", kind="folder")

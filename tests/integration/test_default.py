@@ -5,7 +5,7 @@ import json
 import pytest
 import rasterio
 
-from crossres.rasters import read_scene
+from crossres.imagery.raster import grid_of
 from crossres.settings.sample import DEFAULT_ARMS
 
 pytestmark = pytest.mark.integration
@@ -42,10 +42,10 @@ def test_the_mean_of_samples_is_true_psnr_no_lower_than_bicubic(summary):
 def test_every_held_out_place_has_a_product_on_the_hr_grid(results, held_out):
     assert held_out
     for pair in held_out:
-        hr = read_scene(results / "aligned" / pair / "hr.tif")
+        hr = grid_of(results / "aligned" / pair / "hr.tif")
         for image in ("mean", "std", "sample"):
             path = results / "sr" / pair / "lr_start" / f"{image}.tif"
-            assert read_scene(path).grid == hr.grid
+            assert grid_of(path) == hr
             with rasterio.open(path) as src:
                 assert src.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
 

@@ -19,7 +19,7 @@ from web import serve
 
 from crossres.acquire.regions import LON_LAT, reproject
 from crossres.imagery.raster import write_cog
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 from crossres.sensors.sentinel2 import S2A
 from crossres.sensors.sun import sun_position
 from crossres.simulate.landscape import make_landscape, theme_of
@@ -119,9 +119,9 @@ def test_display_values_become_the_reflectance_of_sentinel2(finished):
     results, pair, _ = finished
     item = json.loads((results / "scenes" / QUAD / "item.json").read_text())
     assert "8 bits without a scale" in item["properties"]["crossres:radiometry"]
-    low = read_scene(results / "aligned" / pair / "lr.tif").values
+    low = open_scene(results / "aligned" / pair / "lr.tif").reflectance.values
     raw, after = (
-        read_scene(results / "aligned" / pair / name).values for name in ("registered.tif", "hr.tif")
+        open_scene(results / "aligned" / pair / name).reflectance.values for name in ("registered.tif", "hr.tif")
     )  # fmt: skip
     raw, after = (v.reshape(4, low.shape[1], 4, -1, 4).mean((2, 4)) for v in (raw, after))
     for band in range(4):

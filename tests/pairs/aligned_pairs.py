@@ -11,8 +11,7 @@ from scipy import ndimage
 
 from crossres.grids import fine_grid, scale_factor
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import write_mask
-from crossres.rasters import Scene, write_scene
+from crossres.imagery.scene import make_scene, write_mask, write_scene
 
 BANDS = ("red", "nir")
 
@@ -45,8 +44,8 @@ def write_aligned(
     if unlike is not None:
         lr[:, unlike[0], unlike[1]] = brightness + rng.normal(0, 0.03, lr[:, unlike[0], unlike[1]].shape)
     folder = root / "aligned" / name
-    write_scene(folder / "lr.tif", Scene(lr, grid, BANDS))
-    write_scene(folder / "hr.tif", Scene(hr, fine, BANDS))
+    write_scene(folder / "lr.tif", make_scene(lr, grid, BANDS))
+    write_scene(folder / "hr.tif", make_scene(hr, fine, BANDS))
     write_mask(folder / "mask.tif", np.full(grid.shape, Mask.CLEAR) if mask is None else mask, grid)
     state = {
         "accepted": accepted,

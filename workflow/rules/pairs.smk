@@ -23,7 +23,7 @@ rule patches:
         f"{RUN}/benchmarks/patches/{{pair}}.tsv"
     conda:
         "../../envs/geo.yaml"
-    threads: 1
+    threads: CONFIG.threads.patches
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(30),
@@ -35,7 +35,7 @@ rule patches:
         "Cut patch pairs from {wildcards.pair}"
     shell:
         "python -m crossres patches --settings {params.settings:q} --pair {input.pair:q} --aligned {params.folder:q}"
-        " --patches {output.patches:q} --index {output.index:q} > {log:q} 2>&1"
+        " --patches {output.patches:q} --index {output.index:q} --threads {threads} > {log:q} 2>&1"
 
 
 checkpoint dataset:

@@ -5,17 +5,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import dask
 import geopandas as gpd
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
+from crossres.imagery.engine import at_once, threads
+from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
-from crossres.imagery.raster import grid_of, open_raster
+from crossres.imagery.raster import grid_of
 from crossres.imagery.scene import read_mask
 from crossres.operators import area
 from crossres.pairs.patch_file import PatchWriter
@@ -49,7 +51,8 @@ def extract(
     `output_npz` holds those that are kept (see `crossres.pairs.patch_file`): `lr` (C, h, w) and `hr` (C, H, W) uint16
     DN, `mask` (h, w) uint8, 0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and column
     in `lr.tif`, its quality, and why it is declined. A pair declined in registration has no candidates. Raises
-    `UserError` when patches do not fall on whole fine pixels. Memory holds some patches, not the scene.
+    `UserError` when patches do not fall on whole fine pixels. Memory holds a row of patches a
+    thread, not the scene.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
@@ -64,27 +67,40 @@ def extract(
     corners = _corners(lr_grid, side, settings.stride_px) if state["accepted"] else []
     mask = read_mask(aligned / "mask.tif")
     weights = area(side, factor).dense()
-    rows: list[tuple[Any, ...]] = []
-    with (
-        open_raster(aligned / "lr.tif") as low,
-        open_raster(aligned / "hr.tif") as high,
-        whole(output_npz) as part,
-        PatchWriter(part) as writer,
-    ):
-        for row, col in corners:
+    low, high = (lazy_raster(aligned / f"{name}.tif") for name in ("lr", "hr"))
+
+    def cut(top: int) -> list[tuple[tuple[Any, ...], dict[str, np.ndarray] | None]]:
+        """Return the candidates of one row of patches, and those of them that are kept."""
+        fine_top, fine_side = int(top * factor), int(side * factor)
+        # Each LR and HR row of blocks is decoded once, not once a patch.
+        lr_row, hr_row = dask.compute(
+            low[:, top : top + side], high[:, fine_top : fine_top + fine_side], scheduler="synchronous"
+        )
+        found = []
+        for row, col in (corner for corner in corners if corner[0] == top):
+            fine_col = int(col * factor)
+            lr, hr = lr_row[:, :, col : col + side], hr_row[:, :, fine_col : fine_col + fine_side]
             codes = mask[row : row + side, col : col + side]
-            lr = low.read(window=Window(col, row, side, side))
-            hr = high.read(window=Window(int(col * factor), int(row * factor), int(side * factor), int(side * factor)))
             clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=0)
             codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
-            found = measure(lr * SCALE + OFFSET, hr * SCALE + OFFSET, codes, clear, grid.bands, weights)
-            reason = why_declined(settings, found, gap)
-            rows.append((
-                pair["id"], row, col, gap, found.valid_share, *(found.shares[name] for name in SHARES),
-                found.correlation, found.shift_px, found.texture, found.brightness, found.ndvi, not reason, reason,
-            ))  # fmt: skip
-            if not reason:
-                writer.add({"lr": lr, "hr": hr, "mask": codes})
+            quality = measure(lr * SCALE + OFFSET, hr * SCALE + OFFSET, codes, clear, grid.bands, weights)
+            reason = why_declined(settings, quality, gap)
+            about = (
+                pair["id"], row, col, gap, quality.valid_share, *(quality.shares[name] for name in SHARES),
+                quality.correlation, quality.shift_px, quality.texture, quality.brightness, quality.ndvi,
+                not reason, reason,
+            )  # fmt: skip
+            found.append((about, None if reason else {"lr": lr, "hr": hr, "mask": codes}))
+        return found
+
+    rows: list[tuple[Any, ...]] = []
+    with whole(output_npz) as part, PatchWriter(part) as writer:
+        tops = sorted({row for row, _ in corners})
+        for first in range(0, len(tops), threads()):
+            for found in at_once(cut, tops[first : first + threads()]):
+                rows += [about for about, _ in found]
+                for patch in (patch for _, patch in found if patch is not None):
+                    writer.add(patch)
     with whole(output_index) as part:
         _table(rows, lr_grid, side).to_parquet(part, index=False)
     log.info("%s: %d of %d patches kept", pair["id"], sum(row[-2] for row in rows), len(rows))

@@ -11,5 +11,6 @@ class ThreadSettings(Section):
     download: int = Field(1, ge=1, description="threads that read, orthorectify and sharpen a scene")
     coregister: int = Field(1, ge=1, description="threads that register a pair")
     normalise: int = Field(1, ge=1, description="threads that normalise a pair")
+    patches: int = Field(1, ge=1, description="threads that cut and measure the patches of a pair")
     sample: int = Field(1, ge=1, description="threads that super-resolve a scene where there is no GPU")
     evaluate: int = Field(1, ge=1, description="threads that judge a scene")
