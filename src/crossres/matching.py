@@ -33,19 +33,28 @@ def orientation(image: np.ndarray, clear: np.ndarray, sigma_px: float, damping: 
     The gradient is that of a Gaussian of `sigma_px`. Gradients that are small against the band's typical one are
     damped, not raised to unit length, for they are noise: one of `damping` times the typical one has length 0.7.
     """
-    inner = ndimage.binary_erosion(clear, iterations=2, border_value=0)
-    result = np.zeros(image.shape, np.complex64)
+    inner = inside(clear)
+    return np.stack([direction(band, clear, inner, sigma_px, damping) for band in image])
+
+
+def inside(clear: np.ndarray) -> np.ndarray:
+    """Return the (row, column) pixels whose gradients see clear pixels alone."""
+    return ndimage.binary_erosion(clear, iterations=2, border_value=0)
+
+
+def direction(band: np.ndarray, clear: np.ndarray, inner: np.ndarray, sigma_px: float, damping: float) -> np.ndarray:
+    """Return `orientation` of one (row, column) band; `inner` is what `inside` says of `clear`."""
+    result = np.zeros(band.shape, np.complex64)
     if not inner.any():
         return result
-    for out, band in zip(result, image, strict=True):
-        smooth = np.where(clear, band, band[clear].mean()).astype(np.float32)
-        gx = ndimage.gaussian_filter(smooth, sigma_px, order=(0, 1))
-        gy = ndimage.gaussian_filter(smooth, sigma_px, order=(1, 0))
-        size = np.hypot(gx, gy)
-        typical = np.median(size[inner])
-        if typical > 0:
-            scale = inner / np.hypot(size, damping * typical)
-            out.real, out.imag = gx * scale, gy * scale
+    smooth = np.where(clear, band, band[clear].mean()).astype(np.float32)
+    gx = ndimage.gaussian_filter(smooth, sigma_px, order=(0, 1))
+    gy = ndimage.gaussian_filter(smooth, sigma_px, order=(1, 0))
+    size = np.hypot(gx, gy)
+    typical = np.median(size[inner])
+    if typical > 0:
+        scale = inner / np.hypot(size, damping * typical)
+        result.real, result.imag = gx * scale, gy * scale
     return result
 
 

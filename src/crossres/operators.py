@@ -77,6 +77,26 @@ def triangle(u: np.ndarray) -> np.ndarray:
     return np.clip(1 - np.abs(u), 0, None)
 
 
+def gaussian_taps(sigma_px: float) -> np.ndarray:
+    """Return a sampled Gaussian, cut off where that of an MTF is; its taps sum to 1."""
+    radius = max(1, math.ceil(CUT_SIGMAS * sigma_px))
+    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma_px, 1e-6)) ** 2)
+    return taps / taps.sum()
+
+
+def antialias_taps(ratio: float) -> np.ndarray:
+    """Return the low-pass that goes before sampling every `ratio` pixels: Keys' kernel stretched by it, of sum 1.
+
+    One tap (no filter) for a ratio up to 1. There is little loss below the new Nyquist frequency, and little aliasing
+    from above it.
+    """
+    if ratio <= 1:
+        return np.ones(1)
+    radius = math.ceil(2 * ratio)
+    taps = keys(np.arange(-radius, radius + 1) / ratio)
+    return taps / taps.sum()
+
+
 def interpolation(
     lr_count: int,
     factor: Fraction,

@@ -8,17 +8,17 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
-from align_scenes import HR_M, LR_M, landscape, to_lr, write_folder
+from align_scenes import HR_M, LR_M, landscape, pixels, to_lr, write_folder
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
 from crossres.align.coregister import coregister
 from crossres.errors import UserError
 from crossres.grids import crop, fine_grid, scale_factor
+from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import write_mask
-from crossres.rasters import Scene, read_scene, write_scene
+from crossres.imagery.scene import make_scene, open_scene, write_mask, write_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 
@@ -40,8 +40,8 @@ def test_a_pair_taken_as_aligned_is_not_moved_and_says_that_nothing_was_measured
     assert "nothing was measured or moved" in report["statement"]
     assert not {"shift_m", "rmse_held_out_px", "tie_points"} & report.keys()
     assert report["lr_window"] == [0, 0, 160, 160]
-    moved, before = (read_scene(path) for path in (lr.parent / "aligned/registered.tif", hr / "reflectance.tif"))
-    np.testing.assert_allclose(moved.values, before.values, atol=1e-4)
+    moved, before = (pixels(path) for path in (lr.parent / "aligned/registered.tif", hr / "reflectance.tif"))
+    np.testing.assert_allclose(moved, before, atol=1e-4)
     assert len(gpd.read_parquet(lr.parent / "aligned/tie_points.parquet")) == 0
 
 
@@ -51,7 +51,7 @@ def test_the_edge_of_a_small_chip_is_kept(tmp_path: Path) -> None:
     hr = write_folder(tmp_path / "hr", chip, HR_M)
     report = run(lr, hr, GridSettings(gsd_m=2.0, bands=GRID.bands), model="none")
     assert report["lr_window"] == [0, 0, 32, 32]
-    assert np.isfinite(read_scene(tmp_path / "aligned/registered.tif").values).all()
+    assert np.isfinite(pixels(tmp_path / "aligned/registered.tif")).all()
 
 
 @pytest.mark.parametrize("shift_m", [(0, 0), (3.7, -6.2), (20, -60)])
@@ -62,11 +62,10 @@ def test_an_injected_shift_is_found_and_undone(make_pair: MakePair, shift_m: tup
     assert np.hypot(*np.subtract(report["shift_m"], shift_m)) < 0.5  # 0.05 LR pixels
     assert report["rmse_held_out_px"] < 0.06
 
-    fine = read_scene(lr.parent / "aligned" / "registered.tif")
-    truth = read_scene(lr / "reflectance.tif")
+    fine, truth = pixels(lr.parent / "aligned" / "registered.tif"), pixels(lr / "reflectance.tif")
     col, row, width, height = report["lr_window"]
-    means = fine.values.reshape(2, height, 4, width, 4).mean(axis=(2, 4))
-    window = truth.values[:, row : row + height, col : col + width]
+    means = fine.reshape(2, height, 4, width, 4).mean(axis=(2, 4))
+    window = truth[:, row : row + height, col : col + width]
     seen = np.isfinite(means).all(axis=0)
     for a, b in zip(means, window, strict=True):
         assert np.corrcoef(a[seen], b[seen])[0, 1] > 0.97
@@ -99,8 +98,8 @@ def test_two_different_places_are_declined_and_left_unmoved(make_pair: MakePair)
     report = run(lr, hr)
     assert not report["accepted"] and "windows" in report["reason"]
     assert (lr.parent / "aligned" / "registered.tif").exists()
-    same = read_scene(lr.parent / "aligned" / "registered.tif").values
-    native = read_scene(hr / "reflectance.tif").values
+    same = pixels(lr.parent / "aligned" / "registered.tif")
+    native = pixels(hr / "reflectance.tif")
     middle = np.s_[:, 300:340, 300:340]
     assert abs(same[middle].mean() - native[:, 375:425, 375:425].mean()) < 0.01
 
@@ -125,10 +124,10 @@ def test_an_all_clouded_pair_is_declined_with_that_reason(make_pair: MakePair) -
 def test_no_fine_pixel_is_made_of_nodata(make_pair: MakePair) -> None:
     lr, hr = make_pair(hr_hole=(slice(300, 350), slice(300, 350)))
     run(lr, hr)
-    registered = read_scene(lr.parent / "aligned" / "registered.tif")
-    hole = ~np.isfinite(registered.values).all(axis=0)
+    registered = pixels(lr.parent / "aligned" / "registered.tif")
+    hole = ~np.isfinite(registered).all(axis=0)
     assert 1600 <= hole.sum() <= 44**2  # 100 m square, a pixel of margin and the shift's remainder
-    assert np.nanmin(registered.values) > -0.05
+    assert np.nanmin(registered) > -0.05
 
 
 def test_the_fine_grid_divides_whole_lr_pixels(make_pair: MakePair) -> None:
@@ -149,12 +148,12 @@ def test_a_scene_in_another_utm_zone_is_registered_too(make_pair: MakePair, tmp_
     from rasterio.warp import Resampling, reproject
 
     lr, hr = make_pair()
-    source = read_scene(hr / "reflectance.tif")
-    there = source.grid.to_crs("EPSG:32651")
+    grid, source = grid_of(hr / "reflectance.tif"), pixels(hr / "reflectance.tif")
+    there = grid.to_crs("EPSG:32651")
     values = np.full((2, *there.shape), np.nan, np.float32)
-    reproject(source.values, values, src_transform=source.grid.affine, src_crs="EPSG:32650", dst_transform=there.affine,
+    reproject(source, values, src_transform=grid.affine, src_crs="EPSG:32650", dst_transform=there.affine,
               dst_crs="EPSG:32651", resampling=Resampling.cubic, src_nodata=np.nan, dst_nodata=np.nan)  # fmt: skip
-    write_scene(tmp_path / "other" / "reflectance.tif", Scene(values, there, source.bands))
+    write_scene(tmp_path / "other" / "reflectance.tif", make_scene(values, there, GRID.bands))
     write_mask(tmp_path / "other" / "mask.tif", np.where(np.isfinite(values[0]), Mask.CLEAR, Mask.NODATA), there)
     report = run(lr, tmp_path / "other")
     assert report["accepted"] and np.hypot(*report["shift_m"]) < 0.5
@@ -171,6 +170,18 @@ def test_the_same_pair_gives_the_same_bytes(make_pair: MakePair) -> None:
     assert contents[0] == contents[1]
 
 
+def test_any_number_of_threads_gives_the_same_bytes(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("degrade", "resample"):
+        monkeypatch.setattr(f"crossres.align.{module}.CHUNK_PX", 256)
+    lr, hr = make_pair(shift_m=(5, 5), hr_hole=(slice(300, 350), slice(300, 350)))
+    contents = []
+    for threads in (1, 2, 4):
+        with computing(threads):
+            run(lr, hr)
+        contents.append({p.name: p.read_bytes() for p in sorted((lr.parent / "aligned").iterdir())})
+    assert contents[0] == contents[1] == contents[2]
+
+
 def test_scenes_far_apart_are_a_clear_error(make_pair: MakePair) -> None:
     lr, hr = make_pair(shift_m=(90_000, 0))
     with pytest.raises(UserError, match="no area in common"):
@@ -180,11 +191,11 @@ def test_scenes_far_apart_are_a_clear_error(make_pair: MakePair) -> None:
 def test_a_real_aerial_frame_is_registered_to_sentinel2(real_data: Path, tmp_path: Path) -> None:
     bands = ("red", "green", "blue")
     for name, file in (("lr", "sentinel2_b432_byte.tif"), ("hr", "ngi_rgb_byte_3.tif")):
-        scene = read_scene(real_data / "pair_s2_ngi" / file)
-        values = scene.values[:, :700] / 255 if name == "hr" else scene.values[:, 500:900] / 255
-        affine = scene.grid.affine * Affine.translation(0, 0 if name == "hr" else 500)
-        grid = GeoBox(values.shape[1:], affine, scene.grid.crs)
-        write_scene(tmp_path / name / "reflectance.tif", Scene(values, grid, bands))
+        scene = open_scene(real_data / "pair_s2_ngi" / file)
+        values = scene.reflectance.values[:, slice(700) if name == "hr" else slice(500, 900)] / np.float32(255)
+        affine = scene.odc.geobox.affine * Affine.translation(0, 0 if name == "hr" else 500)
+        grid = GeoBox(values.shape[1:], affine, scene.odc.geobox.crs)
+        write_scene(tmp_path / name / "reflectance.tif", make_scene(values, grid, bands))
         gaps = ~np.isfinite(values).all(axis=0)
         write_mask(tmp_path / name / "mask.tif", np.where(gaps, Mask.NODATA, Mask.CLEAR), grid)
     report = run(tmp_path / "lr", tmp_path / "hr", GridSettings(gsd_m=5, bands=bands))

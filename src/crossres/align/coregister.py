@@ -1,7 +1,6 @@
 """The `coregister` stage: the HR scene, moved onto the LR scene, on the fine grid."""
 
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,19 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from shapely.geometry import box
 
-from crossres.align.degrade import blur, clear_values, on_lr_grid
+from crossres.align.degrade import blur, chunk_px, clear, on_lr_grid
 from crossres.align.registration import TAKEN_AS_ALIGNED, Registration, register, taken_as_aligned
 from crossres.align.registration_figure import registration_figure
 from crossres.align.rendering import save
-from crossres.align.resample import to_fine_grid
+from crossres.align.resample import resampled
 from crossres.align.sampling import transform
 from crossres.errors import UserError
 from crossres.files import whole, write_json
-from crossres.grids import crop, fine_grid, lr_multiple, scale_factor, whole_window
+from crossres.grids import fine_grid, lr_multiple, scale_factor, whole_window
+from crossres.imagery.engine import store
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
-from crossres.imagery.raster import grid_of, open_raster, write_cog
+from crossres.imagery.raster import new_cog
+from crossres.imagery.scene import crop, open_scene
 from crossres.sensors.mtf import lr_mtf
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
@@ -44,7 +45,8 @@ def coregister(
     one that the settings take as aligned is written unmoved and accepted, its `model` none.
     Raises `UserError` when the scenes have no pixels in common or lack a band.
     """
-    lr_grid, hr_grid = grid_of(lr / "reflectance.tif"), grid_of(hr / "reflectance.tif")
+    low, high = open_scene(lr, grid.bands), open_scene(hr, grid.bands)
+    lr_grid, hr_grid = low.odc.geobox, high.odc.geobox
     step_m = abs(lr_grid.affine.a), abs(lr_grid.affine.e)
     factor = scale_factor(step_m[1], grid.gsd_m)
     aligned = settings.model == "none"
@@ -52,10 +54,10 @@ def coregister(
     frame = frame_of(lr_grid, hr_grid, search_px)
     if frame is None:
         raise UserError(f"pair {pair['id']}: its LR and HR scenes have no area in common; remove one of them")
-    with open_raster(lr / "reflectance.tif") as source:
-        mtf = lr_mtf(grid.lr_mtf, source.tags().get("sensor"), grid.bands)
-    blurred = blur(partial(clear_values, hr, grid.bands), hr_grid, lr_grid, mtf)
-    values = clear_values(lr, grid.bands, frame)
+    mtf = lr_mtf(grid.lr_mtf, low.attrs.get("sensor"), grid.bands)
+    whole_means = open_scene(hr, grid.bands, chunk_px=chunk_px(hr_grid, lr_grid))
+    blurred = blur(clear(whole_means), hr_grid, lr_grid, mtf)
+    values = clear(crop(low, frame)).compute()
     origin = int(frame.row_off), int(frame.col_off)
     if aligned:
         found = taken_as_aligned((values.shape[1], values.shape[2]), origin)
@@ -68,13 +70,13 @@ def coregister(
     if window is None:
         raise UserError(f"pair {pair['id']}: HR has clear data on fewer than {multiple} LR pixels a side; remove it")
 
-    fine = fine_grid(crop(lr_grid, window), factor)
-    dn = to_fine_grid(hr, grid.bands, lr_grid, window, fine, found.field)
-    with open_raster(hr / "reflectance.tif") as source:
-        tags = {k: v for k, v in source.tags().items() if k not in {"AREA_OR_POINT", "OVR_RESAMPLING_ALG"}}
-    write_cog(
-        output / "registered.tif", dn, fine, bands=grid.bands, nodata=NODATA, tags=tags, scale=SCALE, offset=OFFSET
-    )  # fmt: skip
+    fine = fine_grid(crop(low, window).odc.geobox, factor)
+    dn = resampled(hr, grid.bands, lr_grid, window, fine, found.field)
+    with new_cog(
+        output / "registered.tif", fine, dtype=np.uint16, bands=grid.bands, nodata=NODATA, tags=dict(high.attrs),
+        scale=SCALE, offset=OFFSET,
+    ) as registered:  # fmt: skip
+        store([dn], [registered], "register")
     report = found.report((lr_grid.affine.a, lr_grid.affine.e)) | {
         "pair": pair["id"],
         "factor": f"{factor.numerator}/{factor.denominator}",

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossres import matching
-from crossres.align.window_sums import Windows, blocks, touched, weights
+from crossres.align.in_memory import each, strips
+from crossres.align.window_sums import BLOCK_COLS, BLOCK_ROWS, Windows, touched, weights
 from crossres.matching import Shifts
 
 GRADIENT_SIGMA_PX = 0.5
@@ -53,8 +54,16 @@ def orientation(image: np.ndarray) -> np.ndarray:
 
     (2 * band, row, column) float32: first the parts along columns, then those along rows.
     """
-    found = matching.orientation(image, np.isfinite(image).all(axis=0), GRADIENT_SIGMA_PX, DAMPING)
-    return np.concatenate([found.real, found.imag])
+    clear = np.isfinite(image).all(axis=0)
+    inner = matching.inside(clear)
+    result = np.empty((2, *image.shape), np.float32)
+
+    def put(band: int) -> None:
+        found = matching.direction(image[band], clear, inner, GRADIENT_SIGMA_PX, DAMPING)
+        result[0, band], result[1, band] = found.real, found.imag
+
+    each(put, range(len(image)))
+    return result.reshape(2 * len(image), *image.shape[1:])
 
 
 def match_views(first: np.ndarray, second: np.ndarray, views: Sequence[View], search_px: int) -> list[Shifts]:
@@ -84,31 +93,51 @@ def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[View], 
     """Return the (window, lag, lag) correlations of each view's windows for lags of up to `reach` pixels a side."""
     lags = np.arange(-reach, reach + 1)
     second = np.pad(second, [(0, 0), (reach, reach), (reach, reach)])
-    totals = [np.zeros((len(v.windows.rows), len(v.windows.cols), lags.size, lags.size), np.float32) for v in views]
     profiles = [_lagged(v.windows, lags) for v in views]
-    for rows, cols in blocks(first.shape[1:]):
+
+    def of_strip(rows: slice) -> list[tuple[slice, np.ndarray]]:
+        return _strip(first, second, views, profiles, rows)
+
+    totals = [np.zeros((len(v.windows.rows), len(v.windows.cols), lags.size, lags.size), np.float32) for v in views]
+    for parts in each(of_strip, strips(first.shape[1], BLOCK_ROWS)):
+        for total, (touching, part) in zip(totals, parts, strict=True):
+            total[touching] += part
+    return [total.reshape(total.shape[0] * total.shape[1], lags.size, lags.size) for total in totals]
+
+
+def _strip(
+    first: np.ndarray, second: np.ndarray, views: Sequence[View], profiles: Sequence[np.ndarray], rows: slice
+) -> list[tuple[slice, np.ndarray]]:
+    """Return which rows of each view's windows a strip of pixels touches, and what it adds to their correlations.
+
+    `second` is padded by the largest lag on each side.
+    """
+    lags = len(profiles[0])
+    into = [touched(v.windows.rows, v.windows.side, rows) for v in views]
+    # Down first: a block touches fewer rows of windows than columns of them.
+    down = [weights(v.windows.rows[i], p, rows) for v, p, i in zip(views, profiles, into, strict=True)]
+    totals = [
+        np.zeros((i.stop - i.start, len(v.windows.cols), lags, lags), np.float32)
+        for v, i in zip(views, into, strict=True)
+    ]
+    for cols in strips(first.shape[2], BLOCK_COLS):
         one, shape = first[:, rows, cols], (rows.stop - rows.start, cols.stop - cols.start)
-        into = [
-            (touched(v.windows.rows, v.windows.side, rows), touched(v.windows.cols, v.windows.side, cols))
-            for v in views
-        ]
-        # Down first: a block touches fewer rows of windows than columns of them.
-        down = [weights(v.windows.rows[i], p, rows) for v, p, (i, _) in zip(views, profiles, into, strict=True)]
+        beside = [touched(v.windows.cols, v.windows.side, cols) for v in views]
         across = [
             weights(v.windows.cols[j], p, cols).transpose(0, 2, 1)
-            for v, p, (_, j) in zip(views, profiles, into, strict=True)
+            for v, p, j in zip(views, profiles, beside, strict=True)
         ]
-        sums = [np.empty((lags.size, i.stop - i.start, shape[1]), np.float32) for i, _ in into]
+        sums = [np.empty((lags, i.stop - i.start, shape[1]), np.float32) for i in into]
         product = np.empty(shape, np.float32)
-        for a in range(lags.size):
+        for a in range(lags):
             other = second[:, rows.start + a : rows.stop + a]
-            for b in range(lags.size):
+            for b in range(lags):
                 np.einsum("cij,cij->ij", one, other[:, :, cols.start + b : cols.stop + b], out=product)
                 for view, weight, part in zip(views, down, sums, strict=True):
                     np.matmul(weight[a], view.over(product, rows, cols), out=part[b])
-            for total, weight, part, (i, j) in zip(totals, across, sums, into, strict=True):
-                total[i, j, a] += np.matmul(part, weight).transpose(1, 2, 0)
-    return [total.reshape(total.shape[0] * total.shape[1], lags.size, lags.size) for total in totals]
+            for total, weight, part, j in zip(totals, across, sums, beside, strict=True):
+                total[:, j, a] += np.matmul(part, weight).transpose(1, 2, 0)
+    return list(zip(into, totals, strict=True))
 
 
 def _lagged(windows: Windows, lags: np.ndarray) -> np.ndarray:

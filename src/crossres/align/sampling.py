@@ -1,6 +1,7 @@
 """Where an LR index falls in the HR raster, and band-limited values of the HR raster there."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -31,9 +32,14 @@ def hr_indices(
         r, c = r + displacement.rows, c + displacement.cols
     x, y = transform(lr.affine, c + 0.5, r + 0.5)
     if lr.crs != hr.crs:
-        x, y = Transformer.from_crs(str(lr.crs), str(hr.crs), always_xy=True).transform(x, y)
+        x, y = _transformer(str(lr.crs), str(hr.crs)).transform(x, y)
     c, r = transform(~hr.affine, x, y)
     return r - 0.5, c - 0.5
+
+
+@lru_cache(maxsize=4)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 def transform(affine: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,36 +54,16 @@ def lr_pixel_in_hr(lr: GeoBox, hr: GeoBox) -> float:
     return float(abs((r[1, 0] - r[0, 0]) * (c[0, 1] - c[0, 0]) - (r[0, 1] - r[0, 0]) * (c[1, 0] - c[0, 0])) ** 0.5)
 
 
-def gaussian_taps(sigma_px: float) -> np.ndarray:
-    """Return a normalised sampled Gaussian, cut at four standard deviations."""
-    radius = max(1, int(np.ceil(4 * sigma_px)))
-    x = np.arange(-radius, radius + 1)
-    taps = np.exp(-0.5 * (x / max(sigma_px, 1e-6)) ** 2)
-    return taps / taps.sum()
-
-
-def antialias_taps(ratio: float) -> np.ndarray:
-    """Return the low-pass that goes before sampling every `ratio` pixels: Keys' cubic kernel, stretched by `ratio`.
-
-    One tap (no filter) for a ratio up to 1. Keys (1981), a = -0.5: little loss below the new Nyquist frequency, and
-    little aliasing from above it.
-    """
-    if ratio <= 1:
-        return np.ones(1)
-    radius = int(np.ceil(2 * ratio))
-    x = np.abs(np.arange(-radius, radius + 1) / ratio)
-    taps = np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((-0.5 * x + 2.5) * x - 4) * x + 2, 0.0))
-    return taps / taps.sum()
-
-
 def filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a (band, row, column) image whose gaps carry their nearest valid pixel, and the (row, column) validity.
 
     A pixel is valid when all bands are.
     """
     valid = np.isfinite(values).all(axis=0)
-    if valid.all() or not valid.any():
-        return np.nan_to_num(values), valid
+    if valid.all():
+        return values, valid
+    if not valid.any():
+        return np.zeros_like(values), valid
     index = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
     return values[:, index[0], index[1]], valid
 
