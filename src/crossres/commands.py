@@ -250,7 +250,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
 
     arms = {path.name: path for path in args.arms}
     settings, grid = _section(args, "evaluate"), _section(args, "grid")
-    evaluate_scene(settings, grid, args.pair, args.aligned, arms, args.output, args.mask, args.threads)
+    evaluate_scene(settings, grid, args.pair, args.aligned, arms, args.output, args.mask)
 
 
 def run_summarise(args: argparse.Namespace) -> None:

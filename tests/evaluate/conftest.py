@@ -1,6 +1,7 @@
 """A small world whose truth is known: a random landscape, its LR image, and arms of known quality."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,10 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 
-from crossres.evaluate.resampling import bicubic, to_lr
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import write_cog
-from crossres.imagery.scene import write_mask
-from crossres.rasters import Scene, write_scene
+from crossres.imagery.scene import make_scene, write_mask, write_scene
+from crossres.operators import enlarged, to_lr
 
 BANDS = ("blue", "green", "red", "nir")
 
@@ -54,7 +54,9 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
         shape = int(lr_shape[0] * factor), int(lr_shape[1] * factor)
         rng = np.random.default_rng(seed)
         truth = landscape(seed, shape, len(bands))
-        lr = to_lr(truth, lr_shape, 0.25) + rng.normal(0, 0.002, (len(bands), *lr_shape)).astype(np.float32)
+        lr = to_lr(truth, Fraction(factor), (0.25,) * len(bands)) + rng.normal(
+            0, 0.002, (len(bands), *lr_shape)
+        ).astype(np.float32)
         grids = [
             GeoBox(s, Affine(g, 0, 5e5, 0, -g, 4.4e6), "EPSG:32650") for s, g in ((lr_shape, 10), (shape, 10 / factor))
         ]
@@ -62,10 +64,10 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
         mask[3:8, 3:9] = Mask.CLOUD
         mask[20:22, 30:34] = Mask.CHANGED
         pair = root / "aligned" / name
-        write_scene(pair / "lr.tif", Scene(lr, grids[0], bands, {"datetime": "2023-05-01T03:00:00Z"}))
-        write_scene(pair / "hr.tif", Scene(truth, grids[1], bands, {"datetime": "2023-05-09T03:00:00Z"}))
+        write_scene(pair / "lr.tif", make_scene(lr, grids[0], bands, {"datetime": "2023-05-01T03:00:00Z"}))
+        write_scene(pair / "hr.tif", make_scene(truth, grids[1], bands, {"datetime": "2023-05-09T03:00:00Z"}))
         write_mask(pair / "mask.tif", mask, grids[0])
-        up = bicubic(lr, shape)
+        up = enlarged(lr, Fraction(factor))
         noise = 0.01 * rng.standard_normal((2, *truth.shape)).astype(np.float32)
         half = up + 0.5 * (truth - up)
         arms = {
@@ -76,8 +78,8 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
         folders = {}
         for arm, (mean, sample, std) in arms.items():
             folders[arm] = root / "sr" / name / arm
-            write_scene(folders[arm] / "mean.tif", Scene(mean, grids[1], bands))
-            write_scene(folders[arm] / "sample.tif", Scene(sample, grids[1], bands))
+            write_scene(folders[arm] / "mean.tif", make_scene(mean, grids[1], bands))
+            write_scene(folders[arm] / "sample.tif", make_scene(sample, grids[1], bands))
             dn = np.rint(std * 1e4).astype(np.uint16)
             write_cog(folders[arm] / "std.tif", dn, grids[1], bands=bands, nodata=65535, scale=1e-4)
         return pair, folders

@@ -2,14 +2,15 @@
 
 import sys
 import types
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from wholly import triplet_of
 
 from crossres.evaluate.consistency import consistency
-from crossres.evaluate.resampling import bicubic, to_lr
-from crossres.evaluate.triplet import triplet
+from crossres.operators import enlarged, to_lr
 
 # satalign's LightGlue matcher asks for torchvision; phase correlation, which is used here, does not
 sys.modules.setdefault("satalign.lgm", types.ModuleType("satalign.lgm")).LGM = None  # type: ignore[attr-defined]
@@ -24,11 +25,15 @@ def scene(request: pytest.FixtureRequest, make_landscape) -> tuple[int, np.ndarr
     hr = make_landscape(request.param, (128, 128))
     side = 128 // request.param
     rng = np.random.default_rng(request.param)
-    return request.param, to_lr(hr, (side, side), 0.25) + rng.normal(0, 0.002, (4, side, side)).astype(np.float32), hr
+    return (
+        request.param,
+        to_lr(hr, Fraction(request.param), (0.25,) * 4) + rng.normal(0, 0.002, (4, side, side)).astype(np.float32),
+        hr,
+    )
 
 
 def candidates(lr: np.ndarray, hr: np.ndarray) -> dict[str, np.ndarray]:
-    up = bicubic(lr, (128, 128))
+    up = enlarged(lr, Fraction(128, lr.shape[1]))
     noise = np.random.default_rng(5).normal(0, 0.02, hr.shape).astype(np.float32)
     return {"bicubic": up, "half way": (up + hr) / 2, "noisy": hr + noise, "moved": np.roll(hr, 2, 2), "itself": hr}
 
@@ -40,7 +45,7 @@ def test_the_triplet_and_consistency_are_those_of_the_package(scene: tuple[int, 
         config = opensr_test.Config(harm_apply_spectral=False, harm_apply_spatial=False, border_mask=0)
         package = opensr_test.Metrics(config)
         theirs = package.compute(lr=torch.from_numpy(lr), sr=torch.from_numpy(sr), hr=torch.from_numpy(hr))
-        ours = triplet(sr, hr, package.lr_to_hr.numpy(), clear)
+        ours = triplet_of(sr, hr, package.lr_to_hr.numpy(), clear)
         for value, key in ((ours.improvement, "im"), (ours.omission, "om"), (ours.hallucination, "ha")):
             assert value == pytest.approx(theirs[f"{key}_metric"], abs=1e-4), (factor, name, key)
         on_lr = package.sr_to_lr.numpy()
@@ -57,7 +62,7 @@ def test_the_displacement_from_lr_is_that_of_the_package_within_an_eighth_of_a_p
 ) -> None:
     """The definitions differ: the package whitens the spectra, takes three bands, tapers nothing and knows no mask."""
     hr = make_landscape(factor, (128, 128))
-    lr, sr = to_lr(hr, (128 // factor,) * 2, 0.25), np.roll(hr, moved, 2)
+    lr, sr = to_lr(hr, Fraction(factor), (0.25,) * 4), np.roll(hr, moved, 2)
     package = opensr_test.Metrics(
         opensr_test.Config(harm_apply_spectral=False, harm_apply_spatial=False, border_mask=0)
     )

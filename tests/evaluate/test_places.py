@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
-from crossres.evaluate.places import choose_places
+from wholly import choose_places
 
 
 @pytest.mark.parametrize(("shape", "side"), [((96, 120), 24), ((97, 131), 31)])

@@ -1,17 +1,17 @@
 """On real Sentinel-2 and aerial chips, the metrics say what an eye sees."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from wholly import best_match, radial_spectrum, rmse, triplet_of
 
 from crossres.evaluate import fidelity
-from crossres.evaluate.resampling import bicubic
-from crossres.evaluate.shift_tolerant import best_match
-from crossres.evaluate.spectrum import clear_blocks, radial_spectrum, spectrum_error
-from crossres.evaluate.triplet import triplet
+from crossres.evaluate.spectrum import clear_blocks, spectrum_error
+from crossres.operators import enlarged
 
 PANEL, CHIP, LR = 256, 128, 32
 
@@ -45,11 +45,11 @@ def test_bicubic_is_smooth_true_and_misses_detail(chips: list[tuple[np.ndarray, 
     blocks = clear_blocks(clear)
     bias, omission, perfect = [], [], []
     for lr, hr in chips:
-        up = bicubic(lr, (CHIP, CHIP))
+        up = enlarged(lr, Fraction(CHIP, LR))
         spectra = [radial_spectrum(x, *blocks, 2.5) for x in (up, hr)]
         bias.append(spectrum_error(*spectra, lr_gsd_m=10).detail_bias.mean())
-        omission.append(triplet(up, hr, up, clear).omission)
-        perfect.append(triplet(hr, hr, up, clear).improvement)
+        omission.append(triplet_of(up, hr, up, clear).omission)
+        perfect.append(triplet_of(hr, hr, up, clear).improvement)
     assert len(chips) == 12
     assert max(bias) < -0.3
     assert min(omission) > 0.9 and min(perfect) > 0.9
@@ -62,5 +62,5 @@ def test_a_shift_and_a_bias_are_found_and_forgiven(chips: list[tuple[np.ndarray,
         match = best_match(moved, hr, clear, 1.0, 6)
         assert match.shift_px == (2, -3)
         assert match.bias == pytest.approx([-0.03] * 3, abs=1e-4)
-        plain = fidelity.psnr(fidelity.together(fidelity.rmse(moved, hr, clear)), 1.0)
+        plain = fidelity.psnr(fidelity.together(rmse(moved, hr, clear)), 1.0)
         assert match.cpsnr_together_db > 60 > plain + 20

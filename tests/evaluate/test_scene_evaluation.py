@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from rasterio.windows import Window
+from wholly import choose_places
 
 from crossres.errors import UserError
 from crossres.evaluate.bootstrap import interval
 from crossres.evaluate.figures import figures
 from crossres.evaluate.metrics import METRICS
-from crossres.evaluate.places import choose_places
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.summary import summarise
-from crossres.rasters import Scene, read_scene, write_scene
+from crossres.imagery.scene import crop, open_scene, write_scene
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
 
@@ -67,8 +68,8 @@ def test_it_works_at_twelve_and_a_half_with_three_bands(make_pair: Make, tmp_pat
 
 def test_an_arm_on_another_grid_is_named(make_pair: Make, tmp_path: Path) -> None:
     aligned, arms = make_pair("grid", 5)
-    scene = read_scene(arms["lr_start"] / "mean.tif")
-    write_scene(arms["lr_start"] / "mean.tif", Scene(scene.values[:, :-4], scene.grid[:-4, :], scene.bands))
+    scene = open_scene(arms["lr_start"] / "mean.tif").load()
+    write_scene(arms["lr_start"] / "mean.tif", crop(scene, Window(0, 0, scene.sizes["x"], scene.sizes["y"] - 4)))
     with pytest.raises(UserError, match=r"lr_start/mean\.tif.*make it again"):
         evaluate_scene(SETTINGS, GridSettings(), "grid", aligned, arms, tmp_path / "out")
     assert not (tmp_path / "out").exists()

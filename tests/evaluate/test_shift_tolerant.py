@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from wholly import best_match, best_shift, cssim, rmse, structure_of
 
 from crossres.evaluate import fidelity
-from crossres.evaluate.shift_tolerant import best_match, cssim
-from crossres.evaluate.structure import structure
 
 PEAK, REACH = 0.5, 3
 
@@ -47,7 +46,7 @@ def test_blocks_do_not_show(clear: np.ndarray) -> None:
 def test_a_shift_of_one_pixel_moves_psnr_but_not_cpsnr(hr: np.ndarray, clear: np.ndarray) -> None:
     sr = hr + np.random.default_rng(5).normal(0, 0.004, hr.shape).astype(np.float32)
     shifted = np.roll(sr, 1, 2)
-    psnr = [float(fidelity.psnr(fidelity.together(fidelity.rmse(x, hr, clear)), PEAK)) for x in (sr, shifted)]
+    psnr = [float(fidelity.psnr(fidelity.together(rmse(x, hr, clear)), PEAK)) for x in (sr, shifted)]
     cpsnr = [best_match(x, hr, clear, PEAK, REACH).cpsnr_together_db for x in (sr, shifted)]
     assert psnr[0] - psnr[1] > 3
     assert cpsnr[0] == pytest.approx(cpsnr[1], abs=0.1)
@@ -69,16 +68,17 @@ def test_an_image_against_itself_has_no_error(hr: np.ndarray, clear: np.ndarray)
 def test_cssim_of_images_that_lie_right_is_had_with_ssim(hr: np.ndarray, clear: np.ndarray) -> None:
     sr = hr + np.random.default_rng(7).normal(0.03, 0.01, hr.shape).astype(np.float32)
     clear[10:30, 10:60] = False
-    match = best_match(sr, hr, clear, PEAK, REACH)
-    assert match.shift_px == (0, 0)
-    together = structure(sr, hr, clear, PEAK, unbiased=(match.bias, match.counted))
-    assert together.cssim == pytest.approx(cssim(sr, hr, match, PEAK), abs=1e-6)
+    shift = best_shift(sr, hr, clear, REACH)
+    assert shift.px == (0, 0)
+    assert shift.about == pytest.approx(best_match(sr, hr, clear, PEAK, REACH).bias, abs=1e-7)
+    together = structure_of(sr, hr, clear, PEAK, unbiased=(shift.about, shift.counted))
+    assert together.cssim == pytest.approx(cssim(sr, hr, clear, PEAK, REACH), abs=1e-6)
     assert (together.cssim > together.ssim + 0.003).all()
 
 
 def test_a_shift_of_one_pixel_moves_ssim_but_not_cssim(hr: np.ndarray, clear: np.ndarray) -> None:
     sr = hr + np.random.default_rng(8).normal(0, 0.004, hr.shape).astype(np.float32)
     shifted = np.roll(sr, 1, 2)
-    found = [cssim(x, hr, best_match(x, hr, clear, PEAK, REACH), PEAK) for x in (sr, shifted)]
+    found = [cssim(x, hr, clear, PEAK, REACH) for x in (sr, shifted)]
     assert found[0] == pytest.approx(found[1], abs=0.01)
-    assert (structure(shifted, hr, clear, PEAK).ssim < found[1] - 0.03).all()
+    assert (structure_of(shifted, hr, clear, PEAK).ssim < found[1] - 0.03).all()

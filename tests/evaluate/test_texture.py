@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from wholly import projected, radial_spectrum, slices_of
 
-from crossres.evaluate.spectrum import clear_blocks, radial_spectrum, spectrum_error
-from crossres.evaluate.swd import PatchSlices, sliced_wasserstein
+from crossres.evaluate.spectrum import clear_blocks, spectrum_error
+from crossres.evaluate.swd import sliced_wasserstein
 
 
 def error_of(image: np.ndarray, hr: np.ndarray, clear: np.ndarray) -> tuple[float, float]:
@@ -47,10 +48,10 @@ def test_no_block_touches_a_masked_pixel() -> None:
 
 
 def test_swd_is_zero_on_itself_and_grows_with_blur(hr: np.ndarray, clear: np.ndarray) -> None:
-    slices = PatchSlices(hr, clear, seed=0)
-    reference = slices.project(hr)
+    slices = slices_of(hr, clear, seed=0)
+    reference = projected(slices, hr)
     distances = [
-        sliced_wasserstein(slices.project(gaussian_filter(hr, (0, s, s)) if s else hr), reference) for s in (0, 1, 3)
+        sliced_wasserstein(projected(slices, gaussian_filter(hr, (0, s, s)) if s else hr), reference) for s in (0, 1, 3)
     ]
     assert distances[0] == 0 < distances[1] < distances[2]
 
@@ -60,10 +61,10 @@ def test_swd_sees_clear_pixels_only_and_repeats_itself(hr: np.ndarray, clear: np
     sr = gaussian_filter(hr, (0, 1, 1))
     wild = np.where(clear, sr, 5).astype(np.float32)
     found = [
-        sliced_wasserstein(s.project(x), s.project(hr))
+        sliced_wasserstein(projected(s, x), projected(s, hr))
         for x in (sr, wild, sr)
-        for s in [PatchSlices(hr, clear, seed=0)]
+        for s in [slices_of(hr, clear, seed=0)]
     ]
     assert found[0] == found[1] == found[2]
-    other = PatchSlices(hr, clear, seed=1)
-    assert sliced_wasserstein(other.project(sr), other.project(hr)) != found[0]
+    other = slices_of(hr, clear, seed=1)
+    assert sliced_wasserstein(projected(other, sr), projected(other, hr)) != found[0]

@@ -1,15 +1,24 @@
 """Whether the spread of samples says how wrong their mean is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 from scipy.stats import norm, rankdata
 
-from crossres.evaluate.strips import each, strips
+from crossres.evaluate.percentile import added
+from crossres.evaluate.pixels import chosen
+from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
 BINS = 12
 COVERAGES = (0.5, 0.683, 0.8, 0.9, 0.954)
+HALF_WIDTHS = [norm.ppf(0.5 + c / 2) for c in COVERAGES]
 RANKED_PIXELS = 200_000
+STRIP_ROWS = 128
+"""Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -32,51 +41,99 @@ class Calibration:
     """Nominal share of a Gaussian interval -> share of pixels whose HR value is within it."""
 
 
-def calibration(
-    mean: np.ndarray, std: np.ndarray, hr: np.ndarray, clear: np.ndarray, threads: int = 1
-) -> Calibration | None:
-    """Judge a predicted std (band, row, column) against |mean - HR|; None for an arm without spread (one sample).
+@dataclass(frozen=True)
+class Tally:
+    """What a block says of std and error."""
+
+    by_number: np.ndarray
+    """(2, n): how many values of each number of std, and the sum of their squared errors."""
+    covered: np.ndarray
+    """(coverage,) values within each interval."""
+    ranked: np.ndarray
+    """(3, picked): place among the picked values, std, absolute error."""
+
+
+def calibration_parts(
+    mean: da.Array, std: da.Array, values: np.ndarray, hr: da.Array, clear: np.ndarray
+) -> list[Delayed]:
+    """Return a `Tally` of each block, for `calibration`.
+
+    `std` are whole numbers (band, row, column), `values` the reflectance that each of them stands for.
+    """
+    picked = _picked(clear, len(hr))
+    return per_neighbourhood(
+        partial(_tally, values=values, picked=picked), 0, std, mean, hr, clear, with_place=True
+    )  # fmt: skip
+
+
+def calibration(parts: Sequence[Tally], values: np.ndarray) -> Calibration | None:
+    """Judge a predicted std against |mean - HR|; None for an arm without spread (one sample).
 
     Pixels of equal std that a bin's edge divides are shared out by their mean: their order in the image says nothing.
     """
-    spread = std[:, clear].ravel()
-    size = spread.size
-    if not size or not spread.any():
+    counts, squares = added([part.by_number for part in parts])
+    size = int(counts.sum())
+    known = values[: len(counts)].astype(np.float64)
+    if not size or not known[counts > 0].any():
         return None
+    # By std: values that stand for the same, or run downwards, are brought in order first.
+    order = np.argsort(known, kind="stable")
+    counts, squares, known = counts[order], squares[order], known[order]
     edges = np.linspace(0, size, min(BINS, size) + 1).astype(int)
-    picked = np.arange(0, size, max(1, size // RANKED_PIXELS))
-    ranked_std = spread[picked].astype(np.float64)
-    spread.partition(edges[1:-1])
-    limits = np.unique(spread[edges[1:-1]])
-    del spread
-    half_widths = [norm.ppf(0.5 + c / 2) for c in COVERAGES]
-
-    def sums(rows: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Return counts and squares by class, (3, class): below a limit, equal to it, above; and pixels covered."""
-        inside = clear[rows]
-        s = std[:, rows][:, inside].ravel()
-        error = np.abs(mean[:, rows][:, inside] - hr[:, rows][:, inside]).ravel().astype(np.float64)
-        place = np.searchsorted(limits, s, "left") + np.searchsorted(limits, s, "right")
-        s = s.astype(np.float64)
-        found = [np.bincount(place, weight, 2 * len(limits) + 1) for weight in (None, s**2, error**2)]
-        return np.stack(found), np.array([np.count_nonzero(error <= width * s) for width in half_widths])
-
-    parts = each(sums, strips(len(clear)), threads)
-    classes, covered = np.sum([p[0] for p in parts], axis=0), np.sum([p[1] for p in parts], axis=0)
-    reached, variance, squares = np.cumsum(np.pad(classes, ((0, 0), (1, 0))), axis=1)
+    reached, variance, error = (
+        np.concatenate([[0], np.cumsum(x)]) for x in (counts, counts * known**2, squares)
+    )  # fmt: skip
+    there = np.concatenate([[True], counts > 0])
     std_bin, error_bin = (
-        np.sqrt(np.diff(np.interp(edges, reached, total)) / np.diff(edges)) for total in (variance, squares)
+        np.sqrt(np.diff(np.interp(edges, reached[there], total[there])) / np.diff(edges)) for total in (variance, error)
     )
-    flat = np.flatnonzero(clear)
-    band, pixel = picked // len(flat), flat[picked % len(flat)]
-    ranked_error = np.abs(mean.reshape(len(hr), -1)[band, pixel] - hr.reshape(len(hr), -1)[band, pixel])
-    sharpness, rmse = float(np.sqrt(variance[-1] / size)), float(np.sqrt(squares[-1] / size))
+    ranked = np.concatenate([part.ranked for part in parts], axis=1)
+    _, ranked_std, ranked_error = ranked[:, np.argsort(ranked[0])]
+    sharpness, rmse = float(np.sqrt(variance[-1] / size)), float(np.sqrt(error[-1] / size))
+    covered = np.sum([part.covered for part in parts], axis=0)
     return Calibration(
         std=std_bin, error=error_bin, expected_error=float(np.abs(error_bin - std_bin).mean()), sharpness=sharpness,
         ratio=sharpness / rmse if rmse else np.inf,
         rank_correlation=_correlation(rankdata(ranked_std), rankdata(ranked_error)),
         coverage={str(c): float(n / size) for c, n in zip(COVERAGES, covered)},
     )  # fmt: skip
+
+
+def _tally(
+    near: Near, std: np.ndarray, mean: np.ndarray, hr: np.ndarray, clear: np.ndarray, values: np.ndarray,
+    picked: tuple[np.ndarray, ...],
+) -> Tally:  # fmt: skip
+    by_number, covered = np.zeros((2, 0)), np.zeros(len(COVERAGES), np.int64)
+    for top in range(0, len(clear), STRIP_ROWS):
+        rows = slice(top, top + STRIP_ROWS)
+        inside = clear[rows]
+        if not inside.any():
+            continue
+        number = chosen(std[:, rows], inside).ravel()
+        error = np.abs(chosen(mean[:, rows], inside) - chosen(hr[:, rows], inside)).ravel().astype(np.float64)
+        by_number = added([by_number, np.stack([np.bincount(number), np.bincount(number, error**2)])])
+        s = values[number].astype(np.float64)
+        covered += [np.count_nonzero(error <= width * s) for width in HALF_WIDTHS]
+    place, band, row, col = picked
+    rows, cols = near.own
+    here = (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
+    at = band[here], row[here] - rows.start, col[here] - cols.start
+    return Tally(by_number, covered, np.array([place[here], values[std[at]], np.abs(mean[at] - hr[at])], np.float64))
+
+
+def _picked(clear: np.ndarray, bands: int) -> tuple[np.ndarray, ...]:
+    """Return place, band, row and column of the values that are ranked: of all, band after band, at equal steps."""
+    by_row = np.cumsum(np.count_nonzero(clear, axis=1))
+    pixels = int(by_row[-1])
+    place = np.arange(0, bands * pixels, max(1, bands * pixels // RANKED_PIXELS))
+    band, pixel = np.divmod(place, max(pixels, 1))
+    row = np.searchsorted(by_row, pixel, "right")
+    col = np.empty_like(row)
+    for line in np.unique(row):
+        of = row == line
+        before = by_row[line - 1] if line else 0
+        col[of] = np.flatnonzero(clear[line])[pixel[of] - before]
+    return place, band, row, col
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -4,14 +4,21 @@ torchmetrics has PSNR, ERGAS and SAM but knows no mask; here they are over clear
 all is clear. Images are (band, row, column) reflectance, `clear` is (row, column) bool.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 
-from crossres.evaluate.strips import each, strips
+from crossres.evaluate.pixels import chosen
+from crossres.imagery.neighbourhood import per_neighbourhood
 
 INDICES = {"ndvi": ("nir", "red"), "ndwi": ("green", "nir")}
 """Normalised differences (a - b) / (a + b) by their bands. Source: Rouse et al. 1974; McFeeters 1996."""
+STRIP_ROWS = 128
+"""Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
 LEAST_SUM = 0.02
 """Reflectance of HR's two bands together below which an index is noise and does not count."""
 
@@ -49,8 +56,25 @@ class PixelErrors:
         return {name: float(_ratio(*sums.sum(axis=0))) for name, sums in self.index.items()}
 
 
+def error_parts(
+    sr: da.Array, hr: da.Array, strata: np.ndarray, count: int, bands: tuple[str, ...] = ()
+) -> list[Delayed]:
+    """Return the `pixel_errors` of each block of two lazy images, to be `joined`."""
+    return per_neighbourhood(partial(pixel_errors, count=count, bands=bands), 0, sr, hr, strata)
+
+
+def joined(parts: Sequence[PixelErrors]) -> PixelErrors:
+    """Return the sums over all blocks."""
+    return PixelErrors(
+        np.sum([p.count for p in parts], axis=0),
+        np.sum([p.squares for p in parts], axis=0),
+        np.sum([p.degrees for p in parts], axis=0),
+        {name: np.sum([p.index[name] for p in parts], axis=0) for name in parts[0].index},
+    )
+
+
 def pixel_errors(
-    sr: np.ndarray, hr: np.ndarray, strata: np.ndarray, count: int, bands: tuple[str, ...] = (), threads: int = 1
+    sr: np.ndarray, hr: np.ndarray, strata: np.ndarray, count: int, bands: tuple[str, ...] = ()
 ) -> PixelErrors:
     """Compare two images pixel by pixel; `strata` is (row, column) uint8, `count` and above where nothing counts.
 
@@ -62,9 +86,9 @@ def pixel_errors(
     }  # fmt: skip
 
     def sums(rows: slice) -> PixelErrors:
-        chosen = strata[rows] < count
-        label = strata[rows][chosen]
-        a, b = sr[:, rows][:, chosen], hr[:, rows][:, chosen]
+        counted = strata[rows] < count
+        label = chosen(strata[None, rows], counted)[0]
+        a, b = chosen(sr[:, rows], counted), chosen(hr[:, rows], counted)
         found = {}
         for name, (i, j) in pairs.items():
             counts = b[i] + b[j] > LEAST_SUM
@@ -76,13 +100,7 @@ def pixel_errors(
             _by(label, count), np.stack(squares, axis=1), _by(label, count, np.degrees(angles(a, b))), found
         )
 
-    parts = each(sums, strips(strata.shape[0]), threads)
-    return PixelErrors(
-        np.sum([p.count for p in parts], axis=0),
-        np.sum([p.squares for p in parts], axis=0),
-        np.sum([p.degrees for p in parts], axis=0),
-        {name: np.sum([p.index[name] for p in parts], axis=0) for name in pairs},
-    )
+    return joined([sums(slice(top, top + STRIP_ROWS)) for top in range(0, len(strata), STRIP_ROWS)])
 
 
 def _by(label: np.ndarray, count: int, weight: np.ndarray | None = None) -> np.ndarray:
@@ -120,11 +138,6 @@ def ergas(error: np.ndarray, means: np.ndarray, factor: float) -> float:
     Source: Wald 2002, with h/l = 1 / factor.
     """
     return float(100 / factor * np.sqrt(np.mean((error / means) ** 2)))
-
-
-def band_means(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Return the mean of each band over clear pixels, (band,)."""
-    return np.array([band[clear].mean(dtype=np.float64) for band in image])
 
 
 def sam_deg(x: np.ndarray, y: np.ndarray, clear: np.ndarray) -> float:

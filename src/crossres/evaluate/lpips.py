@@ -5,18 +5,22 @@ the five layers on top of it come with torchmetrics, whose own LPIPS needs torch
 runs no code from a file.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
+import dask.array as da
 import numpy as np
 import torch
 import torchmetrics.functional.image
+from dask.delayed import Delayed
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from crossres.errors import UserError
+from crossres.evaluate.windows import window_parts, windows
 
 RGB = ("red", "green", "blue")
 SMALLEST_PX = 64
@@ -45,10 +49,9 @@ class Lpips:
     """LPIPS of every image of a scene against its HR, over the same clear blocks."""
 
     def __init__(
-        self, weights: Path, hr: np.ndarray, bands: tuple[str, ...], side: int, corners: list[tuple[int, int]],
-        peak: float,
-    ) -> None:  # fmt: skip
-        """Take HR (band, row, column) reflectance and the corners of clear blocks of `side` pixels.
+        self, weights: Path, bands: tuple[str, ...], side: int, corners: list[tuple[int, int]], peak: float
+    ) -> None:
+        """Take the bands of images and the corners of clear blocks of `side` pixels.
 
         Reflectance from 0 to `peak` is what the network sees as black to white. Raises `UserError` when the file does
         not hold AlexNet's weights.
@@ -65,23 +68,26 @@ class Lpips:
         self._linear = [linear[f"lin{i}.model.1.weight"] for i in range(len(TAPS))]
         self._bands = [bands.index(name) for name in RGB]
         usable = corners if side >= SMALLEST_PX else []
-        self._corners = usable[:: max(1, -(-len(usable) // MOST_BLOCKS))]
-        self._side, self._peak, self._hr = side, peak, hr
+        self._corners = np.array(usable[:: max(1, -(-len(usable) // MOST_BLOCKS))], np.int64).reshape(-1, 2)
+        self._side, self._peak = side, peak
+
+    def parts(self, image: da.Array) -> list[Delayed]:
+        """Return what is compared of each block of an image, (band, row, column) reflectance."""
+        return window_parts(image[self._bands], self._side, self._corners)
 
     @torch.inference_mode()
-    def __call__(self, image: np.ndarray) -> float:
-        """Return the mean over blocks; 0 is the same, NaN is without a clear block of 64 pixels."""
-        total = 0.0
-        for start in range(0, len(self._corners), BATCH):
-            corners = self._corners[start : start + BATCH]
-            seen, truth = (self._features(self._blocks(x, corners)) for x in (image, self._hr))
+    def distance(
+        self, image: Sequence[tuple[np.ndarray, np.ndarray]], hr: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> float:
+        """Return the mean over blocks, from the parts of both; 0 is the same, NaN is without a block of 64 pixels."""
+        total, of_image, of_hr = 0.0, windows(image), windows(hr)
+        for start in range(0, len(of_hr), BATCH):
+            seen, truth = (self._features(self._shown(x[start : start + BATCH])) for x in (of_image, of_hr))
             for a, b, weight in zip(seen, truth, self._linear):
                 total += conv2d((a - b).square(), weight).mean(dim=(1, 2, 3)).sum().item()
-        return total / len(self._corners) if self._corners else float("nan")
+        return total / len(of_hr) if len(of_hr) else float("nan")
 
-    def _blocks(self, image: np.ndarray, corners: list[tuple[int, int]]) -> Tensor:
-        side = self._side
-        blocks = np.stack([image[self._bands, r : r + side, c : c + side] for r, c in corners])
+    def _shown(self, blocks: np.ndarray) -> Tensor:
         return torch.from_numpy(np.clip(blocks / np.float32(self._peak), 0, 1) * 2 - 1)
 
     def _features(self, blocks: Tensor) -> list[Tensor]:

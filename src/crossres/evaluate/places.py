@@ -1,10 +1,17 @@
 """Which parts of a scene are shown: some by HR's content alone, and the best, median and worst for one result."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 
-from crossres.evaluate.strips import each
+from crossres.imagery.neighbourhood import Near, per_neighbourhood
+
+Image = TypeVar("Image", np.ndarray, da.Array)
 
 
 @dataclass(frozen=True)
@@ -15,22 +22,35 @@ class Place:
     col: int
     side: int
 
-    def of(self, image: np.ndarray) -> np.ndarray:
+    def of(self, image: Image) -> Image:
         """Return the window of an array whose last two axes are rows and columns."""
         return image[..., self.row : self.row + self.side, self.col : self.col + self.side]
 
 
-def choose_places(
-    hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: int, count: int, threads: int = 1
-) -> list[Place]:
-    """Return up to `count` windows that are clear, rich in the detail that LR lacks, and unlike one another.
+def windows_of(clear: np.ndarray, side: int) -> list[Place]:
+    """Return the windows to choose from, which overlap by half: clear but for 2 %, or as clear as any is."""
+    side = min(side, *clear.shape)
+    return _clear_windows(clear, side, max(1, side // 2))
+
+
+def windows_apart(clear: np.ndarray, side: int) -> list[Place]:
+    """Return the windows to rank, which do not overlap: clear but for 2 %, or as clear as any is."""
+    side = min(side, *clear.shape)
+    return _clear_windows(clear, side, side)
+
+
+def detail_parts(hr: da.Array, lr_up: da.Array, windows: list[Place]) -> list[Delayed]:
+    """Return sums over each block of what windows show, for `choose_places`; (band, row, column) reflectance."""
+    return per_neighbourhood(partial(_in_cells, of=_detail, edges=_edges(windows)), 0, hr, lr_up, with_place=True)
+
+
+def choose_places(parts: Sequence[tuple[int, int, np.ndarray]], windows: list[Place], count: int) -> list[Place]:
+    """Return up to `count` windows that are rich in the detail that LR lacks, and unlike one another.
 
     The first has the strongest |HR - LR|; each next one is furthest from those taken, by mean colour and detail,
-    among the richer half. Images are (band, row, column) reflectance.
+    among the richer half.
     """
-    side = min(side, *clear.shape)
-    windows = _clear_windows(clear, side, max(1, side // 2))
-    colour, detail = _colour_and_detail(hr, lr_up, windows, threads)
+    colour, detail = _colour_and_detail(_over(parts, windows))
     rich = np.flatnonzero(detail >= np.median(detail))
     features = np.column_stack([colour, detail])[rich]
     features = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-6)
@@ -46,57 +66,97 @@ def choose_places(
     return [windows[rich[t]] for t in taken]
 
 
-def _colour_and_detail(
-    hr: np.ndarray, lr_up: np.ndarray, windows: list[Place], threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return each window's mean colour, (window, band), and the log of its standard deviation of HR - LR, (window,).
-
-    Sums are taken over the cells that the windows' borders cut the image into, and windows are made up of cells.
-    """
-    top, left, side = np.array([(w.row, w.col, w.side) for w in windows]).T
-    rows, cols = (np.unique([*start, *(start + side)]) for start in (top, left))
-
-    def cells(i: int) -> np.ndarray:
-        """Return the sums over one row of cells: of pixels with data, of each HR band, of HR - LR and its square."""
-        part = slice(rows[i], rows[i + 1]), slice(cols[0], cols[-1])
-        truth, up = hr[:, *part], lr_up[:, *part]
-        finite = np.isfinite(truth).all(axis=0) & np.isfinite(up).all(axis=0)
-        truth, difference = np.where(finite, truth, 0), np.where(finite, truth - up, 0)
-        columns = [finite.sum(axis=0), *truth.sum(axis=1, dtype=np.float64)]
-        columns += [
-            difference.sum(axis=(0, 1), dtype=np.float64),
-            np.square(difference).sum(axis=(0, 1), dtype=np.float64),
-        ]
-        return np.add.reduceat(np.array(columns, np.float64), cols[:-1] - cols[0], axis=1)
-
-    table = np.zeros((3 + len(hr), len(rows), len(cols)))
-    table[:, 1:, 1:] = np.stack(each(cells, range(len(rows) - 1), threads), axis=1).cumsum(axis=1).cumsum(axis=2)
-    above, below = np.searchsorted(rows, top), np.searchsorted(rows, top + side)
-    before, right = np.searchsorted(cols, left), np.searchsorted(cols, left + side)
-    sums = table[:, below, right] - table[:, above, right] - table[:, below, before] + table[:, above, before]
-    count, size = np.maximum(sums[0], 1), np.maximum(sums[0], 1) * len(hr)
-    spread = np.sqrt(np.maximum(sums[-1] / size - (sums[-2] / size) ** 2, 0))
-    return (sums[1:-2] / count).T, np.log(spread + 1e-6)
+def gain_parts(hr: da.Array, lr_up: da.Array, sr: da.Array, clear: np.ndarray, windows: list[Place]) -> list[Delayed]:
+    """Return sums over each block of the errors of two images, for `rank_places`; (band, row, column) reflectance."""
+    sums = partial(_in_cells, of=_errors, edges=_edges(windows))
+    return per_neighbourhood(sums, 0, hr, lr_up, sr, clear, with_place=True)
 
 
-def rank_places(
-    hr: np.ndarray, lr_up: np.ndarray, sr: np.ndarray, clear: np.ndarray, side: int
-) -> dict[str, tuple[Place, float]]:
+def rank_places(parts: Sequence[tuple[int, int, np.ndarray]], windows: list[Place]) -> dict[str, tuple[Place, float]]:
     """Return the best, the median and the worst window for an SR image, each with its gain over bicubic in dB.
 
-    The gain is that of PSNR within the window. Windows are clear and do not overlap; with fewer than three some are the
-    same.
+    The gain is that of PSNR within the window. With fewer windows than three some are the same.
     """
-    side = min(side, *clear.shape)
-    windows = _clear_windows(clear, side, side)
-    gains = []
-    for w in windows:
-        inside, truth = w.of(clear), w.of(hr)
-        errors = [np.mean(np.square((w.of(image) - truth)[:, inside], dtype=np.float64)) for image in (lr_up, sr)]
-        gains.append(float(10 * np.log10(max(errors[0], 1e-12) / max(errors[1], 1e-12))))
+    count, *squares = _over(parts, windows)
+    errors = [np.maximum(s / np.maximum(count, 1), 1e-12) for s in squares]
+    gains = 10 * np.log10(errors[0] / errors[1])
     order = sorted(range(len(windows)), key=lambda i: -gains[i])
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
-    return {name: (windows[i], gains[i]) for name, i in chosen.items()}
+    return {name: (windows[i], float(gains[i])) for name, i in chosen.items()}
+
+
+Edges = tuple[np.ndarray, np.ndarray]
+
+
+def _edges(windows: list[Place]) -> Edges:
+    """Return the rows and columns at which windows begin or end: between them lie cells that windows are made up of."""
+    top, left, side = np.array([(w.row, w.col, w.side) for w in windows]).T
+    rows, cols = (np.unique([*start, *(start + side)]) for start in (top, left))
+    return rows, cols
+
+
+def _in_cells(
+    near: Near, *images: np.ndarray, of: Callable[..., np.ndarray], edges: Edges
+) -> tuple[int, int, np.ndarray]:
+    """Return the sums of what `of` says of pixels over the cells of a block, and the first cell's row and column.
+
+    A cell that a block's border cuts is in both blocks, with a part of its sum.
+    """
+    starts, cells = [], []
+    for own, along in zip(near.own, edges, strict=True):
+        first, last = max(own.start, along[0]), min(own.stop, along[-1])
+        at = np.concatenate([[first], along[(along > first) & (along < last)], [max(first, last)]])
+        starts.append(at - own.start)
+        cells.append(int(np.searchsorted(along, first, "right")) - 1)
+    rows, cols = starts
+    if rows[-1] <= rows[0] or cols[-1] <= cols[0]:
+        return 0, 0, np.zeros((1, 0, 0))
+    sums = []
+    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
+        columns = of(*(image[..., top:bottom, cols[0] : cols[-1]] for image in images))
+        sums.append(np.add.reduceat(columns, cols[:-1] - cols[0], axis=1))
+    return cells[0], cells[1], np.stack(sums, axis=1)
+
+
+def _detail(hr: np.ndarray, lr_up: np.ndarray) -> np.ndarray:
+    """Return sums down columns: of pixels with data, of each HR band, of HR - LR and of its square."""
+    finite = np.isfinite(hr).all(axis=0) & np.isfinite(lr_up).all(axis=0)
+    truth, difference = np.where(finite, hr, 0), np.where(finite, hr - lr_up, 0)
+    columns = [finite.sum(axis=0), *truth.sum(axis=1, dtype=np.float64)]
+    columns += [
+        difference.sum(axis=(0, 1), dtype=np.float64),
+        np.square(difference).sum(axis=(0, 1), dtype=np.float64),
+    ]
+    return np.array(columns, np.float64)
+
+
+def _errors(hr: np.ndarray, lr_up: np.ndarray, sr: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return sums down columns: of clear values, and of the squared errors of both images there."""
+    columns = [clear.sum(axis=0) * len(hr)]
+    columns += [np.square(np.where(clear, image - hr, 0)).sum(axis=(0, 1), dtype=np.float64) for image in (lr_up, sr)]
+    return np.array(columns, np.float64)
+
+
+def _over(parts: Sequence[tuple[int, int, np.ndarray]], windows: list[Place]) -> np.ndarray:
+    """Return the sums over each window, (sum, window)."""
+    rows, cols = _edges(windows)
+    kinds = max(len(sums) for _, _, sums in parts)
+    table = np.zeros((kinds, len(rows), len(cols)))
+    for row, col, sums in parts:
+        if sums.size:
+            table[:, row + 1 : row + 1 + sums.shape[1], col + 1 : col + 1 + sums.shape[2]] += sums
+    table = table.cumsum(axis=1).cumsum(axis=2)
+    top, left, side = np.array([(w.row, w.col, w.side) for w in windows]).T
+    above, below = np.searchsorted(rows, top), np.searchsorted(rows, top + side)
+    before, right = np.searchsorted(cols, left), np.searchsorted(cols, left + side)
+    return table[:, below, right] - table[:, above, right] - table[:, below, before] + table[:, above, before]
+
+
+def _colour_and_detail(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each window's mean colour, (window, band), and the log of its standard deviation of HR - LR, (window,)."""
+    count, size = np.maximum(sums[0], 1), np.maximum(sums[0], 1) * (len(sums) - 3)
+    spread = np.sqrt(np.maximum(sums[-1] / size - (sums[-2] / size) ** 2, 0))
+    return (sums[1:-2] / count).T, np.log(spread + 1e-6)
 
 
 def _clear_windows(clear: np.ndarray, side: int, step: int) -> list[Place]:

@@ -4,18 +4,21 @@ Source: Märtens et al. 2019 (PROBA-V). Registration of two sensors leaves up to
 rewards blur.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 from scipy import fft
 
 from crossres.evaluate.fidelity import psnr
-from crossres.evaluate.strips import each, strips
-from crossres.evaluate.structure import ssim
+from crossres.evaluate.structure import ssim_parts
+from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
-BLOCK_PX = 500
-"""Side of a block of HR; with the default reach its transform has 512 pixels."""
+PART_PX = 512
+"""Side of the parts of a block whose transforms are taken; with the default reach these have 525 pixels."""
 
 
 @dataclass(frozen=True)
@@ -29,41 +32,77 @@ class ShiftedMatch:
     """Rows, columns: HR at (row, col) is like SR at (row + shift)."""
     bias: np.ndarray
     """(band,) mean of HR - SR, in reflectance."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The whole-pixel shift that fits best, one for all bands."""
+
+    px: tuple[int, int]
+    """Rows, columns: HR at (row, col) is like SR at (row + shift)."""
     counted: np.ndarray
-    """HR pixels that counted, (row, column): clear in both images, and not in the frame that shifts may push out."""
+    """HR pixels that count at that shift, (row, column) bool; none where no shift has a clear pixel."""
+    about: np.ndarray
+    """(band,) mean of HR - SR there, to the digits of a transform in single precision."""
 
 
-def best_match(
-    sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, max_shift_px: int, threads: int = 1
-) -> ShiftedMatch:
-    """Return cPSNR over whole-pixel shifts of up to `max_shift_px` on each axis, one shift for all bands.
+def shift_parts(sr: da.Array, hr: da.Array, clear: np.ndarray, means: np.ndarray, max_shift_px: int) -> list[Delayed]:
+    """Return sums over each block at all shifts of up to `max_shift_px` on each axis, for `best_shift`.
 
-    A pixel counts when it is clear in HR and clear in the shifted SR. Images are (band, row, column) reflectance. HR is
-    cropped by `max_shift_px` on each side, so that every shift is judged on the same frame.
+    Images are (band, row, column) reflectance; `means` are about HR's, (band,).
     """
-    m = max_shift_px
-    inner = np.zeros_like(clear)
-    inner[m : clear.shape[0] - m, m : clear.shape[1] - m] = True
-    inner &= clear
-    total = _shifted_mse(sr, hr, clear, inner, m, threads)
+    sums = partial(_lags, means=means, m=max_shift_px)
+    frame = _in_frame(clear, max_shift_px)
+    return per_neighbourhood(sums, max_shift_px, sr, hr, clear, frame, with_place=True)
+
+
+def best_shift(parts: Sequence[np.ndarray], clear: np.ndarray, max_shift_px: int) -> Shift:
+    """Return the shift of the least mean square error without bias, mean over bands.
+
+    A pixel counts when it is clear in HR and clear in the shifted SR. HR is cropped by `max_shift_px` on each side, so
+    that every shift is judged on the same frame.
+    """
+    count, squares, *differences = np.sum(parts, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bias = np.stack(differences) / count
+        total = np.where(count > 0.5, (squares / count - (bias**2).sum(axis=0)) / len(bias), np.nan)
     if np.isnan(total).all():
-        nothing = np.full(len(sr), np.nan)
-        return ShiftedMatch(nothing, np.nan, (0, 0), nothing, np.zeros_like(clear))
+        return Shift((0, 0), np.zeros_like(clear), np.full(len(bias), np.nan))
     row, col = np.unravel_index(np.nanargmin(total), total.shape)
-    shift = int(row) - m, int(col) - m
+    shift = int(row) - max_shift_px, int(col) - max_shift_px
     fixed, moved = _overlaps(clear.shape, shift)
     counted = np.zeros_like(clear)
-    counted[fixed] = inner[fixed] & clear[moved]
-    bias, variance = _difference(sr[:, *moved], hr[:, *fixed], counted[fixed], threads)
-    cpsnr = psnr(np.sqrt(variance), peak)
-    return ShiftedMatch(cpsnr, float(psnr(np.sqrt(variance.mean()), peak)), shift, bias, counted)
+    counted[fixed] = _in_frame(clear, max_shift_px)[fixed] & clear[moved]
+    return Shift(shift, counted, bias[:, row, col])
 
 
-def cssim(sr: np.ndarray, hr: np.ndarray, match: ShiftedMatch, peak: float, threads: int = 1) -> np.ndarray:
-    """Return cSSIM of each band, (band,): SSIM at the shift that cPSNR found, without each band's bias."""
-    fixed, moved = _overlaps(match.counted.shape, match.shift_px)
-    unbiased = sr[:, *moved] + match.bias.astype(np.float32)[:, None, None]
-    return ssim(unbiased, hr[:, *fixed], match.counted[fixed], peak, threads)
+def match_parts(sr: da.Array, hr: da.Array, shift: Shift) -> list[Delayed]:
+    """Return the sums of HR - SR at a shift, and of its square, over each block, for `matched`."""
+    reach = max(abs(d) for d in shift.px)
+    return per_neighbourhood(partial(_difference, shift_px=shift.px), reach, sr, hr, shift.counted, with_place=True)
+
+
+def matched(parts: Sequence[np.ndarray], shift: Shift, peak: float) -> ShiftedMatch:
+    """Return cPSNR at the shift that fits best."""
+    total, squares = np.sum(parts, axis=0).T
+    if not (count := int(shift.counted.sum())):
+        nothing = np.full(len(total), np.nan)
+        return ShiftedMatch(nothing, np.nan, (0, 0), nothing)
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0)
+    return ShiftedMatch(psnr(np.sqrt(variance), peak), float(psnr(np.sqrt(variance.mean()), peak)), shift.px, mean)
+
+
+def cssim_parts(sr: da.Array, hr: da.Array, shift: Shift, means: np.ndarray, peak: float) -> list[Delayed]:
+    """Return what `structure.ssim` makes cSSIM of: SSIM at a shift, without each band's bias."""
+    return ssim_parts(sr, hr, shift.counted, means, shift.about, peak, shift.px)
+
+
+def _in_frame(clear: np.ndarray, m: int) -> np.ndarray:
+    """Return the clear pixels that no shift of up to `m` pushes out."""
+    inner = np.zeros_like(clear)
+    inner[m : clear.shape[0] - m, m : clear.shape[1] - m] = True
+    return inner & clear
 
 
 def _overlaps(shape: tuple[int, ...], shift: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -72,59 +111,46 @@ def _overlaps(shape: tuple[int, ...], shift: tuple[int, int]) -> tuple[tuple[sli
     return (rows[0], cols[0]), (rows[1], cols[1])
 
 
-def _shifted_mse(
-    sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, inner: np.ndarray, m: int, threads: int
+def _lags(
+    near: Near, sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, frame: np.ndarray, means: np.ndarray, m: int
 ) -> np.ndarray:
-    """Return the bias-free mean square error at every shift, mean over bands, (2 m + 1, 2 m + 1).
+    """Return the count, the squares and each band's sum of h - s at every shift, (2 + band, 2 m + 1, 2 m + 1).
 
-    With weight w = inner(x) clear(x + d): sum w (h - s)^2 = sum w h^2 + sum w s^2 - 2 sum w h s, each a correlation.
-    They are summed over bands and blocks in the frequency domain, so that only one inverse transform is needed a term;
-    the bias needs each band's own sum of w (h - s).
+    With weight w = frame(x) clear(x + d): sum w (h - s)^2 = sum w h^2 + sum w s^2 - 2 sum w h s, each a correlation.
+    They are summed over bands and parts of a block in the frequency domain, so that only one inverse transform is
+    needed a term; the bias needs each band's own sum of w (h - s).
     """
     bands = len(hr)
-    offsets = [h[inner].mean() if inner.any() else np.float32(0) for h in hr]
-    side = fft.next_fast_len(BLOCK_PX + 2 * m, real=True)
-
-    def sums(block: tuple[tuple[slice, slice], tuple[slice, slice]]) -> np.ndarray:
-        fixed, moving = block
-        counts, valid = inner[fixed], _padded(clear, moving)
-        found = np.zeros((2 + bands, side, side // 2 + 1), np.complex64)
+    means = means.astype(np.float32)
+    side = fft.next_fast_len(PART_PX + 2 * m, real=True)
+    terms = np.zeros((2 + bands, side, side // 2 + 1), np.complex128)
+    for fixed, moving in _blocks(near.inner, m):
+        counts, valid = frame[fixed], _padded(clear, moving)
         if not counts.any():
-            return found
+            continue
         weight, seen = _transform(counts, side).conj(), _transform(valid, side)
-        found[0] = weight * seen
+        terms[0] += weight * seen
         h_squares, s_squares = np.zeros(counts.shape, np.float32), np.zeros(valid.shape, np.float32)
         for b in range(bands):
-            h = np.where(counts, hr[b][fixed] - offsets[b], 0)
-            s = np.where(valid, _padded(sr[b], moving) - offsets[b], 0)
+            h = np.where(counts, hr[b][fixed] - means[b], 0)
+            s = np.where(valid, _padded(sr[b], moving) - means[b], 0)
             h_squares += h * h
             s_squares += s * s
             h1, s1 = _transform(h, side).conj(), _transform(s, side)
-            found[1] -= 2 * h1 * s1
-            found[2 + b] = h1 * seen - weight * s1
-        found[1] += _transform(h_squares, side).conj() * seen + weight * _transform(s_squares, side)
-        return found
-
-    blocks = list(_blocks(clear.shape, m))
-    terms = np.zeros((2 + bands, side, side // 2 + 1), np.complex128)
-    for start in range(0, len(blocks), 4):  # a few at a time: their transforms are large
-        for part in each(sums, blocks[start : start + 4], threads):
-            terms += part
-    lags = [fft.irfft2(term, (side, side))[: 2 * m + 1, : 2 * m + 1] for term in terms]
-    count, squares, *differences = lags
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bias = sum((d / count) ** 2 for d in differences)
-        return np.where(count > 0.5, (squares / count - bias) / bands, np.nan)
+            terms[1] -= 2 * h1 * s1
+            terms[2 + b] += h1 * seen - weight * s1
+        terms[1] += _transform(h_squares, side).conj() * seen + weight * _transform(s_squares, side)
+    rows = fft.ifft(terms, axis=1)[:, : 2 * m + 1]
+    return fft.irfft(rows, side, axis=2)[:, :, : 2 * m + 1]
 
 
-def _blocks(shape: tuple[int, ...], m: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Yield blocks of HR and the same blocks of SR wider by `m` on each side (they may pass the border)."""
-    for top in range(0, shape[0], BLOCK_PX):
-        for left in range(0, shape[1], BLOCK_PX):
-            yield (
-                (slice(top, top + BLOCK_PX), slice(left, left + BLOCK_PX)),
-                (slice(top - m, top + BLOCK_PX + m), slice(left - m, left + BLOCK_PX + m)),
-            )
+def _blocks(own: tuple[slice, slice], m: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Yield parts of HR's block and the same parts of SR wider by `m` on each side (they may pass the border)."""
+    rows, cols = own
+    for top in range(rows.start, rows.stop, PART_PX):
+        for left in range(cols.start, cols.stop, PART_PX):
+            bottom, right = min(top + PART_PX, rows.stop), min(left + PART_PX, cols.stop)
+            yield (slice(top, bottom), slice(left, right)), (slice(top - m, bottom + m), slice(left - m, right + m))
 
 
 def _padded(image: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
@@ -138,14 +164,12 @@ def _transform(image: np.ndarray, side: int) -> np.ndarray:
     return fft.rfft2(image.astype(np.float32), (side, side))
 
 
-def _difference(sr: np.ndarray, hr: np.ndarray, weight: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the variance of HR - SR of each band over pixels that count, both (band,)."""
-
-    def sums(rows: slice) -> np.ndarray:
-        inside = weight[rows]
-        found = [(h[rows][inside] - s[rows][inside]).astype(np.float64) for h, s in zip(hr, sr)]
-        return np.array([(d.sum(), np.square(d).sum()) for d in found])
-
-    total, squares = np.sum(each(sums, strips(len(weight)), threads), axis=0).T
-    mean = total / weight.sum()
-    return mean, np.maximum(squares / weight.sum() - mean**2, 0)
+def _difference(
+    near: Near, sr: np.ndarray, hr: np.ndarray, counted: np.ndarray, shift_px: tuple[int, int]
+) -> np.ndarray:
+    """Return the sums of HR - SR and of its square over pixels that count, (band, 2)."""
+    rows, cols = near.inner
+    inside = counted[rows, cols]
+    moved = np.roll(sr, (-shift_px[0], -shift_px[1]), (1, 2)) if any(shift_px) else sr
+    found = [(h[rows, cols][inside] - s[rows, cols][inside]).astype(np.float64) for h, s in zip(hr, moved, strict=True)]
+    return np.array([(d.sum(), np.square(d).sum()) for d in found])

@@ -3,12 +3,17 @@
 Power is a density over spatial frequency (reflectance^2 m^2), so images of different pixel size compare.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 from scipy import fft
 
-from crossres.evaluate.strips import each
+from crossres.evaluate.windows import begin_in
+from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
 BLOCK_SIDES_PX = (128, 64, 32, 16)
 MIN_BLOCKS = 4
@@ -44,36 +49,46 @@ def clear_blocks(clear: np.ndarray) -> tuple[int, list[tuple[int, int]]]:
     return best
 
 
-def radial_spectrum(
-    image: np.ndarray, side: int, corners: list[tuple[int, int]], gsd_m: float, threads: int = 1
-) -> RadialSpectrum:
-    """Return the radial power spectrum of an image (band, row, column), averaged over blocks.
+def spectrum_parts(image: da.Array, side: int, corners: list[tuple[int, int]]) -> list[Delayed]:
+    """Return the power of the windows that begin in each block of an image (band, row, column), for `radial_spectrum`.
 
-    Each block has its mean removed and is tapered with a Hann window. No block gives NaN.
+    Each window has its mean removed and is tapered with a Hann window.
     """
-    taper = np.hanning(side + 2)[1:-1].astype(np.float32)
-    window = taper[:, None] * taper
+    at = np.array(corners, np.int64).reshape(-1, 2)
+    return per_neighbourhood(partial(_power, side=side, corners=at), side - 1, image, with_place=True)
+
+
+def radial_spectrum(parts: Sequence[np.ndarray], side: int, count: int, gsd_m: float) -> RadialSpectrum:
+    """Return the radial power spectrum averaged over `count` windows of `side` pixels; NaN without any."""
     radius = np.hypot(fft.fftfreq(side)[:, None], fft.rfftfreq(side))
     ring = np.rint(radius * side).astype(int).ravel()
     twice = np.ones(side // 2 + 1)
     twice[1:-1] = 2  # rfft keeps one of each conjugate pair
     weight = np.broadcast_to(twice, (side, side // 2 + 1)).ravel()
-
-    def power_of(row: int) -> np.ndarray:
-        """Return the summed power of the blocks that begin at a row, (band, frequency)."""
-        columns = [c for r, c in corners if r == row]
-        blocks = np.stack([image[:, row : row + side, c : c + side] for c in columns])
-        blocks = (blocks - blocks.mean(axis=(2, 3), keepdims=True)) * window
-        found = fft.rfft2(blocks)
-        return (found.real**2 + found.imag**2).sum(axis=0, dtype=np.float64).reshape(len(image), -1)
-
-    parts = each(power_of, sorted({row for row, _ in corners}), threads)
-    power = np.sum(parts, axis=0) if parts else np.zeros((len(image), side * (side // 2 + 1)))
-    power *= gsd_m**2 / (np.square(window).sum() * len(corners)) if corners else np.nan
+    power = np.sum(parts, axis=0)
+    power *= gsd_m**2 / (np.square(_hann(side)).sum() * count) if count else np.nan
     rings = np.arange(1, side // 2 + 1)
     size = np.bincount(ring, weight)[rings]
     mean = np.stack([np.bincount(ring, weight * p)[rings] / size for p in power])
     return RadialSpectrum(rings / (side * gsd_m), mean)
+
+
+def _power(near: Near, image: np.ndarray, side: int, corners: np.ndarray) -> np.ndarray:
+    """Return the summed power of the windows that begin in a block, (band, frequency)."""
+    power = np.zeros((len(image), side * (side // 2 + 1)))
+    here = begin_in(near, corners)
+    for row in np.unique(here[:, 0]):
+        columns = here[here[:, 0] == row, 1]
+        windows = np.stack([image[:, row : row + side, c : c + side] for c in columns])
+        windows = (windows - windows.mean(axis=(2, 3), keepdims=True)) * _hann(side)
+        found = fft.rfft2(windows)
+        power += (found.real**2 + found.imag**2).sum(axis=0, dtype=np.float64).reshape(len(image), -1)
+    return power
+
+
+def _hann(side: int) -> np.ndarray:
+    taper = np.hanning(side + 2)[1:-1].astype(np.float32)
+    return taper[:, None] * taper
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 
+from crossres.evaluate.percentile import percentile
+from crossres.imagery.numbers import OFFSET, SCALE
+
 PERCENTILES = (0.5, 99.5)
 STD_MAP = "viridis"
 MASKED_GREY = 128
@@ -33,11 +36,19 @@ class Stretch:
         return (matplotlib.colormaps[STD_MAP](level)[..., :3] * 255).astype(np.uint8)
 
 
-def stretch_from(hr: np.ndarray, std: np.ndarray, clear: np.ndarray, bands: tuple[str, ...]) -> Stretch:
-    """Return the stretch of a scene: percentiles of HR's clear pixels, per band."""
+def stretch_from(
+    hr_counts: np.ndarray, std_counts: np.ndarray, std_values: np.ndarray, bands: tuple[str, ...]
+) -> Stretch:
+    """Return the stretch of a scene: percentiles of HR's clear pixels, per band.
+
+    `hr_counts` are how many clear pixels of each band have each number, (band, n), as `imagery.numbers` keeps them;
+    `std_counts` how many have each sum over bands of the numbers of std, `std_values` what one such number stands for.
+    """
     rgb = [bands.index(b) for b in ("red", "green", "blue") if b in bands]
     red, green, blue = rgb if len(rgb) == 3 else [min(i, len(bands) - 1) for i in range(3)]
     shown = red, green, blue
-    limits = np.array([np.percentile(hr[i][clear], PERCENTILES) for i in shown], np.float32)
-    std_high = float(np.percentile(std.mean(axis=0)[clear], 99))
+    numbers = np.array([[percentile(hr_counts[i], percent) for percent in PERCENTILES] for i in shown])
+    limits = (numbers * SCALE + OFFSET).astype(np.float32)
+    mean_number = percentile(std_counts, 99) / len(bands)
+    std_high = float(np.interp(mean_number, np.arange(len(std_values)), std_values))
     return Stretch(shown, limits[:, 0], np.maximum(limits[:, 1], limits[:, 0] + 1e-4), max(std_high, 1e-4))

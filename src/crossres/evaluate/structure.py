@@ -4,13 +4,17 @@ torchmetrics has them but knows no mask; here SSIM and MS-SSIM equal torchmetric
 all is clear.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
+import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 from scipy.ndimage import minimum_filter1d
 
-from crossres.evaluate.strips import each, strips
+from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
 SSIM_SIGMA_PX = 1.5
 SSIM_RADIUS_PX = 5
@@ -18,6 +22,10 @@ SSIM_K = (0.01, 0.03)
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of MS-SSIM from fine to coarse. Source: Wang et al. 2003."""
 UQI_PX = 8
+REACH_PX = SSIM_RADIUS_PX * 2 ** (len(SCALE_WEIGHTS) - 1)
+"""How far a pixel of the coarsest scale looks, in pixels of the finest. Blocks begin at multiples of 16 pixels."""
+STRIP_ROWS = 128
+"""Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
 FLAT = 1e-12
 """Variance below which a window is flat: what is left of it is rounding."""
 
@@ -36,50 +44,89 @@ class Structure:
     """SSIM without a bias and of other windows, where both were given; else NaN."""
 
 
-def structure(
-    sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1,
+def structure_parts(
+    sr: da.Array, hr: da.Array, clear: np.ndarray, means: np.ndarray, peak: float,
     unbiased: tuple[np.ndarray, np.ndarray] | None = None,
-) -> Structure:  # fmt: skip
-    """Compare two images, (band, row, column) reflectance; `peak` is the reflectance SSIM takes as the full range.
+) -> list[Delayed]:  # fmt: skip
+    """Return sums over each block of two images, (band, row, column) reflectance, for `structure`.
 
-    `unbiased` asks for SSIM of SR with something added, (band,), over some of the clear pixels, (row, column): a
-    constant changes nothing but SSIM's luminance, so that it costs little beside SSIM itself.
+    `peak` is the reflectance SSIM takes as the full range, `means` HR's about means, (band,). `unbiased` asks for SSIM
+    of SR with something added, (band,), over some of the clear pixels, (row, column): a constant changes nothing but
+    SSIM's luminance, so that it costs little beside SSIM itself.
     """
-    masks = [clear]
-    for _ in SCALE_WEIGHTS[1:]:
-        masks.append(_halved(masks[-1], np.logical_and) if min(masks[-1].shape) > 1 else masks[-1])
-    windows = [windows_clear(mask, 2 * SSIM_RADIUS_PX + 1) for mask in masks]
-    small = windows_clear(clear, UQI_PX)
-    bias, fewer = unbiased or (np.full(len(sr), np.nan), np.zeros_like(clear))
-    windows_fewer = windows_clear(fewer, 2 * SSIM_RADIUS_PX + 1)
-    found = []
-    for s, h, added in zip(sr, hr, bias):
-        x, y, offset = _about_mean(s, h, clear)
-        sums = []
-        for scale, inside in enumerate(windows):
-            if scale:
-                x, y = (_halved(image, np.add) / 4 if min(image.shape) > 1 else image for image in (x, y))
-            fine = None if scale else _Fine(small, windows_fewer, float(added))
-            sums.append(_windows(x, y, inside, fine, offset, peak, threads))
-        found.append(_indices(sums))
-    return Structure(*np.array(found).T)
+    bias, fewer = unbiased or (np.full(len(sr), np.nan), np.zeros((1, 1), bool))
+    fewer = np.broadcast_to(fewer, clear.shape)
+    sums = partial(_block_sums, means=means, bias=bias, peak=peak)
+    return per_neighbourhood(sums, REACH_PX, sr, hr, clear, fewer, with_place=True)
 
 
-def ssim(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, peak: float, threads: int = 1) -> np.ndarray:
+def structure(parts: Sequence[np.ndarray]) -> Structure:
+    """Return the indices that the sums over blocks give."""
+    return Structure(*np.array([_indices([_Sums(*scale) for scale in band]) for band in np.sum(parts, axis=0)]).T)
+
+
+def ssim_parts(
+    sr: da.Array, hr: da.Array, clear: np.ndarray, means: np.ndarray, bias: np.ndarray, peak: float,
+    shift_px: tuple[int, int] = (0, 0),
+) -> list[Delayed]:  # fmt: skip
+    """Return sums over each block for `ssim`, of SR with `bias` added; HR at (row, col) meets SR at (row + shift)."""
+    reach = SSIM_RADIUS_PX + max(abs(d) for d in shift_px)
+    sums = partial(_shifted_sums, means=means, bias=bias, peak=peak, shift_px=shift_px)
+    return per_neighbourhood(sums, reach, sr, hr, clear, with_place=True)
+
+
+def ssim(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Return SSIM alone, (band,)."""
-    inside = windows_clear(clear, 2 * SSIM_RADIUS_PX + 1)
-    sums = []
-    for s, h in zip(sr, hr):
-        x, y, offset = _about_mean(s, h, clear)
-        sums.append(_windows(x, y, inside, None, offset, peak, threads))
+    sums = [_Sums(*band) for band in np.sum(parts, axis=0)]
     return np.array([s.ssim / s.windows if s.windows else np.nan for s in sums])
 
 
-def _about_mean(s: np.ndarray, h: np.ndarray, clear: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return both images without HR's mean, 0 where masked, and that mean: squares then keep more digits."""
-    offset = h[clear].mean() if clear.any() else np.float32(0)
-    x, y = (np.where(clear, band - offset, 0).astype(np.float32) for band in (s, h))
-    return x, y, float(offset)
+def _block_sums(
+    near: Near, sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, fewer: np.ndarray, means: np.ndarray,
+    bias: np.ndarray, peak: float,
+) -> np.ndarray:  # fmt: skip
+    """Return `_Sums` of each band at each scale, (band, scale, 7)."""
+    masks, own = [clear], [near.inner]
+    for _ in SCALE_WEIGHTS[1:]:
+        shrinks = min(masks[-1].shape) > 1
+        masks.append(_halved(masks[-1], np.logical_and) if shrinks else masks[-1])
+        own.append(_half(own[-1]) if shrinks else own[-1])
+    windows = [windows_clear(mask, 2 * SSIM_RADIUS_PX + 1) for mask in masks]
+    small, windows_fewer = windows_clear(clear, UQI_PX), windows_clear(fewer, 2 * SSIM_RADIUS_PX + 1)
+    found = []
+    for s, h, mean, added in zip(sr, hr, means, bias, strict=True):
+        x, y = (_about(image, mean, clear) for image in (s, h))
+        for scale, inside in enumerate(windows):
+            if scale:
+                x, y = (
+                    _halved(image, np.add) * np.float32(0.25) if min(image.shape) > 1 else image for image in (x, y)
+                )
+            fine = None if scale else _Fine(small, windows_fewer, float(added))
+            found.append(_windows(x, y, inside, own[scale], fine, float(np.float32(mean)), peak))
+    return np.array(found, np.float64).reshape(len(sr), len(SCALE_WEIGHTS), -1)
+
+
+def _shifted_sums(
+    near: Near, sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, means: np.ndarray, bias: np.ndarray, peak: float,
+    shift_px: tuple[int, int],
+) -> np.ndarray:  # fmt: skip
+    inside = windows_clear(clear, 2 * SSIM_RADIUS_PX + 1)
+    found = []
+    for s, h, mean, added in zip(sr, hr, means, bias, strict=True):
+        moved = np.roll(s + np.float32(added), (-shift_px[0], -shift_px[1]), (0, 1))
+        x, y = (_about(image, mean, clear) for image in (moved, h))
+        found.append(_windows(x, y, inside, near.inner, None, float(np.float32(mean)), peak))
+    return np.array(found, np.float64)
+
+
+def _about(image: np.ndarray, mean: float, clear: np.ndarray) -> np.ndarray:
+    """Return a band without HR's mean, 0 where masked: squares then keep more digits."""
+    return np.where(clear, image - np.float32(mean), np.float32(0))
+
+
+def _half(own: tuple[slice, slice]) -> tuple[slice, slice]:
+    rows, cols = (slice(side.start // 2, side.stop // 2) for side in own)
+    return rows, cols
 
 
 class _Fine(NamedTuple):
@@ -119,33 +166,40 @@ def _indices(scales: list[_Sums]) -> tuple[float, float, float, float]:
 
 
 def _windows(
-    x: np.ndarray, y: np.ndarray, inside: np.ndarray, fine: _Fine | None, offset: float, peak: float, threads: int
-) -> _Sums:
+    x: np.ndarray, y: np.ndarray, inside: np.ndarray, own: tuple[slice, slice], fine: _Fine | None, offset: float,
+    peak: float,
+) -> _Sums:  # fmt: skip
     """Return sums over the clear windows `inside`, of SSIM's size, and at the finest scale what else is asked for.
 
-    The images are given without `offset`, which variances do not feel.
+    Windows count whose centre is in `own`. The images are given without `offset`, which variances do not feel.
     """
+    left = max(own[1].start - SSIM_RADIUS_PX, 0)
+    across = slice(left, own[1].stop + SSIM_RADIUS_PX)
+    cols = slice(own[1].start - left, own[1].stop - left)
 
     def sums(rows: slice) -> _Sums:
-        halo = slice(max(rows.start - SSIM_RADIUS_PX, 0), min(rows.stop + SSIM_RADIUS_PX, len(x)))
-        inner = slice(rows.start - halo.start, rows.stop - halo.start)
-        a, b = x[halo], y[halo]
+        top = max(rows.start - SSIM_RADIUS_PX, 0)
+        inner = slice(rows.start - top, rows.stop - top), cols
+        a, b = (image[top : rows.stop + SSIM_RADIUS_PX, across] for image in (x, y))
 
         def total(image: np.ndarray, counted: np.ndarray) -> float:
-            return float(image[inner][counted[rows]].sum(dtype=np.float64))
+            return float(image[inner][counted[rows, own[1]]].sum(dtype=np.float64))
 
         mean_x, mean_y, contrast = _ssim_parts(a, b, peak)
         similar = _luminance(mean_x, mean_y, offset, 0.0, peak) * contrast
-        found = _Sums(total(similar, inside), total(contrast, inside), int(inside[rows].sum()))
+        found = _Sums(total(similar, inside), total(contrast, inside), int(inside[rows, own[1]].sum()))
         if fine is None:
             return found
-        found = found._replace(uqi=total(_uqi_map(a, b, offset), fine.small), uqi_windows=int(fine.small[rows].sum()))
-        if not (asked := int(fine.fewer[rows].sum())):
+        flat = int(fine.small[rows, own[1]].sum())
+        found = found._replace(uqi=total(_uqi_map(a, b, offset), fine.small), uqi_windows=flat)
+        if not (asked := int(fine.fewer[rows, own[1]].sum())):
             return found
         similar = _luminance(mean_x, mean_y, offset, fine.added, peak) * contrast
         return found._replace(cssim=total(similar, fine.fewer), cssim_windows=asked)
 
-    return _Sums(*(sum(values) for values in zip(*each(sums, strips(len(x)), threads))))
+    tops = range(own[0].start, own[0].stop, STRIP_ROWS)
+    strips = [sums(slice(top, min(top + STRIP_ROWS, own[0].stop))) for top in tops]
+    return _Sums(*(sum(values) for values in zip(*strips, strict=True))) if strips else _Sums(0, 0, 0)
 
 
 def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:

@@ -3,10 +3,14 @@
 Source: Rabin et al. 2011; over patches of images as in Karras et al. 2018, without their pyramid.
 """
 
+from collections.abc import Sequence
+
+import dask.array as da
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from dask.delayed import Delayed
 
 from crossres.evaluate.structure import windows_clear
+from crossres.evaluate.windows import window_parts, windows
 
 PATCH_PX = 7
 PROJECTIONS = 256
@@ -16,27 +20,27 @@ MAX_PATCHES = 8192
 class PatchSlices:
     """The same seeded patches and projections for every image of a scene."""
 
-    def __init__(self, hr: np.ndarray, clear: np.ndarray, seed: int) -> None:
-        """Draw patches whose pixels are all clear; HR (band, row, column) gives each band's mean and spread."""
+    def __init__(self, clear: np.ndarray, means: np.ndarray, stds: np.ndarray, seed: int) -> None:
+        """Draw patches whose pixels are all clear; (band,) means and standard deviations are those of HR there."""
         rng = np.random.default_rng([seed, 1])
         centres = np.flatnonzero(windows_clear(clear, PATCH_PX))
         if len(centres) > MAX_PATCHES:
             centres = np.sort(rng.choice(centres, MAX_PATCHES, replace=False))
-        half = PATCH_PX // 2
-        self._rows, self._cols = (index - half for index in np.unravel_index(centres, clear.shape))
-        self._mean = np.array([h[clear].mean() for h in hr], np.float32)[:, None, None]
-        self._std = np.array([max(h[clear].std(), 1e-6) for h in hr], np.float32)[:, None, None]
-        directions = rng.standard_normal((len(hr) * PATCH_PX**2, PROJECTIONS)).astype(np.float32)
+        self._corners = np.stack(np.unravel_index(centres, clear.shape), axis=1) - PATCH_PX // 2
+        self._mean, self._std = (np.asarray(x, np.float32)[:, None, None] for x in (means, np.maximum(stds, 1e-6)))
+        directions = rng.standard_normal((len(means) * PATCH_PX**2, PROJECTIONS)).astype(np.float32)
         self._directions = directions / np.linalg.norm(directions, axis=0)
 
-    def project(self, image: np.ndarray) -> np.ndarray:
+    def parts(self, image: da.Array) -> list[Delayed]:
+        """Return the patches of each block of an image (band, row, column), for `project`."""
+        return window_parts(image, PATCH_PX, self._corners)
+
+    def project(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """Return the sorted projections of an image's patches, (projection, patch), in standard deviations of HR.
 
         Products are of doubles and their results rounded: how many threads a busy machine gives does not show.
         """
-        windows = sliding_window_view(image, (PATCH_PX, PATCH_PX), axis=(1, 2))
-        patches = windows[:, self._rows, self._cols].transpose(1, 0, 2, 3)
-        patches = (patches - self._mean) / self._std
+        patches = (windows(parts) - self._mean) / self._std
         products = patches.reshape(len(patches), -1).astype(np.float64) @ self._directions.astype(np.float64)
         return np.sort(products.astype(np.float32).T, axis=1)
 

@@ -36,8 +36,19 @@ class RasterSource:
             self.shape = (len(self.indices), *src.shape)
             self.dtype = np.dtype(np.float32 if kind == "reflectance" else src.dtypes[self.indices[0] - 1])
 
-    def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
-        bands, rows, cols = key
+    def __getitem__(self, key: tuple[slice | int, slice | int, slice | int]) -> np.ndarray:
+        # dask hands on what is asked of an array, steps and single pixels among it.
+        at = [np.arange(n)[part] for n, part in zip(self.shape, key, strict=True)]
+        if not all(axis.size for axis in at):
+            return np.empty([axis.size for axis in at if axis.ndim], self.dtype)
+        spans = [slice(int(axis.min()), int(axis.max()) + 1) for axis in at]
+        values = self._read(*spans)
+        for axis, (places, span) in enumerate(zip(at, spans, strict=True)):
+            if places.size != span.stop - span.start or (places.ndim and places[0] > places[-1]):
+                values = values.take(places - span.start, axis)
+        return values.reshape([axis.size for axis in at if axis.ndim])
+
+    def _read(self, bands: slice, rows: slice, cols: slice) -> np.ndarray:
         src = self._open()
         window = Window.from_slices(rows, cols)
         indices = self.indices[bands]
@@ -80,7 +91,9 @@ def lazy_raster(
     now = path.stat()
     name = f"{path.stem}-{tokenize(str(path.resolve()), now.st_mtime_ns, now.st_ino, chosen, kind, chunk_px)}"
     # dask names what it is not told the name of by hashing it.
-    return da.from_array(source, chunks=(len(chosen), chunk_px, chunk_px), name=name, asarray=False, meta=_none(source))
+    return da.from_array(
+        source, chunks=(len(chosen), chunk_px, chunk_px), name=name, asarray=False, fancy=False, meta=_none(source)
+    )
 
 
 def _none(source: RasterSource) -> np.ndarray:
