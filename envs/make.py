@@ -25,7 +25,7 @@ ABOUT = {
 }
 PACKAGES = {
     "PIL": "pillow", "matplotlib": "matplotlib-base", "pydantic_core": "pydantic", "odc": "odc-geo",
-    "planetary_computer": "planetary-computer",
+    "planetary_computer": "planetary-computer", "dask_jobqueue": "dask-jobqueue",
     "pystac_client": "pystac-client", "requests_aws4auth": "requests-aws4auth", "skimage": "scikit-image", "torch":
     "pytorch", "yaml": "pyyaml",
 }  # fmt: skip

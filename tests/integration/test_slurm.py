@@ -159,6 +159,21 @@ def with_scenes(run: Project, folder: Path) -> Project:
     return Project(folder)
 
 
+def test_one_scene_is_shared_by_workers_that_slurm_starts(cluster, small_run, tmp_path):
+    """The job itself runs here; the workers that it asks for are jobs of SLURM, as the section `dask` says."""
+    project = with_scenes(small_run, tmp_path / "project")
+    before = digests(project)
+    arm = sorted((project.folder / "results" / "small" / "sr").glob("*/lr_start"))[0]
+    shutil.rmtree(arm)
+    said = project.run(
+        str(arm.relative_to(project.folder)), "--configfile", "config/small.yaml",
+        "--config", "dask={workers: 2, mem_mb: 1500, runtime: 10}", "--rerun-triggers", "mtime", environment=cluster,
+    )  # fmt: skip
+    log = project.folder / "results" / "small" / "logs" / "sample" / arm.parent.name / "lr_start.log"
+    assert "dask: 2 workers asked of SLURM" in log.read_text(), said
+    assert digests(project) == before
+
+
 def squeue(folder: Path, environment: dict[str, str], first: str) -> tuple[Path, dict[str, str]]:
     """Return a file that grows whenever squeue is asked, and the variables under which it does this first."""
     asked, program = folder / "asked", folder / "squeue"

@@ -43,7 +43,7 @@ def write_product(
             )
             for name in PARTS
         ]  # fmt: skip
-        store(parts, files, folder.name)
+        store(parts, files, "mean, std and sample")
 
 
 def write_item(

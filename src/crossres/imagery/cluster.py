@@ -25,6 +25,7 @@ def workers(said: str) -> Iterator[None]:
         raise UserError(
             "CROSSRES_DASK: dask.distributed is not installed; `pip install -c constraints.txt -e '.[cluster]'`"
         ) from None
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     if said.lstrip().startswith("{"):
         with _asked_for(DaskSettings.model_validate_json(said)):
             yield
@@ -51,8 +52,9 @@ def _asked_for(settings: DaskSettings) -> Iterator[None]:
 
     cluster = SLURMCluster(
         cores=settings.threads, processes=1, memory=f"{settings.mem_mb}MB", walltime=_clock(settings.runtime),
-        queue=settings.partition, account=settings.account, job_extra_directives=list(settings.options),
-        interface=settings.interface,
+        queue=settings.partition, account=settings.account, log_directory=settings.log_folder,
+        job_extra_directives=[*settings.options, *([] if settings.log_folder else ["--output=/dev/null"])],
+        interface=settings.interface, scheduler_options={"dashboard_address": None},
     )  # fmt: skip
     with cluster, Client(cluster) as client:
         cluster.scale(jobs=settings.workers)

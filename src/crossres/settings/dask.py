@@ -16,3 +16,4 @@ class DaskSettings(Section):
     account: str | None = Field(None, description="account of SLURM; null is the usual one")
     interface: str | None = Field(None, description="network interface that workers are reached by, such as ib0")
     options: tuple[str, ...] = Field((), description="further options of sbatch, such as --gres=gpu:1")
+    log_folder: str | None = Field(None, description="folder for what workers say; null keeps nothing of it")
