@@ -161,7 +161,7 @@ def with_scenes(run: Project, folder: Path) -> Project:
 
 def test_one_scene_is_shared_by_workers_that_slurm_starts(cluster, small_run, tmp_path):
     """The job itself runs here; the workers that it asks for are jobs of SLURM, as the section `dask` says."""
-    project = with_scenes(small_run, tmp_path / "project")
+    project = Project(shutil.copytree(small_run.folder, tmp_path / "project", symlinks=True))
     before = digests(project)
     arm = sorted((project.folder / "results" / "small" / "sr").glob("*/lr_start"))[0]
     shutil.rmtree(arm)
