@@ -81,7 +81,7 @@ def candidates(value: Any, annotation: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         yield from (value[:-1], [*value, 1])
     elif value is None:
-        yield from (40, 0.5, "text")
+        yield from (40, 0.5, 4000, "text")
 
 
 def value_at(content: dict, path: str) -> Any:

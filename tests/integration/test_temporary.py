@@ -1,0 +1,22 @@
+"""What can be made again goes once nothing needs it, where the configuration asks for that."""
+
+import shutil
+
+import pytest
+from project import Project
+
+pytestmark = pytest.mark.integration
+
+
+def test_scenes_and_registered_rasters_go_when_a_pair_is_aligned_and_nothing_is_made_again(small_run, tmp_path):
+    project = Project(shutil.copytree(small_run.folder, tmp_path / "project", symlinks=True))
+    results = project.folder / "results" / "small"
+    pair = sorted((results / "aligned").iterdir())[0]
+    before = (pair / "hr.tif").read_bytes()
+    shutil.rmtree(pair)
+    shutil.rmtree(results / "scenes")
+    wanted = [f"results/small/aligned/{pair.name}/mask.tif", "--configfile", "config/small.yaml"]
+    project.run(*wanted, "--config", "temporary=true")
+    assert list((results / "scenes").iterdir()) == []
+    assert not (pair / "registered.tif").exists() and (pair / "hr.tif").read_bytes() == before
+    assert project.planned(*wanted, "--config", "temporary=true") == {}
