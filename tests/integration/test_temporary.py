@@ -17,6 +17,6 @@ def test_scenes_and_registered_rasters_go_when_a_pair_is_aligned_and_nothing_is_
     shutil.rmtree(results / "scenes")
     wanted = [f"results/small/aligned/{pair.name}/mask.tif", "--configfile", "config/small.yaml"]
     project.run(*wanted, "--config", "temporary=true")
-    assert list((results / "scenes").iterdir()) == []
+    assert not list(results.glob("scenes/*"))
     assert not (pair / "registered.tif").exists() and (pair / "hr.tif").read_bytes() == before
     assert project.planned(*wanted, "--config", "temporary=true") == {}
