@@ -26,7 +26,7 @@ from crossres.align.relation import straight
 from crossres.align.sampling import Displacement
 from crossres.align.statement import detail_correlation
 from crossres.imagery.numbers import to_dn
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 from crossres.settings.normalise import NormaliseSettings
 
 GAINS, OFFSETS = np.array([1.18, 0.87, 1.10, 0.92]), np.array([0.012, -0.008, 0.02, 0.005])
@@ -170,19 +170,18 @@ def identity_and_detail(image: np.ndarray) -> None:
 
 def real_pair(root: Path) -> None:
     """Print how far gain, offset and change put into the HR image of a real pair move the relation that is found."""
-    low = read_scene(root / "pair_s2_ngi" / "sentinel2_b432_byte.tif")
+    scene = open_scene(root / "pair_s2_ngi" / "sentinel2_b432_byte.tif")
+    grid, low = scene.odc.geobox, scene.reflectance.values / 255
     print(f"{'method':22s} " + " ".join(f"{share:>27.0%} replaced" for share in SHARES))
     images = []
     for frame in (1, 2, 3):
-        path = root / "pair_s2_ngi" / f"ngi_rgb_byte_{frame}.tif"
-        scene = read_scene(path)
-        blurred = blur(lambda part, path=path: read_scene(path, part).values / 255, scene.grid, low.grid, (0.25,) * 3)
-        rows, cols = (np.arange(n) for n in low.grid.shape)
-        off = Displacement(*(np.full(low.grid.shape, d) for d in NGI_SHIFT_PX))
-        high = on_lr_grid(blurred, low.grid, rows, cols, off)
+        scene = open_scene(root / "pair_s2_ngi" / f"ngi_rgb_byte_{frame}.tif")
+        blurred = blur(scene.reflectance.data / np.float32(255), scene.odc.geobox, grid, (0.25,) * 3)
+        off = Displacement(*(np.full(grid.shape, d) for d in NGI_SHIFT_PX))
+        high = on_lr_grid(blurred, grid, *(np.arange(n) for n in grid.shape), off)
         clear = np.isfinite(high).all(axis=0)
         inside = np.ix_(np.flatnonzero(clear.any(axis=1)), np.flatnonzero(clear.any(axis=0)))
-        images.append([(v[:, inside[0], inside[1]]) for v in (low.values / 255, high)] + [clear[inside]])
+        images.append([(v[:, inside[0], inside[1]]) for v in (low, high)] + [clear[inside]])
     for name, fit in METHODS.items():
         cells = []
         for share in SHARES:
@@ -209,7 +208,7 @@ def main() -> None:
         sys.exit("CROSSRES_REAL_DATA is not set: this benchmark reads real imagery")
     root = Path(folder)
     source = next((root / "sentinel2").glob("bolzano*.tif"))
-    image = densest_part(read_scene(source).values[:4] * 1e-4, 300)
+    image = densest_part(open_scene(source).reflectance.values[:4] * 1e-4, 300)
     print(f"Second sensor simulated on {source.name}, {image.shape}: error of the relation")
     simulated(image)
     print("\nChange masks")

@@ -30,7 +30,6 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
-from rasterio.windows import Window
 from scipy import ndimage
 
 from crossres.align.coregister import frame_of
@@ -43,7 +42,7 @@ from crossres.align.sampling import Displacement, interpolate, spline_coefficien
 from crossres.align.selection import MODELS, fit_to
 from crossres.align.window_sums import Windows
 from crossres.imagery.raster import write_cog
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.simulate.clouds import draw_clouds
 
@@ -91,21 +90,16 @@ def field_alone(pair: Pair, hr: Blurred) -> None:
 def real_pair(root: Path, frame: int, top: int = 120, whole: bool = False) -> Pair:
     """Return the part of a frame's pair that starts `top` LR pixels below the frame's upper border, or all of it."""
     folder = root / "pair_s2_ngi"
-    low = read_scene(folder / "sentinel2_b432_byte.tif")
-    high = read_scene(folder / f"ngi_rgb_byte_{frame}.tif")
-
-    def read(window: Window) -> np.ndarray:
-        return high.values[(slice(None), *window.toslices())] / 255
-
-    row, col = _corner(low.grid, high.grid)
+    low, high = open_scene(folder / "sentinel2_b432_byte.tif"), open_scene(folder / f"ngi_rgb_byte_{frame}.tif")
+    grid, native, values = low.odc.geobox, high.odc.geobox, low.reflectance.values / 255
+    blurred = blur(high.reflectance.data / np.float32(255), native, grid, (0.25,) * 3)
+    row, col = _corner(grid, native)
     origin = max(0, row) + top, max(0, col)
     if whole:
-        window = frame_of(low.grid, high.grid, SEARCH_PX)
-        rows, cols = window.toslices()
-        return Pair(low.values[:, rows, cols] / 255, low.grid, (rows.start, cols.start),
-                    blur(read, high.grid, low.grid, (0.25,) * 3))  # fmt: skip
-    part = low.values[:, origin[0] : origin[0] + SIDE, origin[1] : origin[1] + SIDE + 110] / 255
-    return Pair(part, low.grid, origin, blur(read, high.grid, low.grid, (0.25,) * 3))
+        rows, cols = frame_of(grid, native, SEARCH_PX).toslices()
+        return Pair(values[:, rows, cols], grid, (rows.start, cols.start), blurred)
+    part = values[:, origin[0] : origin[0] + SIDE, origin[1] : origin[1] + SIDE + 110]
+    return Pair(part, grid, origin, blurred)
 
 
 def _corner(low: GeoBox, high: GeoBox) -> tuple[int, int]:
@@ -232,7 +226,7 @@ def simulated_lr(pair: Pair, shift: np.ndarray, seed: int) -> np.ndarray:
 def unrelated(pair: Pair, rng: np.random.Generator) -> Registration:
     """Register the pair's HR to an LR part of somewhere else, mirrored or turned at random."""
     root = Path(os.environ["CROSSRES_REAL_DATA"])
-    values = read_scene(root / "pair_s2_ngi" / "sentinel2_b432_byte.tif").values / 255
+    values = open_scene(root / "pair_s2_ngi" / "sentinel2_b432_byte.tif").reflectance.values / 255
     side = 176
     while True:
         row, col = rng.integers(0, values.shape[1] - side), rng.integers(0, values.shape[2] - side)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from crossres.errors import UserError
+from crossres.operators import mtf_sigma
 from crossres.sensors.band_integration import band_reflectance, response
 from crossres.sensors.gaofen2 import BANDS, GAIN, OFFSET, PMS1, PMS2, calibration
 from crossres.sensors.mtf import lr_mtf
-from crossres.sensors.sensor import mtf_sigma_px
 from crossres.sensors.sentinel2 import S2A, S2B, offset_dn
 from crossres.sensors.sun import earth_sun_distance_au, sun_position
 
@@ -58,7 +58,7 @@ def test_the_table_is_the_published_one():
 
 @pytest.mark.parametrize("mtf", [0.15, 0.233, 0.304])
 def test_the_gaussian_has_the_stated_mtf_at_nyquist(mtf):
-    sigma = mtf_sigma_px(mtf)
+    sigma = mtf_sigma(mtf)
     x = np.arange(-20, 20, 0.01)
     psf = np.exp(-0.5 * (x / sigma) ** 2)
     assert (psf * np.cos(np.pi * x)).sum() / psf.sum() == pytest.approx(mtf, rel=1e-3)

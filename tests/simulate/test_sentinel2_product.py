@@ -7,10 +7,10 @@ import rasterio
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossres.files import read_json
-from crossres.sensors.sensor import mtf_sigma_px
 from crossres.sensors.sentinel2 import S2A
 from crossres.simulate.clouds import draw_clouds
 from crossres.simulate.landscape import make_landscape, theme_of
+from crossres.simulate.optics import mtf_sigma_px
 from crossres.simulate.sentinel2_product import NOISE, sample_msi
 from crossres.simulate.surface import Surface
 

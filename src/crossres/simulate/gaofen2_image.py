@@ -8,12 +8,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossres.sensors.gaofen2 import MSS_BANDS, Calibration
-from crossres.sensors.sensor import Sensor, mtf_sigma_px
+from crossres.sensors.sensor import Sensor
 from crossres.sensors.sun import earth_sun_distance_au
 from crossres.simulate import noise
 from crossres.simulate.camera import Camera, LocationError, true_ground
 from crossres.simulate.landscape import Landscape
-from crossres.simulate.optics import linear_matrix, resample
+from crossres.simulate.optics import linear_matrix, mtf_sigma_px, resample
 from crossres.simulate.surface import Surface
 
 DN_MAX = 1023

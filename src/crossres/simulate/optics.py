@@ -3,11 +3,21 @@
 Sparse products run on one thread, so results do not depend on the number of threads that dense ones would use.
 """
 
+import math
+
 import numpy as np
 from scipy.sparse import csr_array
 
 REACH_SIGMA = 5.0
 """A Gaussian is cut off this far from its centre."""
+
+
+def mtf_sigma_px(mtf: float) -> float:
+    """Return the standard deviation, in pixels, of the Gaussian whose MTF at Nyquist (0.5 cycles/px) is `mtf`.
+
+    From exp(-2 pi^2 sigma^2 f^2) = mtf at f = 1/2.
+    """
+    return math.sqrt(-2.0 * math.log(mtf)) / math.pi
 
 
 def resample(row_matrix: csr_array, image: np.ndarray, col_matrix: csr_array) -> np.ndarray:

@@ -10,13 +10,13 @@ from rasterio.transform import Affine
 
 from crossres.files import write_json
 from crossres.imagery.raster import write_cog
-from crossres.sensors.sensor import Sensor, mtf_sigma_px
+from crossres.sensors.sensor import Sensor
 from crossres.sensors.sentinel2 import BAND_IDS, S2A, S2B
 from crossres.sensors.sun import sun_position
 from crossres.simulate.clouds import Clouds, draw_clouds
 from crossres.simulate.landscape import Landscape
 from crossres.simulate.light import direct_light
-from crossres.simulate.optics import area_matrix, gaussian_matrix, resample
+from crossres.simulate.optics import area_matrix, gaussian_matrix, mtf_sigma_px, resample
 from crossres.simulate.schedule import Sentinel2Pass
 from crossres.simulate.sites import Site
 from crossres.simulate.stac_item import sentinel2_item
