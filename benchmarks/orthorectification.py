@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import rasterio
 import yaml
+from dask.array.core import normalize_chunks
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
@@ -27,11 +28,13 @@ from rasterio.rpc import RPC
 from rasterio.transform import from_origin
 from rasterio.warp import reproject
 
-from crossres.acquire.blocks import blocks
-from crossres.acquire.orthorectification.orthorectify import orthorectify
+from crossres.acquire.orthorectification.image_file import ImageFile
+from crossres.acquire.orthorectification.orthorectify import orthorectified
 from crossres.acquire.orthorectification.terrain import terrain_for
 from crossres.acquire.tie_points import match
-from crossres.grids import crop, grid_outline
+from crossres.grids import grid_outline
+from crossres.imagery.engine import computing, store
+from crossres.imagery.lazy import CHUNK_PX
 from crossres.imagery.raster import new_cog
 from crossres.settings.acquire import AcquireSettings
 
@@ -76,11 +79,13 @@ def main() -> None:
 
         def ours() -> np.ndarray:
             terrain = terrain_for(AcquireSettings(), str(heights), rpc, grid_outline(grid), here)
-            with rasterio.open(image) as src, new_cog(
-                here / "ours.tif", grid, dtype="float32", bands=("pan",), nodata=np.nan
-            ) as dst:  # fmt: skip
-                for window in blocks(grid, "ours"):
-                    dst.write(orthorectify(src, rpc, crop(grid, window), terrain), window=window)
+            chunks = normalize_chunks((CHUNK_PX, CHUNK_PX), grid.shape)
+            ortho = orthorectified(ImageFile(image, image.name), rpc, grid, terrain, chunks)
+            with (
+                new_cog(here / "ours.tif", grid, dtype="float32", bands=("pan",), nodata=np.nan) as dst,
+                computing(threads=1),
+            ):
+                store([ortho], [dst], "ours")
             return _read(here / "ours.tif", grid)
 
         def plain() -> np.ndarray:

@@ -29,8 +29,8 @@ from crossres.acquire.gaofen2.package import read_package, unpacked
 from crossres.acquire.gaofen2.pansharpen import Moments, as_sharp_as_bands, fit_sharpening, sharpen
 from crossres.acquire.gaofen2.toa import mss_radiometry
 from crossres.imagery.numbers import to_dn
+from crossres.operators import mtf_sigma
 from crossres.sensors.gaofen2 import PMS1, SENSORS
-from crossres.sensors.sensor import mtf_sigma_px
 from crossres.settings.simulate import SimulateSettings
 from crossres.simulate.world import simulate_place
 
@@ -47,7 +47,7 @@ make(sys.argv[3], dtype="float32", interp="cubic", write_mask=False, build_ovw=F
 
 def degraded(image: np.ndarray, mtf: float) -> np.ndarray:
     """Return (band, row, column) blurred to an MTF at the coarser Nyquist frequency, and every fourth pixel of it."""
-    sigma = RATIO * mtf_sigma_px(mtf)
+    sigma = RATIO * mtf_sigma(mtf)
     blurred = gaussian_filter(image.astype(np.float64), (0, sigma, sigma), mode="nearest")
     # A coarse pixel's centre lies between four fine ones: the mean of those is where it looks.
     middle = RATIO // 2
@@ -68,9 +68,8 @@ def upsampled(bands: np.ndarray) -> np.ndarray:
 def ours(method: str, bands: np.ndarray, pan: np.ndarray) -> np.ndarray:
     """Return what the package makes of bands and PAN."""
     rows, cols = bands.shape[1:]
-    moments = Moments(len(bands))
     mean = pan.reshape(rows, RATIO, cols, RATIO).mean((1, 3))
-    moments.add(bands, as_sharp_as_bands(mean, MTF))
+    moments = Moments.of(bands, as_sharp_as_bands(mean, MTF))
     return sharpen(fit_sharpening(method, moments, MTF), upsampled(bands), pan)
 
 
@@ -139,8 +138,7 @@ def simulated_package(place: int, folder: Path) -> tuple[np.ndarray, np.ndarray]
     files = unpacked(package, [package.mss, package.pan], folder)
     with rasterio.open(files[package.mss.tiff]) as mss, rasterio.open(files[package.pan.tiff]) as pan:
         top = mss_radiometry(package.mss.metadata).applied(mss.read().astype(np.float32))
-        dark = DarkPixels(len(top))
-        dark.add(to_dn(top))
+        dark = DarkPixels.of(to_dn(top))
         sensor = SENSORS[package.mss.metadata.sensor]
         bands = dark_object(dark.reflectance(), np.array(sensor.centre_nm[:4])).below_haze(top)
         size = [n // RATIO * RATIO for n in bands.shape[1:]]

@@ -14,7 +14,7 @@ from rasterio.transform import Affine, from_origin
 
 from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.read.scene import read_any
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 
 BANDS = ("blue", "green", "red", "nir")
 ESA = dict(zip(BANDS, ("B02", "B03", "B04", "B08"), strict=True))
@@ -241,9 +241,9 @@ def read(
 ) -> Scene:
     """Read all of a scene through the door into the folder `output`."""
     read_any(str(scene), bands, gsd_m, output, numbers or Stated(), lambda grid: None)
-    found = read_scene(output / "reflectance.tif")
+    found = open_scene(output / "reflectance.tif")
     item = json.loads((output / "item.json").read_text())
-    return Scene(found.values, found.grid, item["properties"], found.tags)
+    return Scene(found.reflectance.values, found.odc.geobox, item["properties"], found.attrs)
 
 
 def assert_is(found: Scene, reflectance: np.ndarray) -> None:

@@ -1,29 +1,31 @@
 """From an item to an analysis-ready scene."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pystac
 import pytest
 import rasterio
+from dask.array.core import normalize_chunks
 from made_gaofen2 import EPSG, GROUND_M, NAME, NORTH, WEST, members, reflectance, write_archive
 from made_sentinel2 import BANDS, SIDE, TILE, sentinel2, utm_region
 from odc.geo.geobox import GeoBox
 from rasterio.shutil import copy as gdal_copy
 from rasterio.transform import from_origin
-from rasterio.windows import Window
 from web import serve
 
-from crossres.acquire import blocks
 from crossres.acquire.bands import read_bands
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
+from crossres.acquire.gaofen2 import scene as gaofen2_scene
+from crossres.acquire.orthorectification import orthorectify
 from crossres.errors import UserError
+from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import write_cog
-from crossres.imagery.scene import read_mask
-from crossres.rasters import read_scene
+from crossres.imagery.scene import bands_of, open_scene, read_mask
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
@@ -39,14 +41,14 @@ def searched(item):
 def test_only_the_window_is_read_on_the_own_grid_with_true_reflectance(tmp_path, baseline):
     item, truth = sentinel2(tmp_path / "in", baseline)
     download(AcquireSettings(), GridSettings(bands=("red", "blue")), item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    assert scene.bands == ("red", "blue")
-    assert scene.values.shape[1:] == (40, 40)
-    assert scene.grid.affine.almost_equals(from_origin(600_100, 5_499_900, 10, 10))
-    np.testing.assert_allclose(scene.values[0][:15], truth[2, 10:25, 10:50], atol=6e-5)
-    assert np.isnan(scene.values[:, 20, 21]).all()
-    assert scene.tags["datetime"] == "2021-06-01T10:00:00Z"
-    assert baseline in scene.tags["radiometry"]
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    assert bands_of(scene) == ("red", "blue")
+    assert scene.reflectance.values.shape[1:] == (40, 40)
+    assert scene.odc.geobox.affine.almost_equals(from_origin(600_100, 5_499_900, 10, 10))
+    np.testing.assert_allclose(scene.reflectance.values[0][:15], truth[2, 10:25, 10:50], atol=6e-5)
+    assert np.isnan(scene.reflectance.values[:, 20, 21]).all()
+    assert scene.attrs["datetime"] == "2021-06-01T10:00:00Z"
+    assert baseline in scene.attrs["radiometry"]
 
 
 def test_the_scene_classification_becomes_a_mask_on_the_10_m_grid(tmp_path):
@@ -72,8 +74,8 @@ def test_bands_are_found_by_esas_names_too(tmp_path, keys):
     content["assets"]["visual"] = {"href": "none.tif", "eo:bands": [{"name": "x", "common_name": "red"}]}
     item.write_text(json.dumps(content))
     download(AcquireSettings(), GridSettings(bands=("nir",)), item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    np.testing.assert_allclose(scene.values[0][:15], truth[3, 10:25, 10:50], atol=6e-5)
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    np.testing.assert_allclose(scene.reflectance.values[0][:15], truth[3, 10:25, 10:50], atol=6e-5)
 
 
 def test_the_item_is_stac_and_names_its_source_without_a_path_of_this_machine(tmp_path):
@@ -81,7 +83,7 @@ def test_the_item_is_stac_and_names_its_source_without_a_path_of_this_machine(tm
     download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
     stac = pystac.Item.from_file(str(tmp_path / "out" / "item.json"))
     assert Path(stac.assets["reflectance"].get_absolute_href()).is_file()
-    text = (tmp_path / "out" / "item.json").read_text() + str(read_scene(tmp_path / "out" / "reflectance.tif").tags)
+    text = (tmp_path / "out" / "item.json").read_text() + str(open_scene(tmp_path / "out" / "reflectance.tif").attrs)
     assert str(tmp_path) not in text
     (source,) = json.loads((tmp_path / "out" / "item.json").read_text())["links"]
     assert source == {"rel": "derived_from", "href": "../in/low.json"}
@@ -102,7 +104,7 @@ def test_a_server_that_stumbles_is_read_all_the_same(tmp_path):
     with serve(tmp_path / "www", fail_every=7) as url:
         item, _ = sentinel2(tmp_path / "in2", href=url + "/{}.tif?sig=secret")
         download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
-    a, b = (read_scene(tmp_path / name / "reflectance.tif").values for name in ("local", "out"))
+    a, b = (open_scene(tmp_path / name / "reflectance.tif").reflectance.values for name in ("local", "out"))
     np.testing.assert_array_equal(a, b)
 
 
@@ -167,18 +169,18 @@ def test_halves_of_a_tile_are_put_together_each_with_its_own_offset_and_clouds(t
     content["properties"]["crossres:mosaic"] = [part]
     item.write_text(json.dumps(content))
     download(AcquireSettings(), GridSettings(), item, None, tmp_path / "believed_by_nobody")
-    assert "mosaic" not in read_scene(tmp_path / "believed_by_nobody" / "reflectance.tif").tags
+    assert "mosaic" not in open_scene(tmp_path / "believed_by_nobody" / "reflectance.tif").attrs
     download(AcquireSettings(), GridSettings(), searched(item), None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
     mask = read_mask(tmp_path / "out" / "mask.tif")
-    np.testing.assert_allclose(scene.values[:, :15, :18], truth[:, 10:25, 10:28], atol=6e-5)
-    np.testing.assert_allclose(scene.values[:, :15, 25:], truth[:, 10:25, 35:50], atol=6e-5)
-    assert np.isnan(scene.values[:, :, 18:25]).all()
+    np.testing.assert_allclose(scene.reflectance.values[:, :15, :18], truth[:, 10:25, 10:28], atol=6e-5)
+    np.testing.assert_allclose(scene.reflectance.values[:, :15, 25:], truth[:, 10:25, 35:50], atol=6e-5)
+    assert np.isnan(scene.reflectance.values[:, :, 18:25]).all()
     assert (mask[:, 18:25] == Mask.NODATA).all()
     assert (mask[30:32, 30:32] == Mask.CLOUD).all()
     assert (mask[10:14, 10:16] == Mask.CLOUD).all()
-    assert scene.tags["mosaic"] == "low, low-east"
-    assert "low: processing baseline 05.00; low-east: processing baseline 02.12" in scene.tags["radiometry"]
+    assert scene.attrs["mosaic"] == "low, low-east"
+    assert "low: processing baseline 05.00; low-east: processing baseline 02.12" in scene.attrs["radiometry"]
 
 
 def test_an_item_of_one_s_own_disk_names_no_private_host(tmp_path):
@@ -208,10 +210,9 @@ def test_parts_on_different_grids_are_not_put_together(tmp_path):
 def test_blocks_change_nothing(tmp_path, monkeypatch):
     item, _ = sentinel2(tmp_path / "in")
     download(AcquireSettings(), GridSettings(), item, None, tmp_path / "one")
-    monkeypatch.setattr(read_bands, "_windows", lambda inside, shape: (
-        Window(inside.col_off + c, inside.row_off + r, min(7, inside.width - c), min(9, inside.height - r))
-        for r in range(0, inside.height, 9) for c in range(0, inside.width, 7)
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        read_bands, "_chunks", lambda inside, shape: normalize_chunks((9, 7), (inside.height, inside.width))
+    )
     download(AcquireSettings(), GridSettings(), item, None, tmp_path / "many")
     for name in ("reflectance.tif", "mask.tif", "item.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
@@ -225,9 +226,9 @@ def test_dark_pixels_take_an_offset_back_in_every_block(tmp_path):
     item.write_text(json.dumps(content))
     download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
     _, truth = sentinel2(tmp_path / "again", "02.12")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    np.testing.assert_allclose(scene.values[:, :15], truth[:, 10:25, 10:50], atol=6e-5)
-    assert "dark pixels show that the offset is applied already" in scene.tags["radiometry"]
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    np.testing.assert_allclose(scene.reflectance.values[:, :15], truth[:, 10:25, 10:50], atol=6e-5)
+    assert "dark pixels show that the offset is applied already" in scene.attrs["radiometry"]
 
 
 def read_raw(path):
@@ -241,7 +242,7 @@ def test_8_bits_are_shares_of_255_even_when_only_the_file_says_so(tmp_path):
     del content["assets"]["data"]["raster:bands"]
     item.write_text(json.dumps(content))
     download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out")
-    assert read_scene(tmp_path / "out" / "reflectance.tif").values.max() == pytest.approx(0.2, abs=1e-4)
+    assert open_scene(tmp_path / "out" / "reflectance.tif").reflectance.values.max() == pytest.approx(0.2, abs=1e-4)
 
 
 def multiband(folder, values, scale, offset, nodata=None, names=("red", "green", "blue")):
@@ -264,16 +265,16 @@ def test_a_multiband_file_gives_the_bands_asked_for(tmp_path):
     values[:, 5, 5] = 9
     item = multiband(tmp_path, values, 0.001, 0.01, nodata=9)
     download(AcquireSettings(), GridSettings(bands=("blue", "red")), item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    assert scene.values[:, 0, 0] == pytest.approx([0.31, 0.11], abs=1e-4)
-    assert np.isnan(scene.values[:, 5, 5]).all()
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.reflectance.values[:, 0, 0] == pytest.approx([0.31, 0.11], abs=1e-4)
+    assert np.isnan(scene.reflectance.values[:, 5, 5]).all()
     assert read_mask(tmp_path / "out" / "mask.tif")[5, 5] == Mask.NODATA
 
 
 def test_bytes_without_a_scale_are_shares_of_255_and_other_numbers_without_one_are_refused(tmp_path):
     item = multiband(tmp_path, np.full((3, 9, 9), 51, np.uint8), None, None)
     download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out")
-    assert read_scene(tmp_path / "out" / "reflectance.tif").values.max() == pytest.approx(0.2, abs=1e-4)
+    assert open_scene(tmp_path / "out" / "reflectance.tif").reflectance.values.max() == pytest.approx(0.2, abs=1e-4)
     item = multiband(tmp_path, np.full((3, 9, 9), 510, np.uint16), None, None)
     with pytest.raises(UserError, match=r"median reflectance of red is 510 .* set scale"):
         download(AcquireSettings(), GridSettings(bands=("red",)), item, None, tmp_path / "out2")
@@ -316,19 +317,19 @@ def truth_on(grid: GeoBox) -> np.ndarray:
 
 def test_a_package_becomes_pansharpened_reflectance_in_the_right_place(tmp_path, gaofen2_item):
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    assert scene.grid.resolution.x == pytest.approx(0.8)
-    assert scene.grid.crs == f"EPSG:{EPSG}"
-    assert (scene.grid.boundingbox.left, scene.grid.boundingbox.top) == pytest.approx((WEST, NORTH), abs=4)
-    assert scene.tags["datetime"] == "2020-05-10T03:12:05Z"
-    truth = truth_on(scene.grid)
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.odc.geobox.resolution.x == pytest.approx(0.8)
+    assert scene.odc.geobox.crs == f"EPSG:{EPSG}"
+    assert (scene.odc.geobox.boundingbox.left, scene.odc.geobox.boundingbox.top) == pytest.approx((WEST, NORTH), abs=4)
+    assert scene.attrs["datetime"] == "2020-05-10T03:12:05Z"
+    truth = truth_on(scene.odc.geobox)
     inner = (slice(None), slice(20, -20), slice(20, -20))
-    error = scene.values[inner] - truth[inner]
+    error = scene.reflectance.values[inner] - truth[inner]
     assert np.isfinite(error).all()
     assert abs(error.mean()) < 1e-3
     assert np.sqrt((error**2).mean()) < 0.012
     for i in range(3):
-        assert np.corrcoef(scene.values[inner][i].ravel(), truth[inner][i].ravel())[0, 1] > 0.97
+        assert np.corrcoef(scene.reflectance.values[inner][i].ravel(), truth[inner][i].ravel())[0, 1] > 0.97
 
 
 @pytest.mark.parametrize("method", ["brovey", "gsa", "mtf-glp"])
@@ -336,31 +337,48 @@ def test_every_method_sharpens_without_changing_the_radiometry(tmp_path, gaofen2
     settings = PLAIN.model_copy(update={"pansharpen": method})
     download(settings, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "sharp")
     download(PLAIN.model_copy(update={"pansharpen": "none"}), GridSettings(), gaofen2_item, None, tmp_path / "none")
-    sharp, plain = (read_scene(tmp_path / n / "reflectance.tif") for n in ("sharp", "none"))
+    sharp, plain = (open_scene(tmp_path / n / "reflectance.tif") for n in ("sharp", "none"))
     inner = (slice(None), slice(20, -20), slice(20, -20))
-    truth = truth_on(sharp.grid)[inner]
-    upsampled = plain.values.repeat(4, 1).repeat(4, 2)[inner]
-    better = np.sqrt(((sharp.values[inner] - truth) ** 2).mean()) / np.sqrt(((upsampled - truth) ** 2).mean())
+    truth = truth_on(sharp.odc.geobox)[inner]
+    upsampled = plain.reflectance.values.repeat(4, 1).repeat(4, 2)[inner]
+    better = np.sqrt(((sharp.reflectance.values[inner] - truth) ** 2).mean()) / np.sqrt(
+        ((upsampled - truth) ** 2).mean()
+    )
     assert better < 0.8
-    mean = sharp.values.reshape(4, plain.values.shape[1], 4, -1, 4).mean((2, 4))[:, 5:-5, 5:-5]
-    assert np.corrcoef(mean.ravel(), plain.values[:, 5:-5, 5:-5].ravel())[0, 1] > 0.99
-    assert np.abs(mean.mean((1, 2)) - plain.values[:, 5:-5, 5:-5].mean((1, 2))).max() < 1e-3
+    mean = sharp.reflectance.values.reshape(4, plain.reflectance.values.shape[1], 4, -1, 4).mean((2, 4))[:, 5:-5, 5:-5]
+    assert np.corrcoef(mean.ravel(), plain.reflectance.values[:, 5:-5, 5:-5].ravel())[0, 1] > 0.99
+    assert np.abs(mean.mean((1, 2)) - plain.reflectance.values[:, 5:-5, 5:-5].mean((1, 2))).max() < 1e-3
 
 
 def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "one")
-    monkeypatch.setattr(blocks, "BLOCK_PX", 100)
+    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "many")
-    one, many = (read_scene(tmp_path / n / "reflectance.tif").values for n in ("one", "many"))
+    one, many = (open_scene(tmp_path / n / "reflectance.tif").reflectance.values for n in ("one", "many"))
     assert np.array_equal(np.isnan(one), np.isnan(many)) or (np.isnan(one) != np.isnan(many)).mean() < 1e-4
     assert np.nanmax(np.abs(one - many)) < 0.006
 
 
+def test_threads_change_no_byte_and_each_block_is_orthorectified_once(tmp_path, gaofen2_item, monkeypatch):
+    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    seen, made = [], orthorectify.orthorectify
+    monkeypatch.setattr(orthorectify, "orthorectify", lambda *args, **more: (seen.append(args), made(*args, **more))[1])
+    for threads in (1, 2, 4):
+        seen.clear()
+        with computing(threads):
+            download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / str(threads))
+        of_block = Counter((args[0], args[2], *args[4:]) for args in seen)
+        assert set(of_block.values()) == {1}
+        assert len(of_block) > 30
+    for name in ("reflectance.tif", "mask.tif", "item.json"):
+        assert len({(tmp_path / str(n) / name).read_bytes() for n in (1, 2, 4)}) == 1
+
+
 def test_a_target_as_coarse_as_the_bands_needs_no_pan(tmp_path, gaofen2_item):
     download(PLAIN, GridSettings(gsd_m=5), gaofen2_item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    assert scene.grid.resolution.x == pytest.approx(3.2)
-    assert scene.tags["pansharpening"] == "none"
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    assert scene.odc.geobox.resolution.x == pytest.approx(3.2)
+    assert scene.attrs["pansharpening"] == "none"
 
 
 def test_only_the_region_is_orthorectified_and_only_the_bands_asked_for_are_kept(tmp_path, gaofen2_item):
@@ -369,10 +387,10 @@ def test_only_the_region_is_orthorectified_and_only_the_bands_asked_for_are_kept
     item = gaofen2_item.with_name("part.json")
     item.write_text(json.dumps(content))
     download(PLAIN, GridSettings(gsd_m=0.8, bands=("red",)), item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    assert scene.bands == ("red",)
-    assert scene.values.shape[1] * 0.8 == pytest.approx(80, abs=7)
-    assert scene.values.shape[2] * 0.8 == pytest.approx(50, abs=7)
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    assert bands_of(scene) == ("red",)
+    assert scene.reflectance.values.shape[1] * 0.8 == pytest.approx(80, abs=7)
+    assert scene.reflectance.values.shape[2] * 0.8 == pytest.approx(50, abs=7)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["item.json", "mask.tif", "reflectance.tif"]
 
 
@@ -395,7 +413,7 @@ def test_heights_move_the_image_as_the_camera_says(tmp_path, gaofen2_item):
     values = {}
     for name, (settings, dem) in runs.items():
         download(settings, GridSettings(gsd_m=0.8), gaofen2_item, dem, tmp_path / name)
-        values[name] = read_scene(tmp_path / name / "reflectance.tif").values[1, 40:-40, 40:-40]
+        values[name] = open_scene(tmp_path / name / "reflectance.tif").reflectance.values[1, 40:-40, 40:-40]
     np.testing.assert_allclose(values["ellipsoidal"], values["constant"], atol=2e-3)
     np.testing.assert_allclose(values["orthometric"], values["constant"], atol=2e-3)
     # 20 m too high is 5 PAN pixels: the camera sees the ground that far along its columns.
@@ -417,8 +435,8 @@ def test_haze_is_taken_from_dark_pixels(tmp_path):
     item = tmp_path / "catalog" / "items" / f"{NAME}.json"
     settings = PLAIN.model_copy(update={"haze": "dark-object"})
     download(settings, GridSettings(gsd_m=3.2), item, None, tmp_path / "out")
-    scene = read_scene(tmp_path / "out" / "reflectance.tif")
-    blue = scene.values[0, 20:-20, 20:-20] - truth_on(scene.grid)[0, 20:-20, 20:-20]
+    scene = open_scene(tmp_path / "out" / "reflectance.tif")
+    blue = scene.reflectance.values[0, 20:-20, 20:-20] - truth_on(scene.odc.geobox)[0, 20:-20, 20:-20]
     assert abs(np.median(blue)) < 0.005
 
 

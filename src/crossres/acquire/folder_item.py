@@ -43,7 +43,7 @@ def folder_item(path: Path, sensor: SensorSettings, item_folder: Path) -> Item:
         bands = _bands(src, sensor, shown)
         wanted = [i for i, band in enumerate(bands, 1) if band]
         nodata = src.nodata if sensor.nodata is None else sensor.nodata
-        grid = GeoBox(src.shape, src.transform, src.crs.to_wkt())
+        grid = GeoBox.from_rio(src)
         asset = {
             "href": relative_href(path, item_folder),
             "type": "image/tiff; application=geotiff",

@@ -43,13 +43,25 @@ class SceneWriter:
         if line not in self.assumed:
             self.assumed.append(line)
 
-    def write(self, window: Window, numbers: np.ndarray, mask: np.ndarray) -> None:
-        """Write (band, row, column) uint16 as `rasters.to_dn` makes them, and (row, column) uint8 of `Mask` codes."""
-        # Nothing may stand under a mask of no data, and nothing may be missing outside of it.
-        empty = (numbers == NODATA).any(axis=0) | (mask == Mask.NODATA)
-        self.numbers.write(np.where(empty, np.uint16(NODATA), numbers), window=window)
-        self.mask.write(np.where(empty, np.uint8(Mask.NODATA), mask), 1, window=window)
-        self.has_data |= not empty.all()
+    def write(self, values: np.ndarray, *, window: Window) -> None:
+        """Write the pixels of a window as `scene_pixels` gives them, one window at a time."""
+        mask = values[-1:].astype(np.uint8)
+        self.numbers.write(values[:-1], window=window)
+        self.mask.write(mask, window=window)
+        self.has_data |= bool((mask != Mask.NODATA).any())
+
+
+def scene_pixels(numbers: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return what a scene is written from, (band + 1, row, column) uint16: the mask comes last.
+
+    `numbers` are (band, row, column) uint16 as `numbers.to_dn` makes them, `mask` is (row, column) of `Mask` codes.
+    """
+    # Nothing may stand under a mask of no data, and nothing may be missing outside of it.
+    empty = (numbers == NODATA).any(axis=0) | (mask == Mask.NODATA)
+    pixels = np.empty((len(numbers) + 1, *mask.shape), np.uint16)
+    pixels[:-1] = np.where(empty, np.uint16(NODATA), numbers)
+    pixels[-1] = np.where(empty, np.uint16(Mask.NODATA), mask)
+    return pixels
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import dask
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
@@ -37,21 +39,25 @@ def find_tie_points(
 ) -> TiePoints:
     """Match chips of `side_px` all over `grid`, at most `most_a_side` along each axis, for shifts up to `search_px`."""
     if max(grid.shape) <= most_a_side * side_px:  # chips overlap: each pixel is made once
-        image, reference = (_cut_from(whole(grid), grid) for whole in (image, reference))
+        image, reference = (partial(_cut_from, whole(grid), grid) for whole in (image, reference))
     tops, lefts = (_starts(length, side_px, most_a_side) for length in grid.shape)
-    found = []
-    for top in tops:
-        for left in lefts:
-            part = crop(grid, Window(left, top, min(side_px, grid.shape[1]), min(side_px, grid.shape[0])))
-            seen = reference(part)
-            if np.isfinite(seen).all(axis=0).mean() < MIN_CLEAR_SHARE:
-                continue
-            shift, reliability = match(seen, image(part), search_px)
-            centre = (top + part.shape[0] / 2, left + part.shape[1] / 2)
-            found.append((*centre, *shift, reliability))
-    table = np.array(found, np.float64).reshape(-1, 5)
+    rows, cols = (min(side_px, length) for length in grid.shape)
+    windows = [Window(left, top, cols, rows) for top in tops for left in lefts]
+    tie = dask.delayed(partial(_tie_point, image, reference, grid, search_px), pure=False, traverse=False)
+    found = dask.compute(*(tie(window) for window in windows))
+    table = np.array([row for row in found if row is not None], np.float64).reshape(-1, 5)
     table = table[table[:, 4] > 0]
     return TiePoints(table[:, :2], table[:, 2:4], table[:, 4])
+
+
+def _tie_point(image: Chip, reference: Chip, grid: GeoBox, search_px: int, window: Window) -> tuple[float, ...] | None:
+    """Return the row and column of a chip's centre, its shift along both, and its correlation; None if it is hidden."""
+    part = crop(grid, window)
+    seen = reference(part)
+    if np.isfinite(seen).all(axis=0).mean() < MIN_CLEAR_SHARE:
+        return None
+    shift, reliability = match(seen, image(part), search_px)
+    return window.row_off + part.shape[0] / 2, window.col_off + part.shape[1] / 2, *shift, reliability
 
 
 def match(first: np.ndarray, second: np.ndarray, search_px: int) -> tuple[np.ndarray, float]:
@@ -71,12 +77,9 @@ def match(first: np.ndarray, second: np.ndarray, search_px: int) -> tuple[np.nda
     return np.array([found.rows[0], found.cols[0]]), float(found.reliability[0])
 
 
-def _cut_from(image: np.ndarray, grid: GeoBox) -> Chip:
-    def chip(part: GeoBox) -> np.ndarray:
-        col, row = (round(at) for at in ~grid.affine @ (part.affine.c, part.affine.f))
-        return image[:, row : row + part.shape[0], col : col + part.shape[1]]
-
-    return chip
+def _cut_from(image: np.ndarray, grid: GeoBox, part: GeoBox) -> np.ndarray:
+    col, row = (round(at) for at in ~grid.affine @ (part.affine.c, part.affine.f))
+    return image[:, row : row + part.shape[0], col : col + part.shape[1]]
 
 
 def _starts(length: int, side: int, most: int) -> list[int]:

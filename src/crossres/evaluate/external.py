@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import xarray as xr
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
@@ -17,7 +18,7 @@ from crossres.errors import UserError
 from crossres.evaluate.external_file import find_result
 from crossres.files import whole, write_json
 from crossres.imagery.raster import grid_of, write_cog
-from crossres.rasters import Scene, write_scene
+from crossres.imagery.scene import bands_of, make_scene, write_scene
 
 log = logging.getLogger(__name__)
 LEAST_COVER = 0.99
@@ -26,7 +27,7 @@ ON_GRID = 1e-3
 """Pixels; two grids that differ by less are one."""
 
 
-Reader = Callable[[Path, tuple[str, ...]], Scene]
+Reader = Callable[[Path, tuple[str, ...]], xr.Dataset]
 """Returns some bands of an image; `UserError` when it has them not or is no reflectance."""
 
 
@@ -60,38 +61,39 @@ def take_external(
         part.mkdir()
         for name in ("mean", "sample"):
             write_scene(part / f"{name}.tif", scene)
-        none = np.where(np.isfinite(scene.values), 0, 65535).astype(np.uint16)
-        write_cog(part / "std.tif", none, scene.grid, bands=bands, nodata=65535, scale=1e-4)
+        none = np.where(np.isfinite(scene.reflectance.values), 0, 65535).astype(np.uint16)
+        write_cog(part / "std.tif", none, scene.odc.geobox, bands=bands, nodata=65535, scale=1e-4)
 
 
-def _scene(path: Path, bands: tuple[str, ...], read: Reader) -> Scene:
+def _scene(path: Path, bands: tuple[str, ...], read: Reader) -> xr.Dataset:
     try:
         found = read(path, bands)
     except UserError as error:
         raise Declined(str(error).replace(str(path), path.name)) from None
-    return Scene(found.values, found.grid, bands, {})
+    return make_scene(found.reflectance.values, found.odc.geobox, bands)
 
 
-def _on_grid_of(hr: Path, scene: Scene, path: Path) -> Scene:
-    grid = grid_of(hr)
-    if scene.grid.crs is None or grid.crs is None:
+def _on_grid_of(hr: Path, scene: xr.Dataset, path: Path) -> xr.Dataset:
+    grid, own = grid_of(hr), scene.odc.geobox
+    result = scene.reflectance.values
+    if own.crs is None or grid.crs is None:
         raise Declined(f"{path.name}: has no coordinate reference system")
-    values = np.full((len(scene.bands), *grid.shape), np.nan, np.float32)
-    offset = ~scene.grid.affine @ grid.affine  # from HR's pixels to the result's
-    aligned = scene.grid.crs == grid.crs and np.allclose(
+    values = np.full((len(result), *grid.shape), np.nan, np.float32)
+    offset = ~own.affine @ grid.affine  # from HR's pixels to the result's
+    aligned = own.crs == grid.crs and np.allclose(
         (offset.a, offset.b, offset.d, offset.e, offset.c % 1, offset.f % 1),
         (1, 0, 0, 1, round(offset.c % 1), round(offset.f % 1)), atol=ON_GRID,
     )  # fmt: skip
     if aligned:
         row, col = round(offset.f), round(offset.c)
-        (height, width), (rows, cols) = scene.grid.shape, grid.shape
+        (height, width), (rows, cols) = own.shape, grid.shape
         top, left = max(-row, 0), max(-col, 0)
         bottom, right = min(height - row, rows), min(width - col, cols)
         if bottom > top and right > left:
-            values[:, top:bottom, left:right] = scene.values[:, row + top : row + bottom, col + left : col + right]
+            values[:, top:bottom, left:right] = result[:, row + top : row + bottom, col + left : col + right]
     else:
         reproject(
-            scene.values, values, src_transform=scene.grid.affine, src_crs=str(scene.grid.crs.to_wkt()),
+            result, values, src_transform=own.affine, src_crs=str(own.crs.to_wkt()),
             src_nodata=np.nan, dst_transform=grid.affine, dst_crs=str(grid.crs.to_wkt()), dst_nodata=np.nan,
             resampling=Resampling.cubic,
         )  # fmt: skip
@@ -101,4 +103,4 @@ def _on_grid_of(hr: Path, scene: Scene, path: Path) -> Scene:
     covered = there[wanted].mean() if wanted.any() else 0.0
     if covered < LEAST_COVER:
         raise Declined(f"{path.name}: covers {100 * covered:.0f} % of the HR image; 99 % is needed")
-    return Scene(values, grid, scene.bands, scene.tags)
+    return make_scene(values, grid, bands_of(scene), scene.attrs)

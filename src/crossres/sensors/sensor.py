@@ -1,7 +1,6 @@
-"""The description of a sensor, and its optics as a Gaussian."""
+"""The description of a sensor."""
 
 from dataclasses import dataclass
-from math import log, pi, sqrt
 
 
 @dataclass(frozen=True)
@@ -21,11 +20,3 @@ class Sensor:
     """Centroid of the spectral response, in nanometres."""
     fwhm_nm: tuple[float, ...]
     """Full width at half maximum of the spectral response, in nanometres."""
-
-
-def mtf_sigma_px(mtf: float) -> float:
-    """Return the standard deviation, in pixels, of the Gaussian whose MTF at Nyquist (0.5 cycles/px) is `mtf`.
-
-    From exp(-2 pi^2 sigma^2 f^2) = mtf at f = 1/2.
-    """
-    return sqrt(-2.0 * log(mtf)) / pi

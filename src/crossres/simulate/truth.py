@@ -9,7 +9,7 @@ from rasterio.transform import Affine
 
 from crossres.files import write_json
 from crossres.imagery.raster import write_cog
-from crossres.rasters import Scene, write_scene
+from crossres.imagery.scene import make_scene, write_scene
 from crossres.sensors.sentinel2 import S2A
 from crossres.simulate.camera import LocationError
 from crossres.simulate.landscape import Landscape
@@ -30,7 +30,7 @@ def write_truth(
     mean = area_matrix(landscape.object_m.shape[0], landscape.gsd_m, margin, size, GSD_M)
     values = np.stack([resample(mean, surface.reflectance(S2A, band), mean) for band in S2A.bands])
     grid = _grid(site, size, GSD_M)
-    write_scene(folder / "reflectance.tif", Scene(values, grid, S2A.bands, {"sensor": "truth"}))
+    write_scene(folder / "reflectance.tif", make_scene(values, grid, S2A.bands, {"sensor": "truth"}))
     changed = resample(mean, landscape.changed.astype(np.float32), mean) > 0.5
     write_cog(folder / "changed.tif", changed[None].astype(np.uint8), grid, bands=("changed",), nodata=None,
               overviews="mode")  # fmt: skip

@@ -1,5 +1,8 @@
 """Corrections of the atmosphere: haze is what dark pixels show; molecules alone are physics."""
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import pytest
 
@@ -10,10 +13,8 @@ CENTRE_NM = np.array([490.0, 556.0, 660.0, 829.0])
 
 
 def path_reflectance(reflectance, centre_nm):
-    dark = DarkPixels(len(reflectance))
-    for rows in np.array_split(to_dn(reflectance), 3, axis=1):
-        dark.add(rows)
-    return dark_object(dark.reflectance(), centre_nm).path
+    parts = [DarkPixels.of(rows) for rows in np.array_split(to_dn(reflectance), 3, axis=1)]
+    return dark_object(reduce(add, parts).reflectance(), centre_nm).path
 
 
 def test_haze_is_found_band_by_band():

@@ -13,7 +13,7 @@ from crossres.acquire.gaofen2.pansharpen import (
     lowpass_radius_px,
     sharpen,
 )
-from crossres.sensors.sensor import mtf_sigma_px
+from crossres.operators import mtf_sigma
 
 MTF = 0.25
 
@@ -27,7 +27,7 @@ def scene(seed=0, side=256):
     own = gaussian_filter(rng.standard_normal((4, side, side)), (0, 12.0, 12.0))
     gains = np.array([0.5, 0.8, 1.0, 1.3])[:, None, None]
     truth = (0.2 + gains * common + 0.02 * own / own.std()).astype(np.float32)
-    blurred = np.stack([gaussian_filter(t, RATIO * mtf_sigma_px(MTF)) for t in truth])
+    blurred = np.stack([gaussian_filter(t, RATIO * mtf_sigma(MTF)) for t in truth])
     pan = 700 * truth.mean(0) + 30
     coarse = blurred.reshape(4, side // 4, 4, side // 4, 4).mean((2, 4))
     return truth, coarse, blurred, pan.astype(np.float32)
@@ -39,11 +39,9 @@ def mean_pan(pan):
 
 
 def fitted_on(method, coarse, mean):
-    moments = Moments(len(coarse))
     low = as_sharp_as_bands(mean, MTF)
-    for rows in (slice(0, 20), slice(20, None)):
-        moments.add(coarse[:, rows], low[rows])
-    return fit_sharpening(method, moments, MTF)
+    one, other = (Moments.of(coarse[:, rows], low[rows]) for rows in (slice(0, 20), slice(20, None)))
+    return fit_sharpening(method, one + other, MTF)
 
 
 @pytest.mark.parametrize(("method", "left"), [("mtf-glp", 0.12), ("gsa", 0.25), ("brovey", 0.9), ("mtf-glp-hpm", 0.9)])

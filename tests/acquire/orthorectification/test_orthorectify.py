@@ -19,13 +19,14 @@ from shapely.geometry import box
 from skimage.registration import phase_cross_correlation
 
 from crossres.acquire.gaofen2.rpb import parse_rpb
+from crossres.acquire.orthorectification.image_file import ImageFile
 from crossres.acquire.orthorectification.orthorectify import orthorectify
 from crossres.acquire.orthorectification.rpc import project, rescaled
 from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
 from crossres.acquire.tie_points import find_tie_points
 from crossres.grids import crop, grid_outline, whole_window
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 from crossres.settings.acquire import AcquireSettings
 
 pytestmark = needs_real_data
@@ -111,12 +112,12 @@ def test_real_ground_control_shows_a_constant_bias():
 
 def refined_on(reference: str, folder):
     """Refine the QuickBird RPC on a real image at 10 m; return RPC, refinement, tie points before and after."""
-    scene = read_scene(ROOT / "pair_s2_ngi" / reference)
-    values = scene.values.mean(axis=0, keepdims=True)
-    step = round(10 / scene.grid.affine.a)
-    rows, cols = (n // step for n in scene.grid.shape)
+    scene = open_scene(ROOT / "pair_s2_ngi" / reference)
+    values = scene.reflectance.values.mean(axis=0, keepdims=True)
+    step = round(10 / scene.odc.geobox.affine.a)
+    rows, cols = (n // step for n in scene.odc.geobox.shape)
     values = values[:, : rows * step, : cols * step].reshape(1, rows, step, cols, step).mean((2, 4))
-    grid = GeoBox((rows, cols), scene.grid.affine @ Affine.scale(step), scene.grid.crs)
+    grid = GeoBox((rows, cols), scene.odc.geobox.affine @ Affine.scale(step), scene.odc.geobox.crs)
     with rasterio.open(ROOT / "quickbird" / "dem.tif") as src:
         west, south, east, north = src.bounds
         window = whole_window(grid, box(west, max(south, north - 10_000), east, north).buffer(-150))
@@ -130,14 +131,14 @@ def refined_on(reference: str, folder):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(ROOT / "quickbird" / "qb2_basic1b.tif") as src:
+        src = ImageFile(ROOT / "quickbird" / "qb2_basic1b.tif", "qb2_basic1b.tif")
 
-            def image(rpc: RPC):
-                return lambda of: orthorectify(src, rpc, of, terrain, Resampling.average)
+        def image(rpc: RPC):
+            return lambda of: orthorectify(src, rpc, of, terrain, Resampling.average)
 
-            found = refine_rpc(quickbird_rpc(), src.shape, image, chip, part, terrain)
-            refined = found.applied(quickbird_rpc(), src.shape, terrain)
-            ties = [find_tie_points(image(rpc), chip, part, 64, 12, 8) for rpc in (quickbird_rpc(), refined)]
+        found = refine_rpc(quickbird_rpc(), src.shape, image, chip, part, terrain)
+        refined = found.applied(quickbird_rpc(), src.shape, terrain)
+        ties = [find_tie_points(image(rpc), chip, part, 64, 12, 8) for rpc in (quickbird_rpc(), refined)]
     return refined, found, ties
 
 

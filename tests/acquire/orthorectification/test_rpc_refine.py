@@ -20,8 +20,7 @@ from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain
 from crossres.acquire.tie_points import find_tie_points, match
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import write_mask
-from crossres.rasters import Scene, read_scene, write_scene
+from crossres.imagery.scene import make_scene, open_scene, write_mask, write_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
@@ -77,7 +76,7 @@ def package(tmp_path_factory):
     values[:, :60, :60] = 0.6
     mask = np.full(grid.shape, np.uint8(Mask.CLEAR))
     mask[:60, :60] = Mask.CLOUD
-    write_scene(folder / "reference" / "reflectance.tif", Scene(values, grid, ("blue", "green", "red")))
+    write_scene(folder / "reference" / "reflectance.tif", make_scene(values, grid, ("blue", "green", "red")))
     write_mask(folder / "reference" / "mask.tif", mask, grid)
     return folder / "catalog" / "items" / f"{NAME}.json", folder / "reference"
 
@@ -87,11 +86,11 @@ SETTINGS = AcquireSettings(haze="none", height_m=GROUND_M)
 
 def off_m(folder) -> tuple[float, float]:
     """Return how far a scene's content lies from the truth, in metres along rows and columns."""
-    scene = read_scene(folder / "reflectance.tif")
-    a, (rows, cols) = scene.grid.affine, scene.grid.shape
+    scene = open_scene(folder / "reflectance.tif")
+    a, (rows, cols) = scene.odc.geobox.affine, scene.odc.geobox.shape
     x, y = np.meshgrid(a.c + (np.arange(cols) + 0.5) * a.a, a.f + (np.arange(rows) + 0.5) * a.e)
     part = (slice(rows // 2 - 150, rows // 2 + 150), slice(cols // 2 - 150, cols // 2 + 150))
-    shift, reliability = match(ground(x[part], y[part])[2:3], scene.values[2:3, *part], 60)
+    shift, reliability = match(ground(x[part], y[part])[2:3], scene.reflectance.values[2:3, *part], 60)
     assert reliability > 0.5
     return tuple(float(s * a.a) for s in shift)
 
@@ -104,20 +103,22 @@ def test_a_package_is_put_where_its_lr_scene_has_it(tmp_path, package):
     assert np.hypot(*off_m(tmp_path / "refined")) < 0.8
     properties = json.loads((tmp_path / "refined" / "item.json").read_text())["properties"]
     assert "MSS RPC refined (shift) by" in properties["crossres:orthorectification"]
-    assert "RPC refined" not in read_scene(tmp_path / "delivered" / "reflectance.tif").tags["orthorectification"]
+    assert "RPC refined" not in open_scene(tmp_path / "delivered" / "reflectance.tif").attrs["orthorectification"]
     # What is younger than its calibration says so.
     assert "no calibration published for 2023" in properties["crossres:calibration_warning"]
 
 
 def test_a_reference_under_cloud_changes_nothing(tmp_path, package):
     item, reference = package
-    scene = read_scene(reference / "reflectance.tif")
+    scene = open_scene(reference / "reflectance.tif")
     write_scene(tmp_path / "cloudy" / "reflectance.tif", scene)
-    write_mask(tmp_path / "cloudy" / "mask.tif", np.full(scene.grid.shape, np.uint8(Mask.CLOUD)), scene.grid)
+    write_mask(
+        tmp_path / "cloudy" / "mask.tif", np.full(scene.odc.geobox.shape, np.uint8(Mask.CLOUD)), scene.odc.geobox
+    )
     download(SETTINGS, GridSettings(gsd_m=5), item, None, tmp_path / "out", tmp_path / "cloudy")
     assert (
         "MSS RPC as delivered, too few tie points"
-        in read_scene(tmp_path / "out" / "reflectance.tif").tags["orthorectification"]
+        in open_scene(tmp_path / "out" / "reflectance.tif").attrs["orthorectification"]
     )
 
 

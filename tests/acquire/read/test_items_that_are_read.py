@@ -22,7 +22,7 @@ from shapely.geometry import box, mapping
 
 from crossres.acquire.download import download
 from crossres.errors import UserError
-from crossres.rasters import read_scene
+from crossres.imagery.scene import open_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
@@ -211,5 +211,5 @@ def test_download_of_a_search_s_item_and_the_door_give_the_same(tmp_path):
     content = json.loads(item.read_text())
     item.write_text(json.dumps({**content, "geometry": region}))
     download(AcquireSettings(), GridSettings(bands=BANDS), item, None, tmp_path / "download")
-    scene = read_scene(tmp_path / "download" / "reflectance.tif")
-    np.testing.assert_array_equal(scene.values, read(item, tmp_path / "out").values)
+    scene = open_scene(tmp_path / "download" / "reflectance.tif")
+    np.testing.assert_array_equal(scene.reflectance.values, read(item, tmp_path / "out").values)

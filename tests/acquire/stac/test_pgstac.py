@@ -18,8 +18,7 @@ from crossres.acquire.download import download
 from crossres.acquire.search import search
 from crossres.acquire.stac.api import from_api
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import read_mask
-from crossres.rasters import read_scene
+from crossres.imagery.scene import bands_of, open_scene, read_mask
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.search import StacApiSource
 
@@ -118,10 +117,13 @@ def test_of_ten_thousand_scenes_the_one_clear_over_the_overlap_is_paired_and_rea
     assert pairs["high--near2"]["date_gap_days"] == 2
     assert "cloud over its overlap with high 100 %" in reasons["near0"]
     download(AcquireSettings(), RGBN, tmp_path / "items" / "scenes" / "near2.json", None, tmp_path / "scene")
-    seen = read_scene(tmp_path / "scene" / "reflectance.tif")
-    col, row = (round(v) for v in ~from_origin(600_000, 5_600_000, 10, 10) @ (seen.grid.affine.c, seen.grid.affine.f))
-    rows, cols = seen.grid.shape
-    for band, values in zip(seen.bands, seen.values, strict=True):
+    seen = open_scene(tmp_path / "scene" / "reflectance.tif")
+    col, row = (
+        round(v)
+        for v in ~from_origin(600_000, 5_600_000, 10, 10) @ (seen.odc.geobox.affine.c, seen.odc.geobox.affine.f)
+    )
+    rows, cols = seen.odc.geobox.shape
+    for band, values in zip(bands_of(seen), seen.reflectance.values, strict=True):
         expected = numbers[band][row : row + rows, col : col + cols] * 1e-4 - 0.1
         assert np.nanmax(np.abs(values - expected)) < 1e-4
     assert (read_mask(tmp_path / "scene" / "mask.tif") == Mask.CLEAR).all()

@@ -92,7 +92,7 @@ class ItemBands:
                         self._is_bare &= not self._says_where_data_are(place, src)
                 if key == self.places[0].key:
                     self.block_shape: tuple[int, int] = src.block_shapes[0]
-                grids[key] = GeoBox(src.shape, src.transform, src.crs.to_wkt())
+                grids[key] = GeoBox.from_rio(src)
             if file.path is not None:
                 self.assumed |= {f"{name} beside the image was not read": None for name in beside(file.path)}
         self.grid = self._common_grid(grids)

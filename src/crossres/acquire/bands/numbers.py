@@ -67,21 +67,21 @@ class Sample:
 
     def __init__(self, step: int) -> None:
         self._step = step
-        self._parts: list[Thinned] = []
+        self._windows: dict[tuple[int, int], Thinned] = {}
 
-    def thinned(self, raw: Sequence[np.ma.MaskedArray], within: Window) -> Thinned:
-        """Return the sample of one window, whose place in the scene is given."""
+    def add(self, raw: Sequence[np.ma.MaskedArray], within: Window) -> None:
+        """Add one window, whose place in the scene is given; in any order, and in any thread."""
         rows, cols = (slice(-offset % self._step, None, self._step) for offset in (within.row_off, within.col_off))
         some = [values[rows, cols] for values in raw]
         hidden = np.logical_or.reduce([np.ma.getmaskarray(values) for values in some])
         common = _are_common(some) & ~hidden if len(some) > 1 else np.zeros_like(hidden)
-        return Thinned(
+        self._windows[within.row_off, within.col_off] = Thinned(
             [values.compressed() for values in some], some[0].data[common], int(hidden.sum()), int((~hidden).sum())
         )
 
-    def add(self, thinned: Thinned) -> None:
-        """Add the sample of one window."""
-        self._parts.append(thinned)
+    @property
+    def _parts(self) -> list[Thinned]:
+        return [self._windows[place] for place in sorted(self._windows)]
 
     def of_band(self, i: int, marks: Sequence[float]) -> np.ndarray:
         """Return all finite numbers of one band but these marks, (n,)."""

@@ -1,28 +1,31 @@
 """Bands of an item that are georeferenced already: Sentinel-2 COGs, NAIP, one's own GeoTIFFs.
 
 The window of the region is read block by block on the bands' own grid: nothing is resampled, and memory does not grow
-with the scene. All byte ranges that it needs are asked for at once, so that reading overlaps with fetching.
+with the scene. All byte ranges that it needs are asked for at once, so that reading overlaps with fetching. Open files
+and connections stay where they are: this stage computes in threads of this process, even where there is a cluster.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import chain, islice, zip_longest
+from itertools import chain, zip_longest
 
+import dask
+import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.item_bands import ItemBands
-from crossres.acquire.bands.numbers import Sample, Stated, Thinned
+from crossres.acquire.bands.numbers import Sample, Stated
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
-from crossres.acquire.scene_files import SceneWriter
+from crossres.acquire.scene_files import SceneWriter, scene_pixels
 from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.grids import are_aligned, crop, whole_window
+from crossres.imagery.engine import store, threads
 from crossres.imagery.numbers import NODATA, Mask
 from crossres.sensors.scaling import Scaling
 
@@ -33,7 +36,7 @@ WINDOW_PX = 1 << 21
 SAMPLE_PX = 250_000
 """About as many pixels decide whether scale and offset can be right."""
 DECODERS = 2
-"""Windows that are decoded at a time; they wait for bytes more than they work."""
+"""Threads at least where files are fetched: they wait for bytes more than they work."""
 MOSAIC = "crossres:mosaic"
 """Property with the items that fill what an item has no data for: other parts of its tile on the same day."""
 
@@ -67,14 +70,15 @@ def read_bands(
             raise UserError(f"item {item['id']}: its raster does not reach the region to read; check its geometry")
         inside = found
     grid = crop(full, inside)
-    _start_fetching([plan for part in parts for plan in part.plans(inside, grid)])
+    plans = [plan for part in parts for plan in part.plans(inside, grid)]
+    _start_fetching(plans)
     with new(grid) as scene:
         scalings = [part.scalings for part in parts]
-        samples = _write(scene, parts, scalings, inside, masked_classes)
+        samples = _write(scene, parts, scalings, inside, masked_classes, bool(plans))
         marks = [part.common_marks for part in parts]
         checked = [part.checked(sample) for part, sample in zip(parts, samples, strict=True)]
         if marks != [part.common_marks for part in parts] or any(map(_differ, scalings, checked)):
-            _write(scene, parts, checked, inside, masked_classes)
+            _write(scene, parts, checked, inside, masked_classes, bool(plans))
         if not scene.has_data:
             raise UserError(f"item {item['id']}: has no valid pixel in the region to read")
         for part in parts:
@@ -119,48 +123,67 @@ def _write(
     scalings: Sequence[Sequence[Scaling]],
     inside: Window,
     masked_classes: Sequence[int],
+    is_remote: bool,
 ) -> list[Sample]:
     """Write all windows of a scene; return a sample of the raw numbers of each part."""
     scene.has_data = False
     step = max(1, int(np.sqrt(inside.width * inside.height / SAMPLE_PX)))
-    samples = [Sample(step) for _ in parts]
+    source = _Pixels(parts, scalings, inside, scene.grid, masked_classes, [Sample(step) for _ in parts])
+    chunks = (-1, *_chunks(inside, parts[0].block_shape))
+    pixels = da.from_array(source, chunks=chunks, name=False, asarray=False, meta=np.empty((0, 0, 0), np.uint16))
+    workers = max(DECODERS, threads()) if is_remote else threads()
+    with dask.config.set(scheduler="threads", num_workers=workers):
+        store([pixels], [scene], "bands")
+    return source.samples
 
-    def read(window: Window) -> tuple[Window, np.ndarray, np.ndarray, list[Thinned]]:
-        within = Window(window.col_off - inside.col_off, window.row_off - inside.row_off, window.width, window.height)
-        rows, cols = int(window.height), int(window.width)
-        numbers = np.full((len(parts[0].places), rows, cols), np.uint16(NODATA))
+
+class _Pixels:
+    """What a scene is written from, (band + 1, row, column) uint16, read from its parts where it is sliced.
+
+    Each slice also goes into the samples of the parts.
+    """
+
+    ndim = 3
+    dtype = np.dtype(np.uint16)
+
+    def __init__(
+        self,
+        parts: Sequence[ItemBands],
+        scalings: Sequence[Sequence[Scaling]],
+        inside: Window,
+        grid: GeoBox,
+        masked_classes: Sequence[int],
+        samples: list[Sample],
+    ) -> None:
+        self.shape = (len(parts[0].places) + 1, *grid.shape)
+        self.samples = samples
+        self._parts, self._scalings, self._masked_classes = parts, scalings, masked_classes
+        self._inside, self._grid = inside, grid
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
+        within = Window.from_slices(*key[1:])
+        rows, cols = int(within.height), int(within.width)
+        top, left = self._inside.row_off + within.row_off, self._inside.col_off + within.col_off
+        numbers = np.full((self.shape[0] - 1, rows, cols), np.uint16(NODATA))
         mask = np.full((rows, cols), np.uint8(Mask.NODATA))
-        thinned = []
-        for part, scaling, sample in zip(parts, scalings, samples, strict=True):
-            raw = part.read(window)
-            thinned.append(sample.thinned(raw, within))
+        for part, scaling, sample in zip(self._parts, self._scalings, self.samples, strict=True):
+            raw = part.read(Window(left, top, cols, rows))
+            sample.add(raw, within)
             empty = (numbers == NODATA).any(axis=0)
             np.copyto(numbers, part.numbers(raw, scaling), where=empty)
-            np.copyto(mask, part.mask(crop(scene.grid, within), masked_classes), where=empty)
-        return within, numbers, mask, thinned
-
-    with ThreadPoolExecutor(DECODERS) as decoders:
-        windows = _windows(inside, parts[0].block_shape)
-        waiting = [decoders.submit(read, window) for window in islice(windows, DECODERS + 1)]
-        try:
-            while waiting:
-                within, numbers, mask, thinned = waiting.pop(0).result()
-                waiting += [decoders.submit(read, window) for window in islice(windows, 1)]
-                scene.write(within, numbers, mask)
-                for sample, values in zip(samples, thinned, strict=True):
-                    sample.add(values)
-        finally:
-            decoders.shutdown(wait=False, cancel_futures=True)
-    return samples
+            np.copyto(mask, part.mask(crop(self._grid, within), self._masked_classes), where=empty)
+        return scene_pixels(numbers, mask)
 
 
-def _windows(inside: Window, block_shape: tuple[int, int]) -> Iterator[Window]:
-    """Yield the parts of a window, in whole blocks where they do not meet its edge."""
+def _chunks(inside: Window, block_shape: tuple[int, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return how many rows and columns of a window go together, in whole blocks where they do not meet its edge."""
     height, width = block_shape
     cols = max(1, min(2048, inside.width) // width) * width
     rows = max(1, WINDOW_PX // min(cols, inside.width) // height) * height
-    bottom, right = inside.row_off + inside.height, inside.col_off + inside.width
-    for row in range(inside.row_off // rows * rows, bottom, rows):
-        for col in range(inside.col_off // cols * cols, right, cols):
-            top, left = max(row, inside.row_off), max(col, inside.col_off)
-            yield Window(left, top, min(col + cols, right) - left, min(row + rows, bottom) - top)
+    return _cut(inside.row_off, inside.height, rows), _cut(inside.col_off, inside.width, cols)
+
+
+def _cut(first: int, length: int, step: int) -> tuple[int, ...]:
+    """Return the sizes of parts of `length` pixels that are cut at multiples of `step` of the file."""
+    edges = [first, *range((first // step + 1) * step, first + length, step), first + length]
+    return tuple(int(size) for size in np.diff(edges))

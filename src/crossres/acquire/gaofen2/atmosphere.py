@@ -44,17 +44,26 @@ class Atmosphere:
         return below if not self.albedo.any() else below / (1 + self.albedo.astype(np.float32)[:, None, None] * below)
 
 
+@dataclass(frozen=True)
 class DarkPixels:
-    """Counts of reflectance by band, gathered block by block, to find a scene's darkest pixels."""
+    """How often each number occurs, to find a scene's darkest pixels; those of two parts can be added."""
 
-    def __init__(self, bands: int) -> None:
-        self.counts = np.zeros((bands, 65536), np.int64)
+    counts: np.ndarray
+    """(band, number) of valid pixels, as far as numbers go."""
 
-    def add(self, numbers: np.ndarray) -> None:
-        """Add (band, row, column) uint16 as `rasters.to_dn` makes them."""
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> "DarkPixels":
+        """Count (band, row, column) uint16 as `numbers.to_dn` makes them."""
         valid = (numbers != NODATA).all(axis=0)
-        for count, band in zip(self.counts, numbers, strict=True):
-            count += np.bincount(band[valid], minlength=65536)
+        length = int(numbers.max(initial=0)) + 1
+        return cls(np.stack([np.bincount(band[valid], minlength=length) for band in numbers]))
+
+    def __add__(self, other: "DarkPixels") -> "DarkPixels":
+        """Return the counts of both parts."""
+        few, many = sorted((self.counts, other.counts), key=lambda counts: counts.shape[1])
+        total = many.copy()
+        total[:, : few.shape[1]] += few
+        return DarkPixels(total)
 
     def reflectance(self) -> np.ndarray:
         """Return the (band,) reflectance below which lie the darkest; NaN with fewer than 1000 pixels."""

@@ -10,16 +10,16 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from crossres.sensors.sensor import mtf_sigma_px
+from crossres.operators import CUT_SIGMAS, mtf_sigma
 
 Method = Literal["brovey", "gsa", "mtf-glp", "mtf-glp-hpm"]
 
+WITH_LOWPASS: frozenset[Method] = frozenset({"mtf-glp", "mtf-glp-hpm"})
+"""Methods that compare PAN with its low-pass."""
 RATIO = 4
 """MSS pixel size / PAN pixel size."""
 DARKEST_BLACK = 0.8
 """What PAN shows of black ground is at most this share of its mean: a regression may say anything of a dull scene."""
-TRUNCATE = 3.5
-"""Where the low-pass ends, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,14 @@ class Sharpening:
     """MTF of the bands at their Nyquist frequency."""
 
 
-def lowpass_radius_px(mtf: float) -> int:
-    """Return how far the low-pass reaches, in PAN pixels: blocks must overlap by that much."""
-    return int(TRUNCATE * RATIO * mtf_sigma_px(mtf) + 0.5)
+def lowpass_radius_px(mtf: float, ratio: float = RATIO) -> int:
+    """Return how far `lowpass` reaches, in PAN pixels: blocks must overlap by that much."""
+    return int(CUT_SIGMAS * ratio * mtf_sigma(mtf) + 0.5)
+
+
+def as_sharp_radius_px(mtf: float) -> int:
+    """Return how far `as_sharp_as_bands` reaches, in MSS pixels."""
+    return lowpass_radius_px(_without_pixel(mtf), ratio=1)
 
 
 def lowpass(pan: np.ndarray, mtf: float, ratio: float = RATIO) -> np.ndarray:
@@ -47,43 +52,47 @@ def lowpass(pan: np.ndarray, mtf: float, ratio: float = RATIO) -> np.ndarray:
 
     A Gaussian of the bands' MTF at their Nyquist frequency (Aiazzi et al. 2006), normalised over valid pixels.
     """
-    sigma = ratio * mtf_sigma_px(mtf)
+    sigma = ratio * mtf_sigma(mtf)
     valid = np.isfinite(pan)
     if valid.all():
-        return gaussian_filter(pan, sigma, truncate=TRUNCATE, mode="nearest")
-    weight = gaussian_filter(valid.astype(np.float32), sigma, truncate=TRUNCATE, mode="nearest")
-    total = gaussian_filter(np.where(valid, pan, 0).astype(np.float32), sigma, truncate=TRUNCATE, mode="nearest")
+        return gaussian_filter(pan, sigma, truncate=CUT_SIGMAS, mode="nearest")
+    weight = gaussian_filter(valid.astype(np.float32), sigma, truncate=CUT_SIGMAS, mode="nearest")
+    total = gaussian_filter(np.where(valid, pan, 0).astype(np.float32), sigma, truncate=CUT_SIGMAS, mode="nearest")
     return np.where(valid, total / np.maximum(weight, 1e-6), np.nan)
 
 
+@dataclass(frozen=True)
 class Moments:
-    """Sums over a scene at MSS pixel size from which any method is fitted, gathered block by block."""
+    """Moments at MSS pixel size from which any method is fitted; those of two parts of a scene can be added."""
 
-    def __init__(self, bands: int) -> None:
-        self.count = 0
-        self._sum = np.zeros(bands + 1)
-        self._products = np.zeros((bands + 1, bands + 1))
-        self._origin: np.ndarray | None = None
+    count: int
+    mean: np.ndarray
+    """(band + 1,) of the bands and of PAN."""
+    products: np.ndarray
+    """(band + 1, band + 1) sums of products of what lies off the mean."""
 
-    def add(self, bands: np.ndarray, pan: np.ndarray) -> None:
-        """Add pixels: bands (band, row, column), and PAN as sharp as they are, (row, column); NaN where none are."""
+    @classmethod
+    def of(cls, bands: np.ndarray, pan: np.ndarray) -> "Moments":
+        """Take pixels: bands (band, row, column), and PAN as sharp as they are, (row, column); NaN where none are."""
         values = np.concatenate([bands, pan[None]]).reshape(len(bands) + 1, -1)
         values = values[:, np.isfinite(values).all(axis=0)].astype(np.float64)
-        if values.shape[1] == 0:
-            return
-        if self._origin is None:
-            self._origin = values.mean(axis=1)
-        values -= self._origin[:, None]  # sums of squares would lose digits far from the mean
-        self.count += values.shape[1]
-        self._sum += values.sum(axis=1)
-        self._products += values @ values.T
+        count = values.shape[1]
+        mean = values.sum(axis=1) / max(count, 1)
+        values -= mean[:, None]  # sums of squares would lose digits far from the mean
+        return cls(count, mean, values @ values.T)
 
-    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean (band + 1,) and the covariance (band + 1, band + 1) of bands and PAN."""
-        count = max(self.count, 1)
-        mean = self._sum / count
-        origin = np.zeros(len(mean)) if self._origin is None else self._origin
-        return mean + origin, self._products / count - np.outer(mean, mean)
+    def __add__(self, other: "Moments") -> "Moments":
+        """Return the moments of both parts (Chan, Golub and LeVeque 1983, eq. 2.1)."""
+        count = self.count + other.count
+        if not count:
+            return self
+        apart = other.mean - self.mean
+        between = np.outer(apart, apart) * (self.count * other.count / count)
+        return Moments(count, self.mean + apart * (other.count / count), self.products + other.products + between)
+
+    def covariance(self) -> np.ndarray:
+        """Return the covariance of bands and PAN, (band + 1, band + 1)."""
+        return self.products / max(self.count, 1)
 
 
 def as_sharp_as_bands(mean_pan: np.ndarray, mtf: float) -> np.ndarray:
@@ -91,7 +100,11 @@ def as_sharp_as_bands(mean_pan: np.ndarray, mtf: float) -> np.ndarray:
 
     The mean over a pixel is sharper than what the bands see (its MTF at Nyquist is 2/pi), so it is blurred by the rest.
     """
-    return lowpass(mean_pan, min(mtf / (2 / np.pi), 0.999), ratio=1)
+    return lowpass(mean_pan, _without_pixel(mtf), ratio=1)
+
+
+def _without_pixel(mtf: float) -> float:
+    return min(mtf / (2 / np.pi), 0.999)
 
 
 def fit_sharpening(
@@ -102,7 +115,7 @@ def fit_sharpening(
     mtf-glp: gain = cov(band, PAN) / var(PAN), both at MSS resolution (Aiazzi et al. 2006, global CBD). gsa: PAN is
     regressed on the bands, gain = cov(band, I) / var(I) (Aiazzi et al. 2007), in PAN's unit.
     """
-    mean, covariance = moments.statistics()
+    mean, covariance = moments.mean, moments.covariance()
     bands = len(mean) - 1
     if moments.count < 100 or covariance[-1, -1] <= 0:
         return Sharpening(method, np.zeros(bands + 1), np.zeros(bands), np.zeros(bands + 1), mtf)
@@ -117,8 +130,10 @@ def fit_sharpening(
     return Sharpening(method, weights, gains, mean, mtf)
 
 
-def sharpen(fitted: Sharpening, bands: np.ndarray, pan: np.ndarray) -> np.ndarray:
+def sharpen(fitted: Sharpening, bands: np.ndarray, pan: np.ndarray, low: np.ndarray | None = None) -> np.ndarray:
     """Return sharpened bands (band, row, column) of bands brought to PAN's grid, and PAN (row, column) there.
+
+    `low` is the low-pass of PAN where its neighbours are known; None makes it of `pan` alone, if the method needs it.
 
     NaN where a band or PAN has no data. gsa adds gain (PAN - I), with I the regression of PAN on the bands; mtf-glp
     adds gain (PAN - low-pass of PAN). The others multiply, so that colours stay: brovey by PAN / I (Gillespie et al.
@@ -126,11 +141,12 @@ def sharpen(fitted: Sharpening, bands: np.ndarray, pan: np.ndarray) -> np.ndarra
     which haze would dampen all detail (Lolli et al. 2017).
     """
     gains = fitted.gains[:, None, None].astype(np.float32)
-    if fitted.method == "mtf-glp":
-        return bands + gains * (pan - lowpass(pan, fitted.mtf))
     black = np.float32(min(fitted.weights[-1], DARKEST_BLACK * fitted.mean[-1]))
-    if fitted.method == "mtf-glp-hpm":
-        return bands * _ratio(pan - black, lowpass(pan, fitted.mtf) - black)
+    if fitted.method in WITH_LOWPASS:
+        low = lowpass(pan, fitted.mtf) if low is None else low
+        if fitted.method == "mtf-glp":
+            return bands + gains * (pan - low)
+        return bands * _ratio(pan - black, low - black)
     seen = np.tensordot(fitted.weights[:-1].astype(np.float32), bands, axes=1)
     if fitted.method == "gsa":
         return bands + gains * (pan - seen - np.float32(fitted.weights[-1]))

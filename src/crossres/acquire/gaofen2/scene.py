@@ -4,45 +4,54 @@ import logging
 import math
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 
+import dask
+import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
-from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.blocks import blocks, grown, inner
 from crossres.acquire.gaofen2.atmosphere import Atmosphere, DarkPixels, dark_object, no_correction, rayleigh
 from crossres.acquire.gaofen2.bright_clouds import cloud_mask, is_bright
 from crossres.acquire.gaofen2.package import Package, PackageImage, read_package, unpacked
 from crossres.acquire.gaofen2.pansharpen import (
     RATIO,
+    WITH_LOWPASS,
     Moments,
     Sharpening,
     as_sharp_as_bands,
+    as_sharp_radius_px,
     fit_sharpening,
+    lowpass,
     lowpass_radius_px,
     sharpen,
 )
 from crossres.acquire.gaofen2.refine import Camera, on_reference, on_same_ground
 from crossres.acquire.gaofen2.toa import Radiometry, mss_radiometry
-from crossres.acquire.orthorectification.orthorectify import orthorectify
+from crossres.acquire.orthorectification.image_file import ImageFile
+from crossres.acquire.orthorectification.orthorectify import orthorectified
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
 from crossres.acquire.regions import LON_LAT, local_utm, reproject
-from crossres.acquire.scene_files import SceneWriter
+from crossres.acquire.scene_files import SceneWriter, scene_pixels
 from crossres.errors import UserError
-from crossres.foreign_raster import open_foreign
-from crossres.grids import crop
-from crossres.imagery.numbers import NODATA, Mask, to_dn
+from crossres.imagery.engine import per_block, places, store
+from crossres.imagery.lr_fine import Chunks
+from crossres.imagery.neighbourhood import chunks_of
+from crossres.imagery.numbers import Mask, to_dn
 from crossres.sensors.gaofen2 import MSS_BANDS, SENSORS
 from crossres.settings.acquire import AcquireSettings
 
 log = logging.getLogger(__name__)
 
+BLOCK_PX = 1024
+"""Side of a block in pixels of the grid at hand."""
 MSS_GSD_M = 3.2
 SATURATED_DN = 1020
 """Of 10 bits; resampling takes a little off the 1023."""
@@ -77,10 +86,11 @@ def read_gaofen2(
     radiometry = mss_radiometry(package.mss.metadata)
     mss_grid = _ground_grid(region, MSS_GSD_M)
     order = [MSS_BANDS.index(band) for band in bands]
-    with ExitStack() as stack:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # in all threads, as each opens the images
         files = unpacked(package, [package.mss] if method == "none" else [package.mss, package.pan], scratch)
-        mss = _open(stack, package.mss, files, len(MSS_BANDS))
-        pan = None if method == "none" else _open(stack, package.pan, files, 1)
+        mss = _open(package.mss, files, len(MSS_BANDS))
+        pan = None if method == "none" else _open(package.pan, files, 1)
         geometry = f"RPC, {terrain.note}, cubic"
         if reference is not None:
             mss, pan, found = on_reference(mss, pan, reference, region, terrain)
@@ -117,21 +127,43 @@ def _survey(
     """Go through the scene once at MSS pixel size, for its darkest pixels, for what pansharpening is fitted on, and for
     where it is as bright as cloud.
     """
-    bright = np.zeros(grid.shape, bool)
-    dark, moments = DarkPixels(len(MSS_BANDS)), Moments(len(MSS_BANDS))
-    margin = lowpass_radius_px(mtf)
-    for window in blocks(grid, "survey"):
-        numbers = orthorectify(mss.src, mss.rpc, crop(grid, window), terrain)
-        top = radiometry.applied(numbers)
-        dark.add(to_dn(top))
-        bright[window.toslices()] = is_bright(top, numbers >= SATURATED_DN)
-        if pan is not None:
-            wide = crop(grid, grown(window, margin))
-            mean = orthorectify(pan.src, pan.rpc, wide, terrain, Resampling.average)
-            moments.add(top, as_sharp_as_bands(mean[0], mtf)[inner(window, margin)[1:]])
+    reach = as_sharp_radius_px(mtf)
+    chunks = _chunks(grid, reach)
+    images = [orthorectified(mss.src, mss.rpc, grid, terrain, chunks)]
+    if pan is not None:
+        mean = orthorectified(pan.src, pan.rpc, grid, terrain, chunks, Resampling.average)[0]
+        images.append(_filtered(partial(as_sharp_as_bands, mtf=mtf), mean, reach))
+    log.info("survey: %d blocks", images[0].npartitions)
+    blocks = per_block(partial(_looked_at, radiometry), *images)
+    darks, moments, brights = zip(*dask.compute(*blocks), strict=True)
+    dark = reduce(add, darks)
     if not dark.counts.any():
         raise UserError(f"{package.name}: shows nothing of the region to read; check its RPC")
-    return dark, moments, bright
+    bright = np.zeros(grid.shape, bool)
+    for place, here in zip(places(images[0]), brights, strict=True):
+        bright[place] = here
+    return dark, reduce(add, moments), bright
+
+
+def _looked_at(
+    radiometry: Radiometry, numbers: np.ndarray, pan: np.ndarray | None = None
+) -> tuple[DarkPixels, Moments, np.ndarray]:
+    top = radiometry.applied(numbers)
+    moments = Moments.of(top, np.full(top.shape[1:], np.nan, np.float32) if pan is None else pan)
+    return DarkPixels.of(to_dn(top)), moments, is_bright(top, numbers >= SATURATED_DN)
+
+
+def _chunks(grid: GeoBox, reach: int) -> Chunks:
+    rows, cols = (chunks_of(count, BLOCK_PX, reach) for count in grid.shape)
+    return rows, cols
+
+
+def _filtered(function: Callable[[np.ndarray], np.ndarray], image: da.Array, reach: int) -> da.Array:
+    """Return a (row, column) image after a filter of this reach; at the image's border there is nothing beyond."""
+    depth = tuple(reach if blocks > 1 else 0 for blocks in image.numblocks)
+    return da.map_overlap(
+        function, image, depth=depth, boundary="none", allow_rechunk=False, dtype=image.dtype, meta=image._meta
+    )
 
 
 def _atmosphere(package: Package, settings: AcquireSettings, dark: DarkPixels, terrain: Terrain) -> Atmosphere:
@@ -168,18 +200,16 @@ def _notes(radiometry: Radiometry, atmosphere: Atmosphere, geometry: str, method
     return notes
 
 
-def _open(stack: ExitStack, image: PackageImage, files: dict[str, Path], bands: int) -> Camera:
+def _open(image: PackageImage, files: dict[str, Path], bands: int) -> Camera:
     """Open an image and check it against its metadata."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            src = stack.enter_context(open_foreign(files[image.tiff], ("GTiff", "JP2OpenJPEG"), placed=False))
-        except UserError:
-            raise UserError(f"{image.tiff}: not a GeoTIFF that can be read; copy the package again") from None
+    try:
+        src = ImageFile(files[image.tiff], image.tiff)
+    except UserError:
+        raise UserError(f"{image.tiff}: not a GeoTIFF that can be read; copy the package again") from None
     expected = (bands, image.metadata.rows, image.metadata.cols)
     if (src.count, *src.shape) != expected:
         raise UserError(
-            f"{image.tiff}: has {src.count} bands of {src.height} x {src.width} pixels, its metadata says "
+            f"{image.tiff}: has {src.count} bands of {src.shape[0]} x {src.shape[1]} pixels, its metadata says "
             f"{expected[0]} of {expected[1]} x {expected[2]}; copy the package again"
         )
     return Camera(src, image.rpc)
@@ -200,27 +230,54 @@ def _write_mss(
     scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
     order: list[int], clouds: np.ndarray,
 ) -> None:  # fmt: skip
-    for window in blocks(scene.grid, "MSS"):
-        top = radiometry.applied(orthorectify(mss.src, mss.rpc, crop(scene.grid, window), terrain))
-        _write(scene, window, atmosphere.surface(atmosphere.below_haze(top))[order], clouds[window.toslices()])
+    numbers = orthorectified(mss.src, mss.rpc, scene.grid, terrain, _chunks(scene.grid, 0))
+    masked = da.from_array(clouds, chunks=numbers.chunks[1:], name=False)
+    look = partial(_corrected, radiometry, atmosphere, order)
+    store([_pixels(look, len(order), numbers, masked)], [scene], "MSS")
 
 
 def _write_sharpened(
     scene: SceneWriter, mss: Camera, pan: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
     fitted: Sharpening, order: list[int], clouds: np.ndarray,
 ) -> None:  # fmt: skip
-    """Write the pansharpened scene; blocks overlap by the low-pass, so they leave no seams."""
-    margin = lowpass_radius_px(fitted.mtf)
-    for window in blocks(scene.grid, "pansharpening"):
-        part = crop(scene.grid, grown(window, margin))
-        detail = orthorectify(pan.src, pan.rpc, part, terrain)[0]
-        below = atmosphere.below_haze(radiometry.applied(orthorectify(mss.src, mss.rpc, part, terrain)))
-        sharp = atmosphere.surface(sharpen(fitted, below, detail)[inner(window, margin)])
-        rows, cols = (slice(s.start // RATIO, -(-s.stop // RATIO)) for s in window.toslices())
-        _write(scene, window, sharp[order], clouds[rows, cols].repeat(RATIO, 0).repeat(RATIO, 1))
+    """Write the pansharpened scene: each block is orthorectified once, and the low-pass sees its neighbours' pixels."""
+    reach = lowpass_radius_px(fitted.mtf)
+    chunks = _chunks(scene.grid, reach)
+    numbers = orthorectified(mss.src, mss.rpc, scene.grid, terrain, chunks)
+    fine = orthorectified(pan.src, pan.rpc, scene.grid, terrain, chunks)[0]
+    coarse = [tuple(size // RATIO for size in sizes) for sizes in chunks]
+    masked = da.from_array(clouds, chunks=coarse, name=False).map_blocks(_repeated, chunks=chunks, dtype=bool)
+    with_low = fitted.method in WITH_LOWPASS
+    low = [_filtered(partial(lowpass, mtf=fitted.mtf), fine, reach)] if with_low else []
+    look = partial(_sharpened, radiometry, atmosphere, fitted, order)
+    store([_pixels(look, len(order), numbers, masked, fine, *low)], [scene], "pansharpening")
 
 
-def _write(scene: SceneWriter, window: Window, reflectance: np.ndarray, clouds: np.ndarray) -> None:
-    numbers = to_dn(reflectance)
-    clear = np.where(clouds, np.uint8(Mask.CLOUD), np.uint8(Mask.CLEAR))
-    scene.write(window, numbers, np.where((numbers == NODATA).any(axis=0), np.uint8(Mask.NODATA), clear))
+def _pixels(function: Callable[..., np.ndarray], bands: int, numbers: da.Array, *others: da.Array) -> da.Array:
+    chunks = ((bands + 1,), *numbers.chunks[1:])
+    return da.map_blocks(
+        function, numbers, *others, chunks=chunks, dtype=np.uint16, meta=np.empty((0, 0, 0), np.uint16)
+    )
+
+
+def _corrected(
+    radiometry: Radiometry, atmosphere: Atmosphere, order: list[int], numbers: np.ndarray, clouds: np.ndarray
+) -> np.ndarray:
+    below = atmosphere.below_haze(radiometry.applied(numbers))
+    return _masked(atmosphere.surface(below)[order], clouds)
+
+
+def _sharpened(
+    radiometry: Radiometry, atmosphere: Atmosphere, fitted: Sharpening, order: list[int],
+    numbers: np.ndarray, clouds: np.ndarray, pan: np.ndarray, low: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    below = atmosphere.below_haze(radiometry.applied(numbers))
+    return _masked(atmosphere.surface(sharpen(fitted, below, pan, low))[order], clouds)
+
+
+def _repeated(clouds: np.ndarray) -> np.ndarray:
+    return clouds.repeat(RATIO, 0).repeat(RATIO, 1)
+
+
+def _masked(reflectance: np.ndarray, clouds: np.ndarray) -> np.ndarray:
+    return scene_pixels(to_dn(reflectance), np.where(clouds, np.uint8(Mask.CLOUD), np.uint8(Mask.CLEAR)))

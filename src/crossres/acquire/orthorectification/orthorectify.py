@@ -1,7 +1,10 @@
-"""Orthorectification of a block of an RPC image; only the part of the image that the block sees is read."""
+"""Orthorectification of an RPC image block by block; only the part of the image that a block sees is read."""
 
+from functools import partial
+from typing import Any, Protocol
+
+import dask.array as da
 import numpy as np
-import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.enums import Resampling
@@ -12,13 +15,50 @@ from rasterio.windows import Window
 from crossres.acquire.orthorectification.rpc import project, shifted
 from crossres.acquire.orthorectification.terrain import Terrain
 from crossres.acquire.regions import LON_LAT, crs_of
+from crossres.imagery.lr_fine import Chunks
 
 MARGIN_PX = 8
 """Pixels read around what a block sees, for the resampling kernel and the curvature between sampled points."""
 
 
+class Image(Protocol):
+    """An image in its own geometry: an open raster, or a file that each thread opens for itself."""
+
+    @property
+    def count(self) -> int:
+        """How many bands."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    def read(self, *, window: Window) -> np.ndarray:
+        """Return the (band, row, column) numbers of a window."""
+
+
+def orthorectified(
+    src: Image, rpc: RPC, grid: GeoBox, terrain: Terrain, chunks: Chunks, resampling: Resampling = Resampling.cubic
+) -> da.Array:
+    """Return what `orthorectify` makes of an image on a ground grid, lazily, in these chunks of rows and columns.
+
+    Threads read the image each for itself: it must be one that they can share.
+    """
+    return da.map_blocks(
+        partial(_block, src, rpc, grid, terrain, resampling),
+        chunks=((src.count,), *chunks), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32),
+    )  # fmt: skip
+
+
+def _block(
+    src: Image, rpc: RPC, grid: GeoBox, terrain: Terrain, resampling: Resampling, block_info: dict[Any, Any]
+) -> np.ndarray:
+    _, *place = block_info[None]["array-location"]
+    rows, cols = (slice(*ends) for ends in place)
+    return orthorectify(src, rpc, grid[rows, cols], terrain, resampling)
+
+
 def orthorectify(
-    src: rasterio.DatasetReader,
+    src: Image,
     rpc: RPC,
     grid: GeoBox,
     terrain: Terrain,

@@ -73,7 +73,7 @@ def _classes(part: Candidate, region: BaseGeometry) -> np.ndarray | None:
     if place is None:
         return None
     with asset_raster(str(place.asset["href"])) as src:
-        grid = GeoBox(src.shape, src.transform, src.crs.to_wkt())
+        grid = GeoBox.from_rio(src)
         outline = reproject(region, LON_LAT, crs_of(grid))
         window = whole_window(grid, outline)
         if window is None:

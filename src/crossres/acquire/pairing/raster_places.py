@@ -76,7 +76,7 @@ class RasterPlaces:
                 return None
         try:
             with asset_raster(href) as src:
-                grid = GeoBox(src.shape, src.transform, src.crs.to_wkt())
+                grid = GeoBox.from_rio(src)
             outline = grid_outline(grid)
         except UnreachableError as error:
             self._cannot_tell(host, error)

@@ -117,7 +117,7 @@ def _has_size(tree: Tree, name: str, gsd_m: float) -> bool:
     if not is_raster(path):
         return False
     with open_foreign(path, shown=tree.called(name)) as src:
-        return abs(gsd_of(GeoBox(src.shape, src.transform, src.crs.to_wkt())) - gsd_m) <= SAME_SIZE * gsd_m
+        return abs(gsd_of(GeoBox.from_rio(src)) - gsd_m) <= SAME_SIZE * gsd_m
 
 
 def _stem(name: str) -> str:

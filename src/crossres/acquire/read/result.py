@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import xarray as xr
 
 from crossres.acquire.read.given import Given
 from crossres.acquire.read.images import image_given
@@ -11,12 +12,12 @@ from crossres.acquire.read.scene import write_scene_of
 from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import Transfer
 from crossres.errors import UserError
-from crossres.rasters import Scene, read_scene
+from crossres.imagery.scene import open_scene
 from crossres.sensors.scaling import ASSUMED_SENSOR
 from crossres.settings.acquire import AcquireSettings
 
 
-def read_result(path: Path, bands: tuple[str, ...]) -> Scene:
+def read_result(path: Path, bands: tuple[str, ...]) -> xr.Dataset:
     """Return the reflectance of an image of one's own, its bands found as in any other.
 
     Whole numbers need a scale in the file, since nothing else says what they are. Raises `UserError` for what is no
@@ -33,4 +34,4 @@ def read_result(path: Path, bands: tuple[str, ...]) -> Scene:
         properties = {key: value for key, value in given.item["properties"].items() if key != ASSUMED_SENSOR}
         given = Given({**given.item, "properties": properties}, given.base, given.stated, given.assumed)
         write_scene_of(given, None, bands, 0.0, AcquireSettings(), None, None, None, Path(folder), transfer)
-        return read_scene(Path(folder, "reflectance.tif"))
+        return open_scene(Path(folder, "reflectance.tif")).load()
