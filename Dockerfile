@@ -1,9 +1,9 @@
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="7e051e1e9392fb406a3b4f5cd54b2a80dfc1354cb15e0b043a06fee59e1ace9b"
+LABEL io.github.snakemake.conda_env_hash="0e4366ed09938de6a8814952af129d6f80eb9b343659cbbd7138f465996381e9"
 # Conda environment:
 #   source: envs/acquire.yaml
-#   prefix: /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e
+#   prefix: /conda-envs/de90e3e6300200b876cdf4d47825478f
 #   # Catalogues, search and download.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-acquire
@@ -12,7 +12,10 @@ LABEL io.github.snakemake.conda_env_hash="7e051e1e9392fb406a3b4f5cd54b2a80dfc135
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - dask=2026.8.0
+#     - dask-jobqueue=0.9.0
 #     - defusedxml=0.7.1
+#     - distributed=2026.8.0
 #     - geopandas=1.2.0
 #     - numpy=2.4.6
 #     - oauthlib=4.0.1
@@ -35,12 +38,13 @@ LABEL io.github.snakemake.conda_env_hash="7e051e1e9392fb406a3b4f5cd54b2a80dfc135
 #     - shapely=2.2.0
 #     - tqdm=4.70.1
 #     - urllib3=2.8.0
+#     - xarray=2026.9.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e
-COPY envs/acquire.yaml /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e/environment.yaml
+RUN mkdir -p /conda-envs/de90e3e6300200b876cdf4d47825478f
+COPY envs/acquire.yaml /conda-envs/de90e3e6300200b876cdf4d47825478f/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
-#   prefix: /conda-envs/91296e812e8d14aa2d134cc34c043af3
+#   prefix: /conda-envs/4f4139b9c51a8e2067361d22abe68b9f
 #   # Metrics, figures and the report.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-evaluate
@@ -49,6 +53,9 @@ COPY envs/acquire.yaml /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e/environment.
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - dask=2026.8.0
+#     - dask-jobqueue=0.9.0
+#     - distributed=2026.8.0
 #     - jinja2=3.1.6
 #     - markupsafe=3.0.4
 #     - matplotlib-base=3.11.2
@@ -67,12 +74,14 @@ COPY envs/acquire.yaml /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e/environment.
 #     - scipy=1.17.1
 #     - shapely=2.2.0
 #     - torchmetrics=1.9.0
+#     - tqdm=4.70.1
+#     - xarray=2026.9.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/91296e812e8d14aa2d134cc34c043af3
-COPY envs/evaluate.yaml /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment.yaml
+RUN mkdir -p /conda-envs/4f4139b9c51a8e2067361d22abe68b9f
+COPY envs/evaluate.yaml /conda-envs/4f4139b9c51a8e2067361d22abe68b9f/environment.yaml
 # Conda environment:
 #   source: envs/geo.yaml
-#   prefix: /conda-envs/72f029f6828b5c98f03f35fd7b481801
+#   prefix: /conda-envs/7528a0949c05fd586ab5330883356fb4
 #   # Simulation, alignment, patches.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-geo
@@ -81,6 +90,9 @@ COPY envs/evaluate.yaml /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - dask=2026.8.0
+#     - dask-jobqueue=0.9.0
+#     - distributed=2026.8.0
 #     - geopandas=1.2.0
 #     - matplotlib-base=3.11.2
 #     - numpy=2.4.6
@@ -96,12 +108,14 @@ COPY envs/evaluate.yaml /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment
 #     - rasterio=1.4.4
 #     - scipy=1.17.1
 #     - shapely=2.2.0
+#     - tqdm=4.70.1
+#     - xarray=2026.9.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/72f029f6828b5c98f03f35fd7b481801
-COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
+RUN mkdir -p /conda-envs/7528a0949c05fd586ab5330883356fb4
+COPY envs/geo.yaml /conda-envs/7528a0949c05fd586ab5330883356fb4/environment.yaml
 # Conda environment:
 #   source: envs/torch.yaml
-#   prefix: /conda-envs/06baef2e697340981e32764cbb27d2d1
+#   prefix: /conda-envs/d715293cb22e049b3b89abe15a04d092
 #   # Training and sampling; conda takes the CUDA build where it sees a GPU, else the CPU build.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-torch
@@ -110,6 +124,9 @@ COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 #     - nodefaults
 #   dependencies:
 #     - python=3.11
+#     - dask=2026.8.0
+#     - dask-jobqueue=0.9.0
+#     - distributed=2026.8.0
 #     - matplotlib-base=3.11.2
 #     - numpy=2.4.6
 #     - odc-geo=0.5.3
@@ -126,12 +143,13 @@ COPY envs/geo.yaml /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml
 #     - scipy=1.17.1
 #     - shapely=2.2.0
 #     - tqdm=4.70.1
+#     - xarray=2026.9.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/06baef2e697340981e32764cbb27d2d1
-COPY envs/torch.yaml /conda-envs/06baef2e697340981e32764cbb27d2d1/environment.yaml
+RUN mkdir -p /conda-envs/d715293cb22e049b3b89abe15a04d092
+COPY envs/torch.yaml /conda-envs/d715293cb22e049b3b89abe15a04d092/environment.yaml
 
-RUN conda env create --prefix /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e --file /conda-envs/6089490e4304c595b73cb2a6b6ecbe7e/environment.yaml && \
-    conda env create --prefix /conda-envs/91296e812e8d14aa2d134cc34c043af3 --file /conda-envs/91296e812e8d14aa2d134cc34c043af3/environment.yaml && \
-    conda env create --prefix /conda-envs/72f029f6828b5c98f03f35fd7b481801 --file /conda-envs/72f029f6828b5c98f03f35fd7b481801/environment.yaml && \
-    conda env create --prefix /conda-envs/06baef2e697340981e32764cbb27d2d1 --file /conda-envs/06baef2e697340981e32764cbb27d2d1/environment.yaml && \
+RUN conda env create --prefix /conda-envs/de90e3e6300200b876cdf4d47825478f --file /conda-envs/de90e3e6300200b876cdf4d47825478f/environment.yaml && \
+    conda env create --prefix /conda-envs/4f4139b9c51a8e2067361d22abe68b9f --file /conda-envs/4f4139b9c51a8e2067361d22abe68b9f/environment.yaml && \
+    conda env create --prefix /conda-envs/7528a0949c05fd586ab5330883356fb4 --file /conda-envs/7528a0949c05fd586ab5330883356fb4/environment.yaml && \
+    conda env create --prefix /conda-envs/d715293cb22e049b3b89abe15a04d092 --file /conda-envs/d715293cb22e049b3b89abe15a04d092/environment.yaml && \
     conda clean --all -y
