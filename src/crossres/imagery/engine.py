@@ -130,12 +130,20 @@ def per_block(function: Callable[..., Any], *arrays: da.Array, with_place: bool 
         raise ValueError("arrays of different chunks: rechunk them")
     called = dask.delayed(function, pure=False, traverse=False)
     blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
-    name = f"{getattr(function, '__name__', 'block')}-{uuid4().hex}"
-    # Where two tasks could be next, dask takes that whose name comes first: row by row.
+    names = task_names(function, len(blocks[0]))
     return [
-        called(*([place] if with_place else []), *here, dask_key_name=f"{name}-{number:06}")
-        for number, (place, here) in enumerate(zip(places(first), zip(*blocks, strict=True), strict=True))
+        called(*([place] if with_place else []), *here, dask_key_name=name)
+        for name, place, here in zip(names, places(first), zip(*blocks, strict=True), strict=True)
     ]
+
+
+def task_names(function: Callable[..., Any], count: int) -> list[str]:
+    """Return names for what a function says of so many blocks.
+
+    Where several tasks could be next, dask takes that whose name comes first: the next block, whatever is said of it.
+    """
+    name = f"{getattr(function, '__name__', 'block')}-{uuid4().hex}"
+    return [f"{number:06}-{name}" for number in range(count)]
 
 
 def _placed(number: int, place: tuple[slice, slice], values: np.ndarray) -> tuple[int, tuple[slice, slice], np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from dask.array.overlap import overlap
 from dask.delayed import Delayed
 
-from crossres.imagery.engine import places
+from crossres.imagery.engine import places, task_names
 
 Window = tuple[slice, slice]
 
@@ -58,9 +58,10 @@ def per_neighbourhood(
     nears = [_near(place, depth, first.shape[-2:]) for place in places(first)]
     parts = [_parts(array, depth, nears) for array in arrays]
     called = dask.delayed(function, pure=False, traverse=False)
+    names = task_names(function, len(nears))
     return [
-        called(*([near] if with_place else []), *here)
-        for near, here in zip(nears, zip(*parts, strict=True), strict=True)
+        called(*([near] if with_place else []), *here, dask_key_name=name)
+        for name, near, here in zip(names, nears, zip(*parts, strict=True), strict=True)
     ]
 
 
