@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,12 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.folder / "pair.json").exists():
         args.folder.mkdir(parents=True, exist_ok=True)
-        make(args.run, args.folder, args.share)
+        # In a process of its own: the memory of this one would count as that of those that it starts.
+        made = get_context("spawn").Process(target=make, args=(args.run, args.folder, args.share))
+        made.start()
+        made.join()
+        if made.exitcode:
+            raise SystemExit("the scenes could not be made")
     print(f"{'stage':12} threads   wall s    CPU s       MB   times faster")
     for stage in args.stages:
         first = 0.0
