@@ -54,10 +54,6 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 RUN = f"results/{CONFIG.run}"
-
-# Not a parameter of jobs: no result depends on where it is computed.
-if CONFIG.dask is not None:
-    os.environ["CROSSRES_DASK"] = CONFIG.dask.model_dump_json()
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
 # `python -m crossres` is this repository's own code in every environment, that of conda or of a container where one is used, else
@@ -79,6 +75,8 @@ _prefix = (
     "set -euo pipefail; "
     + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
     + (f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; " if OWN_CODE.is_dir() else "")
+    # No parameter of jobs: no result depends on where it is computed.
+    + (f"export CROSSRES_DASK={shlex.quote(CONFIG.dask.model_dump_json())}; " if CONFIG.dask is not None else "")
 )
 shell.prefix(_prefix.replace("{", "{{").replace("}", "}}"))
 
