@@ -12,11 +12,13 @@ from rasterio.windows import Window
 from wholly import choose_places
 
 from crossres.errors import UserError
+from crossres.evaluate import scene
 from crossres.evaluate.bootstrap import interval
 from crossres.evaluate.figures import figures
 from crossres.evaluate.metrics import METRICS
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.summary import summarise
+from crossres.imagery.engine import computing
 from crossres.imagery.scene import crop, open_scene, write_scene
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
@@ -57,6 +59,42 @@ def test_the_same_inputs_give_the_same_bytes(make_pair: Make, tmp_path: Path) ->
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
+def test_threads_do_not_show(make_pair: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aligned, arms = make_pair("parallel", 6, lr_shape=(26, 30), factor=12.5)
+    monkeypatch.setattr(scene, "CHUNK_PX", 128)
+    for threads in (1, 2, 4):
+        with computing(threads):
+            evaluate_scene(SETTINGS, GridSettings(), "parallel", aligned, arms, tmp_path / str(threads))
+    first, *others = (contents(tmp_path / str(threads)) for threads in (1, 2, 4))
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [dict(lr_shape=(83, 90)), dict(lr_shape=(26, 30), factor=12.5, bands=("blue", "green", "red"))],
+    ids=["4", "12.5, by look"],
+)
+def test_blocks_do_not_show(
+    make_pair: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: dict[str, Any]
+) -> None:
+    evaluate(make_pair, tmp_path, "whole", 7, **kind)
+    monkeypatch.setattr(scene, "CHUNK_PX", 128)
+    evaluate(make_pair, tmp_path, "parts", 7, **kind)
+    for name in ("metrics.json", "spectra.json", "calibration.json"):
+        whole, parts = (flat(json.loads((tmp_path / f / name).read_text())) for f in ("whole", "parts"))
+        assert parts.keys() == whole.keys()
+        for key, value in whole.items():
+            expected = value if isinstance(value, str | None) else pytest.approx(value, rel=1e-5, abs=1e-7, nan_ok=True)
+            assert parts[key] == expected or key == "/pair", key
+
+
+def flat(content: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(content, dict | list):
+        return {path: content}
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    return {k: v for key, value in items for k, v in flat(value, f"{path}/{key}").items()}
+
+
 def test_it_works_at_twelve_and_a_half_with_three_bands(make_pair: Make, tmp_path: Path) -> None:
     folder = evaluate(
         make_pair, tmp_path, "odd", 4, lr_shape=(16, 20), factor=12.5, bands=("blue", "green", "red")
@@ -68,8 +106,8 @@ def test_it_works_at_twelve_and_a_half_with_three_bands(make_pair: Make, tmp_pat
 
 def test_an_arm_on_another_grid_is_named(make_pair: Make, tmp_path: Path) -> None:
     aligned, arms = make_pair("grid", 5)
-    scene = open_scene(arms["lr_start"] / "mean.tif").load()
-    write_scene(arms["lr_start"] / "mean.tif", crop(scene, Window(0, 0, scene.sizes["x"], scene.sizes["y"] - 4)))
+    image = open_scene(arms["lr_start"] / "mean.tif").load()
+    write_scene(arms["lr_start"] / "mean.tif", crop(image, Window(0, 0, image.sizes["x"], image.sizes["y"] - 4)))
     with pytest.raises(UserError, match=r"lr_start/mean\.tif.*make it again"):
         evaluate_scene(SETTINGS, GridSettings(), "grid", aligned, arms, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -111,9 +149,9 @@ def test_scenes_come_together_with_paired_differences(make_pair: Make, tmp_path:
 def test_no_scene_or_no_such_arm_is_said_in_one_line(make_pair: Make, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no held-out scene"):
         summarise(SETTINGS, [], "lr_start", tmp_path / "s.json", tmp_path / "s.parquet")
-    scene = evaluate(make_pair, tmp_path, "alone", 14)
+    alone = evaluate(make_pair, tmp_path, "alone", 14)
     with pytest.raises(UserError, match="'magic' was not evaluated"):
-        summarise(SETTINGS, [scene], "magic", tmp_path / "s.json", tmp_path / "s.parquet")
+        summarise(SETTINGS, [alone], "magic", tmp_path / "s.json", tmp_path / "s.parquet")
 
 
 def test_the_interval_holds_the_mean_of_the_population_about_as_often_as_it_says() -> None:
