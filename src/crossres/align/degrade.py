@@ -12,7 +12,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
-from crossres.align.in_memory import Held, each, strips
+from crossres.align.in_memory import Held, strips
 from crossres.align.sampling import (
     Displacement,
     covered,
@@ -24,7 +24,7 @@ from crossres.align.sampling import (
     lr_pixel_in_hr,
     spline_coefficients,
 )
-from crossres.imagery.engine import store
+from crossres.imagery.engine import each, store
 from crossres.imagery.numbers import Mask
 from crossres.operators import gaussian_taps, mtf_sigma
 

@@ -1,13 +1,7 @@
-"""Work on what stands in memory: arrays that the engine writes to, and calls in its threads."""
+"""Work on what stands in memory: arrays that the engine writes to, and strips of them."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
-
-import dask
 import numpy as np
 from rasterio.windows import Window
-
-T = TypeVar("T")
 
 
 class Held:
@@ -19,16 +13,6 @@ class Held:
     def write(self, values: np.ndarray, *, window: Window) -> None:
         """Put values into a window."""
         self._values[(slice(None), *window.toslices())] = values
-
-
-def each(function: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
-    """Return what `function` says of each set of arguments, in their order, in the threads of this process.
-
-    What it is given stands in memory and is not copied; no worker elsewhere is asked.
-    """
-    called = dask.delayed(function, pure=False, traverse=False)
-    calls = [called(*(dask.delayed(a, traverse=False) for a in given)) for given in zip(*arguments, strict=True)]
-    return list(dask.compute(*calls, scheduler="threads", optimize_graph=False))
 
 
 def strips(count: int, rows: int) -> list[slice]:

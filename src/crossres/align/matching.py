@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossres import matching
-from crossres.align.in_memory import each, strips
+from crossres.align.in_memory import strips
 from crossres.align.window_sums import BLOCK_COLS, BLOCK_ROWS, Windows, touched, weights
+from crossres.imagery.engine import each
 from crossres.matching import Shifts
 
 GRADIENT_SIGMA_PX = 0.5

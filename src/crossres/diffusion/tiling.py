@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crossres.imagery.engine import at_once
+from crossres.imagery.engine import each
 
 Item = TypeVar("Item")
 
@@ -101,7 +101,7 @@ def blend(
         return function(torch.cat([image[(..., *tile.window)] for tile in group]), group)
 
     for groups in _batches(list(_batches(tiles, batch)), threads):
-        for group, values in zip(groups, at_once(of_group, groups), strict=True):
+        for group, values in zip(groups, each(of_group, groups, at_a_time=threads), strict=True):
             for k, tile in enumerate(group):
                 rows, cols = (torch.from_numpy(w).to(image.device) for w in (tile.weight_rows, tile.weight_cols))
                 weight = rows[:, None] * cols

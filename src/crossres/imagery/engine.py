@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -22,7 +22,6 @@ from dask.delayed import Delayed
 from rasterio.windows import Window
 from tqdm import tqdm
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -71,12 +70,15 @@ def run(tasks: Sequence[Delayed], name: str) -> None:
             bar.update()
 
 
-def at_once(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Return what `function` says of a few items, each in a thread of this process, in their order."""
-    if len(items) == 1:
-        return [function(items[0])]
-    calls = [dask.delayed(function, pure=False, traverse=False)(item) for item in items]
-    return list(dask.compute(*calls, scheduler="threads", num_workers=len(items)))
+def each(function: Callable[..., Result], *arguments: Iterable[Any], at_a_time: int | None = None) -> list[Result]:
+    """Return what `function` says of each set of arguments, in their order, in the threads of this process.
+
+    What it is given stands in memory and is not copied; no worker elsewhere is asked. There are `threads()` at a time,
+    or as many as is said.
+    """
+    called = dask.delayed(function, pure=False, traverse=False)
+    calls = [called(*(dask.delayed(a, traverse=False) for a in given)) for given in zip(*arguments, strict=True)]
+    return list(dask.compute(*calls, scheduler="threads", num_workers=at_a_time or threads(), optimize_graph=False))
 
 
 def store(arrays: Sequence[da.Array], targets: Sequence[Target], name: str) -> None:

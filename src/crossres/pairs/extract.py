@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
-from crossres.imagery.engine import at_once, threads
+from crossres.imagery.engine import each, threads
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
 from crossres.imagery.raster import grid_of
@@ -97,7 +97,7 @@ def extract(
     with whole(output_npz) as part, PatchWriter(part) as writer:
         tops = sorted({row for row, _ in corners})
         for first in range(0, len(tops), threads()):
-            for found in at_once(cut, tops[first : first + threads()]):
+            for found in each(cut, tops[first : first + threads()]):
                 rows += [about for about, _ in found]
                 for patch in (patch for _, patch in found if patch is not None):
                     writer.add(patch)
