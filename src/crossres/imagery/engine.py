@@ -76,8 +76,11 @@ def each(function: Callable[..., Result], *arguments: Iterable[Any], at_a_time: 
     What it is given stands in memory and is not copied; no worker elsewhere is asked. There are `threads()` at a time,
     or as many as is said.
     """
+    sets = list(zip(*arguments, strict=True))
+    if len(sets) == 1:
+        return [function(*sets[0])]
     called = dask.delayed(function, pure=False, traverse=False)
-    calls = [called(*(dask.delayed(a, traverse=False) for a in given)) for given in zip(*arguments, strict=True)]
+    calls = [called(*(dask.delayed(a, traverse=False) for a in given)) for given in sets]
     return list(dask.compute(*calls, scheduler="threads", num_workers=at_a_time or threads(), optimize_graph=False))
 
 
