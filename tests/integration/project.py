@@ -31,7 +31,7 @@ class Project:
         } | (environment or {})  # fmt: skip
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=1800, check=False
+            command, cwd=self.folder, env=variables, capture_output=True, text=True, timeout=2700, check=False
         )
 
     def run(self, *arguments: str, cores: int | str = "all", environment: dict[str, str] | None = None) -> str:
