@@ -252,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--output", help="model folder to write")
     sub.add_argument("--name", default="main", help="which of the models of a configuration file (main)")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
+    threads(sub)
 
     sub = stage("distill", "distil a trained model into one that samples in one step")
     path(sub, "--teacher", help="model folder that `train` wrote", kind="folder")
@@ -260,6 +261,7 @@ def _parser() -> argparse.ArgumentParser:
     path(sub, "--summary", help="what `dataset` wrote, as it was for the teacher", kind=".json")
     path(sub, "--output", help="model folder to write")
     sub.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
+    threads(sub)
 
     sub = stage("sample", "super-resolve one held-out scene by one arm")
     sub.add_argument("--name", required=True, help="name of the arm")

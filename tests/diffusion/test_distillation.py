@@ -21,9 +21,7 @@ from crossres.settings.model import ModelSettings
 from crossres.settings.sample import ArmSettings
 from crossres.settings.train import TrainSettings
 
-TRAIN = TrainSettings(
-    steps=40, batch=4, crop_px=32, warmup_steps=3, validate_every=60, threads=1, learning_rate=4e-3, ema=0.9
-)
+TRAIN = TrainSettings(steps=40, batch=4, crop_px=32, warmup_steps=3, validate_every=60, learning_rate=4e-3, ema=0.9)
 DISTILL = DistillSettings(steps=30, warmup_steps=3, learning_rate=2e-3)
 TINY = ModelSettings(width=16, embedding=32)
 

@@ -16,7 +16,7 @@ from crossres.settings.model import ModelSettings
 from crossres.settings.sample import ArmSettings
 from crossres.settings.train import TrainSettings
 
-FEW = TrainSettings(steps=2, batch=2, crop_px=32, validate_every=2, threads=1)
+FEW = TrainSettings(steps=2, batch=2, crop_px=32, validate_every=2)
 TINY = ModelSettings(width=8, embedding=16)
 
 

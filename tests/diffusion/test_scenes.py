@@ -19,6 +19,7 @@ from small_world import BANDS, landscape
 from crossres.diffusion import checkpoint, scenes
 from crossres.diffusion.network import Network
 from crossres.errors import UserError
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import bands_of, make_scene, open_scene, select, write_scene
 from crossres.settings.model import ModelSettings
@@ -196,7 +197,7 @@ class TestAnySentinel2Scene:
 
     def numbers(self, tmp_path: Path, name: str, scene: xr.Dataset, bands: tuple[str, ...]) -> Path:
         values = np.rint((scene.reflectance.values + 0.1) * 1e4).astype(np.uint16)[: max(1, len(bands))]
-        write_cog(tmp_path / name, values, scene.odc.geobox, bands=bands, nodata=None)
+        write_cog(tmp_path / name, values, scene.odc.geobox, bands)
         return tmp_path / name
 
     def assumed(self, scene: Path, model: Path, output: Path) -> list[str]:
@@ -256,7 +257,8 @@ class TestAnySentinel2Scene:
         with rasterio.open(path) as src:
             values = src.read(window=rasterio.windows.Window(400, 450, 48, 40))[[2, 1, 0, 3]]
             grid = GeoBox((40, 48), src.window_transform(rasterio.windows.Window(400, 450, 48, 40)), src.crs.to_wkt())
-        write_cog(tmp_path / "s2.tif", values, grid, bands=("B02", "B03", "B04", "B08"), nodata=0)
+        encoding = Encoding(values.dtype.name, nodata=0)
+        write_cog(tmp_path / "s2.tif", values, grid, ("B02", "B03", "B04", "B08"), encoding)
         lines = self.assumed(tmp_path / "s2.tif", model, tmp_path / "out")
         assert len(lines) == 1 and "dark pixels show" in lines[0]  # its processing baseline has no offset
         means = open_scene(tmp_path / "out" / "mean.tif").reflectance.values.mean((1, 2))

@@ -76,7 +76,7 @@ def test_masked_pixels_count_for_nothing_and_an_example_without_others_costs_not
 
 
 def test_training_with_it_runs_and_other_paths_refuse_it(small_dataset, tmp_path):
-    few = {"steps": 2, "batch": 2, "crop_px": 32, "threads": 1, "shift_tolerance_px": 1}
+    few = {"steps": 2, "batch": 2, "crop_px": 32, "shift_tolerance_px": 1}
     train(parse(few, "train", TrainSettings), ModelSettings(width=8), *small_dataset, tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").exists()
     with pytest.raises(Exception, match=r"shift_tolerance_px.*path straight"):

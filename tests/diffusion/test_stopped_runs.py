@@ -25,7 +25,7 @@ from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
 SETTINGS = TrainSettings(
-    steps=12, batch=4, crop_px=32, validate_every=5, save_every=2, threads=1, max_gain=0.05, max_shift_px=0.4
+    steps=12, batch=4, micro_batch=4, crop_px=32, validate_every=5, save_every=2, max_gain=0.05, max_shift_px=0.4
 )
 
 MODEL = ModelSettings(width=8, embedding=16)
@@ -202,7 +202,7 @@ main(sys.argv[2:])
 
 
 def test_when_the_machines_memory_really_runs_out_training_goes_on(small_dataset, tmp_path):
-    settings = TrainSettings(steps=2, batch=32, crop_px=64, validate_every=9, threads=1)
+    settings = TrainSettings(steps=2, batch=32, micro_batch=32, crop_px=64, validate_every=9)
     arguments = command(settings, small_dataset, tmp_path / "model")
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *arguments, str(2**26)], capture_output=True, text=True, check=False,

@@ -1,6 +1,7 @@
 """Training learns, repeats itself to the byte, and leaves out what is masked."""
 
 import json
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -13,27 +14,37 @@ from small_world import write_dataset
 
 from crossres.diffusion import checkpoint
 from crossres.diffusion.data import Split, batches, own_detail, residual_rms
+from crossres.diffusion.learning_step import CPU_CROPS, LearningStep
 from crossres.diffusion.material import read_material
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.training import train
 from crossres.diffusion.upsample import View, upsample
 from crossres.errors import UserError
+from crossres.imagery.engine import computing
 from crossres.imagery.numbers import OFFSET, SCALE
 from crossres.operators import area
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
-FEW = TrainSettings(steps=3, batch=2, crop_px=32, validate_every=2, threads=1)
+FEW = TrainSettings(steps=3, batch=2, crop_px=32, validate_every=2)
 UNIT = Standard((0.0,) * 4, (1.0,) * 4)
 
 
-def test_training_twice_gives_the_same_bytes(small_dataset, tmp_path):
-    for name in ("a", "b"):
+def test_training_twice_and_in_any_number_of_threads_gives_the_same_bytes(small_dataset, tmp_path, monkeypatch):
+    used = set()
+    loss = LearningStep._loss
+    monkeypatch.setattr(LearningStep, "_loss", lambda *a: used.add(threading.get_ident()) or loss(*a))
+    settings = FEW.model_copy(update={"batch": 4 * CPU_CROPS - 1})
+    for name, threads in (("a", 1), ("b", 1), ("c", 2), ("d", 4)):
         torch.randn(7)  # whatever torch drew before must not matter
-        train(FEW, ModelSettings(), *small_dataset, tmp_path / name)
+        used.clear()
+        with computing(threads):
+            train(settings, ModelSettings(), *small_dataset, tmp_path / name)
+        assert (len(used) > 1) is (threads > 1)
     for file in ("model.safetensors", "card.json", "history.csv", "curves.png"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+        first, *others = ((tmp_path / name / file).read_bytes() for name in "abcd")
+        assert all(other == first for other in others), file
 
 
 def test_the_model_folder_says_how_training_went(small_dataset, tmp_path):
@@ -67,7 +78,7 @@ def test_a_residual_that_is_more_than_detail_is_named_on_the_path_that_suffers(t
 
 
 def test_the_loss_falls(small_dataset, tmp_path):
-    settings = TrainSettings(steps=60, batch=4, crop_px=32, warmup_steps=3, threads=1, learning_rate=3e-3)
+    settings = TrainSettings(steps=60, batch=4, crop_px=32, warmup_steps=3, learning_rate=3e-3)
     train(settings, ModelSettings(), *small_dataset, tmp_path / "model")
     loss = pd.read_csv(tmp_path / "model" / "history.csv")["loss"]
     assert loss[-8:].mean() < 0.9 * loss[:8].mean()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 def test_two_processes_started_by_the_workflow_learn_what_one_does(small_run, tmp_path):
     project = Project(tmp_path / "project")
     shutil.copytree(small_run.folder, project.folder, symlinks=True)
-    config = write_small_config(project, models={"main": {}, "two": {"train": {"processes": 2, "threads": 1}}})
+    config = write_small_config(project, models={"main": {}, "two": {"train": {"processes": 2}}})
     said = project.run("results/small/model/two/card.json", "--configfile", config)
     assert "Train the diffusion path" in said and "Assemble the patch dataset" not in said
     one, two = (load_file(project.folder / f"results/small/model/{n}/model.safetensors") for n in ("main", "two"))

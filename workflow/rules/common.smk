@@ -266,7 +266,7 @@ def processes_of_model(wildcards):
 
 
 def threads_of_model(wildcards):
-    return CONFIG.variant(wildcards.model)[1].threads * processes_of_model(wildcards)
+    return CONFIG.threads.train * processes_of_model(wildcards)
 
 
 def memory_of_model(wildcards, attempt):

@@ -43,7 +43,8 @@ rule train:
         "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
         "python -m crossres train --settings {params.settings:q} --dataset {input.dataset:q} --index {input.index:q}"
-        " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q} > {log:q} 2>&1"
+        " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule distill_model:
@@ -86,7 +87,7 @@ rule distill_model:
     shell:
         "python -m crossres distill --settings {params.settings:q} --teacher {params.teacher:q} --dataset {input.dataset:q}"
         " --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
-        " > {log:q} 2>&1"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule distill:

@@ -57,7 +57,6 @@ def distill(
     # The student is shown where its teacher's solver ends: nothing lies off.
     own = settings.model_dump(exclude={"teacher_steps", "solver"}) | {"shift_tolerance_px": 0}
     train = card.train.model_copy(update=own)
-    torch.set_num_threads(train.threads)
     with processes() as group:
         material = read_material(dataset, index, summary, train.target)
         if material.sha256 != card.data_sha256:

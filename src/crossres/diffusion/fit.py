@@ -13,7 +13,7 @@ from tqdm import tqdm
 from crossres.diffusion.data import Batch, Split, batches
 from crossres.diffusion.ema import Ema
 from crossres.diffusion.events import Events
-from crossres.diffusion.learning_step import LearningStep
+from crossres.diffusion.learning_step import CPU_CROPS, LearningStep
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Draws, Example
 from crossres.diffusion.paths.path import Path as DiffusionPath
@@ -59,7 +59,8 @@ def fit(
     half = settings.precision == "bfloat16" or (
         settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
     )
-    micro = restore(*state, run) or settings.micro_batch or settings.batch
+    at_once = settings.batch if device.type == "cuda" else CPU_CROPS
+    micro = restore(*state, run) or settings.micro_batch or at_once
     learn = LearningStep(settings, network, path, example, data.factor, data.standard, generator, group, half, micro)
 
     first = len(run.history)

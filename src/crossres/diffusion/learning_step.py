@@ -1,12 +1,12 @@
 """One optimiser step: a batch through the network in as many parts as memory asks for."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crossres.diffusion.data import Batch
 from crossres.diffusion.memory import is_out_of_memory, release
@@ -17,9 +17,13 @@ from crossres.diffusion.shift_tolerance import shift_tolerant_l1
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View
 from crossres.errors import UserError
+from crossres.imagery.engine import each
 from crossres.settings.train import TrainSettings
 
 log = logging.getLogger(__name__)
+
+CPU_CROPS = 3
+"""Crops that a thread of a CPU takes at once: what a network remembers of more does not stay near the processor."""
 
 
 @dataclass
@@ -39,7 +43,7 @@ class LearningStep:
     autocast: bool
     """Whether the network computes in bfloat16."""
     micro: int
-    """Crops that go through the network at once in each process."""
+    """Crops that go through the network at once, in each process or, on a CPU, in each of its threads."""
 
     def gradients(self, batch: Batch) -> float:
         """Set the gradients of the mean loss over the clear pixels of the batch, and return that loss.
@@ -68,16 +72,33 @@ class LearningStep:
         self.processes.sum_all([*parameters, loss])
         return float(loss)
 
+    @property
+    def _at_once(self) -> int:
+        """Return how many parts are computed at once: in threads, where there is no GPU."""
+        # A compiled network is one thread's.
+        one = self.processes.device.type != "cpu" or self.settings.compile is True
+        return 1 if one else self.processes.threads
+
     def _try(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor | None:
-        """Add up the gradients of the batch's parts; None when memory ran out."""
+        """Add up the gradients of the batch's parts, in their order; None when memory ran out."""
+        parameters = list(self.network.parameters())
+
+        def of_part(which: slice) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+            if count.device.type == "cpu":
+                torch.set_num_threads(1)
+            some = _to(part_of(batch, which), self.processes.device)
+            with torch.autocast(count.device.type, torch.bfloat16, enabled=self.autocast):
+                loss = self._loss(some, draws.part(which), count)
+            return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
+
         total: Tensor | None = None
         try:
-            for which in _parts(len(batch.hr), self.micro):
-                some = _to(part_of(batch, which), self.processes.device)
-                with torch.autocast(count.device.type, torch.bfloat16, enabled=self.autocast):
-                    loss = self._loss(some, draws.part(which), count)
-                loss.backward()
-                total = loss.detach() if total is None else total + loss.detach()
+            parts = list(_parts(len(batch.hr), self.micro))
+            for first in range(0, len(parts), self._at_once):
+                at_once = parts[first : first + self._at_once]
+                for loss, gradients in each(of_part, at_once, at_a_time=len(at_once)):
+                    total = loss if total is None else total + loss
+                    _add(parameters, gradients)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -131,6 +152,17 @@ def part_of(batch: Batch, which: slice) -> Batch:
     """Return some examples of a batch."""
     shift = None if batch.shift is None else (batch.shift[0][which], batch.shift[1][which])
     return Batch(batch.lr[which], batch.y[which], batch.hr[which], batch.weight[which], shift)
+
+
+def _add(parameters: list[nn.Parameter], gradients: Iterable[Tensor | None]) -> None:
+    """Add these to the parameters' gradients."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is None:  # laid out in memory as the parameter, which the optimiser counts on
+            parameter.grad = torch.empty_like(parameter, requires_grad=False).copy_(gradient)
+        else:
+            parameter.grad.add_(gradient)
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:

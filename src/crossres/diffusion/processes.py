@@ -18,6 +18,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from crossres.errors import UserError
+from crossres.imagery.engine import threads
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Processes:
     def first(self) -> bool:
         """Whether this is the process that writes."""
         return self.rank == 0
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads this process has: those of a command are shared by its processes."""
+        return max(1, threads() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
     def part(self, count: int) -> slice:
         """Return this process's share of `count` examples; shares differ by one at most."""

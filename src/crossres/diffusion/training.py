@@ -45,11 +45,11 @@ def train(
     """Train a network on the training split and write a model folder, whole or not at all.
 
     The folder has `model.safetensors` (averaged weights), `card.json`, `history.csv` and `curves.png`. On a CPU the
-    same inputs, settings and library versions give the same bytes, also when the run was stopped and started again.
-    Uses CUDA where it is there, and every process that torchrun starts. `log_folder` takes TensorBoard's event files.
+    same inputs, settings and library versions give the same bytes, with any number of threads (`engine.threads`), also
+    when the run was stopped and started again. Uses CUDA where it is there, and every process that torchrun starts.
+    `log_folder` takes TensorBoard's event files.
     Raises `UserError` when the training split is empty or has no clear pixel.
     """
-    torch.set_num_threads(settings.threads)
     with processes() as group:
         if settings.batch < group.count:
             raise UserError(f"train.batch: {settings.batch} crops do not go round {group.count} processes; raise it")

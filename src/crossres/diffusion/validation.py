@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crossres.diffusion.data import Split
+from crossres.diffusion.learning_step import CPU_CROPS
 from crossres.diffusion.network import Network
 from crossres.diffusion.paths.path import Chain, Path
 from crossres.diffusion.upsample import View
+from crossres.imagery.engine import each, threads
 from crossres.settings.sample import EVALUATIONS
 
 NFE = 4
@@ -97,17 +99,28 @@ class Validation:
     @torch.inference_mode()
     def network(self, network: Network, sigma_start: float) -> dict[str, float]:
         """Measure one sample per patch, drawn from an LR start with that noise in NFE evaluations."""
-        lr, y, noise = (v.to(self.device) for v in (self.batch.lr, self.batch.y, self.noise))
-        levels = network.prior.levels(network.prior(lr)) if network.prior else None
-
-        def field(x: Tensor, t: float, sigma: float) -> Tensor:
-            time, told = (torch.full((len(x),), value, device=self.device) for value in (t, sigma))
-            return network(x, y, time, told, levels, self.view)
+        chain = Chain("lr", self.steps, self.solver, sigma_start, self.path.usual_eta("lr"))
 
         def draw(k: int) -> Tensor:
             generator = torch.Generator().manual_seed(self.seed + k)
-            return noise if k == 0 else torch.randn(noise.shape, generator=generator).to(self.device)
+            return self.noise if k == 0 else torch.randn(self.noise.shape, generator=generator)
 
-        chain = Chain("lr", self.steps, self.solver, sigma_start, self.path.usual_eta("lr"))
-        image = self.path.run(field, y, draw, chain).cpu()
+        @torch.inference_mode()
+        def sample(which: slice) -> Tensor:
+            if self.device.type == "cpu":
+                torch.set_num_threads(1)
+            lr, y = (v[which].to(self.device) for v in (self.batch.lr, self.batch.y))
+            levels = network.prior.levels(network.prior(lr)) if network.prior else None
+
+            def field(x: Tensor, t: float, sigma: float) -> Tensor:
+                time, told = (torch.full((len(x),), value, device=self.device) for value in (t, sigma))
+                return network(x, y, time, told, levels, self.view)
+
+            return self.path.run(field, y, lambda k: draw(k)[which].to(self.device), chain).cpu()
+
+        count = len(self.noise)
+        size = CPU_CROPS if self.device.type == "cpu" else count
+        parts = [slice(first, first + size) for first in range(0, count, size)]
+        at_a_time = threads() if self.device.type == "cpu" else 1
+        image = torch.cat(each(sample, parts, at_a_time=at_a_time))
         return measure(image, self.batch.hr, self.batch.weight, self.seed)

@@ -33,8 +33,9 @@ class TrainSettings(Section):
     micro_batch: int | None = Field(
         None,
         ge=1,
-        description="crops that go through the network at once, in each process; gradients add up to the batch's; null"
-        " takes all, and when memory runs out half as many, and half again",
+        description="crops that go through the network at once: on a GPU in each process, else in each thread;"
+        " gradients add up to the batch's. null takes three on a CPU and all on a GPU, and when memory runs out half as"
+        " many, and half again",
     )
     crop_px: int = Field(64, ge=16, description="side of a training crop, in HR pixels")
     learning_rate: float = Field(1e-3, gt=0, lt=1, description="peak learning rate of AdamW")
@@ -85,7 +86,6 @@ class TrainSettings(Section):
     compile: Literal["auto"] | bool = Field(
         "auto", description="whether the network is compiled first, minutes that pay off in long runs; auto: on a GPU"
     )
-    threads: int = Field(2, ge=1, description="CPU threads; part of the settings since results depend on it")
     seed: int = Field(0, ge=0, description="seed of weights, data order and noise")
 
     @model_validator(mode="after")
