@@ -33,9 +33,10 @@ from range_server import serve_files
 
 from crossres.acquire.download import download
 from crossres.acquire.regions import to_geojson
-from crossres.acquire.stac.items import new_item, parse_time
+from crossres.acquire.stac.items import parse_time
 from crossres.grids import grid_outline
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE, to_dn
+from crossres.imagery.items import new_item
+from crossres.imagery.numbers import REFLECTANCE_DN, to_dn
 from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
@@ -62,7 +63,7 @@ def make_item(url: str, side: int, query: str) -> dict:
         }
         for key, (px, m) in grids.items()
     }  # fmt: skip
-    properties = {"platform": "sentinel-2a", "s2:processing_baseline": "05.00", "proj:epsg": 32632}
+    properties = {"platform": "sentinel-2a", "s2:processing_baseline": "05.00", "proj:code": "EPSG:32632"}
     start = (SIDE - side) // 2
     middle = GeoBox((side, side), TILE @ TILE.translation(start, start), "EPSG:32632")
     properties["crossres:region"] = to_geojson(grid_outline(middle))
@@ -88,9 +89,8 @@ def with_odc_stac(item: dict, folder: Path, chunks: dict | None) -> None:
             found = found.compute()
     raw = np.stack([found[band].values[0] for band in BANDS])
     reflectance = np.where(raw == 0, np.nan, raw * np.float32(1e-4) - np.float32(0.1))
-    common = dict(bands=BANDS, nodata=NODATA, scale=SCALE, offset=OFFSET)
-    write_cog(folder / "odc.tif", to_dn(reflectance), found.odc.geobox, **common)
-    write_cog(folder / "odc-scl.tif", found["scl"].values, found.odc.geobox, bands=("scl",), nodata=None)
+    write_cog(folder / "odc.tif", to_dn(reflectance), found.odc.geobox, BANDS, REFLECTANCE_DN)
+    write_cog(folder / "odc-scl.tif", found["scl"].values, found.odc.geobox, ("scl",))
 
 
 def main() -> None:

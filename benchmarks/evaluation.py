@@ -22,7 +22,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 
-from crossres.imagery.numbers import Mask
+from crossres.imagery.numbers import STD_DN, Mask
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import make_scene, write_mask, write_scene
 from crossres.operators import enlarged, to_lr
@@ -69,7 +69,7 @@ def write_world(root: Path, rows: int, cols: int, arms: int) -> None:
         write(f"arm{i}/mean.tif", half, fine)
         write(f"arm{i}/sample.tif", half + 0.01 * rng.standard_normal(half.shape, np.float32), fine)
         std = np.full((len(BANDS), rows, cols), 100, np.uint16)
-        write_cog(root / f"arm{i}/std.tif", std, fine, bands=BANDS, nodata=65535, scale=1e-4)
+        write_cog(root / f"arm{i}/std.tif", std, fine, BANDS, STD_DN)
 
 
 def _repeated(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

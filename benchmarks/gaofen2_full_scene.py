@@ -70,7 +70,7 @@ def make_dem(path: Path, bounds: tuple[float, float, float, float]) -> None:
     shape = (round((north - south) * 3600), round((east - west) * 3600))
     hills = zoom(np.random.default_rng(1).uniform(0, 400, (12, 12)), np.array(shape) / 12, order=3)
     grid = GeoBox(hills.shape, from_bounds(west, south, east, north, *hills.shape[::-1]), "EPSG:4326")
-    write_cog(path, hills[None].astype(np.float32), grid, bands=("height",), nodata=None)
+    write_cog(path, hills[None].astype(np.float32), grid, ("height",))
 
 
 def main() -> None:

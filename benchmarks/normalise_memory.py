@@ -19,7 +19,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from crossres.grids import fine_grid, scale_factor
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE, to_dn
+from crossres.imagery.numbers import REFLECTANCE_DN, to_dn
 from crossres.imagery.raster import new_cog
 from crossres.imagery.scene import write_mask
 
@@ -40,7 +40,7 @@ def write_pair(root: Path, side: int) -> None:
         (root / "registered.tif", fine_grid(grid, scale_factor(10, 2.5)), high),
     ):
         step, noise = tile.shape[1], np.random.default_rng(1)
-        with new_cog(path, on, dtype=np.uint16, bands=BANDS, nodata=NODATA, scale=SCALE, offset=OFFSET) as dst:
+        with new_cog(path, on, BANDS, REFLECTANCE_DN) as dst:
             for top in range(0, on.shape[0], step):
                 for left in range(0, on.shape[1], step):
                     part = to_dn(tile + noise.normal(0, 0.002, tile.shape))

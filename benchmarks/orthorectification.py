@@ -35,6 +35,7 @@ from crossres.acquire.tie_points import match
 from crossres.grids import grid_outline
 from crossres.imagery.engine import computing, store
 from crossres.imagery.lazy import CHUNK_PX
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import new_cog
 from crossres.settings.acquire import AcquireSettings
 
@@ -82,7 +83,7 @@ def main() -> None:
             chunks = normalize_chunks((CHUNK_PX, CHUNK_PX), grid.shape)
             ortho = orthorectified(ImageFile(image, image.name), rpc, grid, terrain, chunks)
             with (
-                new_cog(here / "ours.tif", grid, dtype="float32", bands=("pan",), nodata=np.nan) as dst,
+                new_cog(here / "ours.tif", grid, ("pan",), Encoding("float32", np.nan)) as dst,
                 computing(threads=1),
             ):
                 store([ortho], [dst], "ours")

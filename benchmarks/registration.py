@@ -41,6 +41,7 @@ from crossres.align.registration import Registration, register
 from crossres.align.sampling import Displacement, interpolate, spline_coefficients
 from crossres.align.selection import MODELS, fit_to
 from crossres.align.window_sums import Windows
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import open_scene
 from crossres.settings.coregister import CoregisterSettings
@@ -197,7 +198,7 @@ def peer_fields(pair: Pair, images: list[Blurred], method: str) -> tuple[list[Di
         for hr in images:
             for path, image in zip(files, (pair.lr, on_lr_grid(hr, pair.grid, pair.rows, pair.cols)), strict=False):
                 red = np.where(np.isfinite(image[:1]), image[:1] * 255, -1).astype(np.float32)
-                write_cog(path, red, grid, bands=["red"], nodata=-1)
+                write_cog(path, red, grid, ["red"], Encoding("float32", nodata=-1))
             subprocess.run(
                 [os.environ["CROSSRES_PEERS_PYTHON"], Path(__file__).with_name("registration_peers.py"), method,
                  *files[:2], str(SETTINGS.window_px), str(SETTINGS.stride_px), files[2]],

@@ -20,8 +20,8 @@ from shapely.geometry import box, mapping
 from crossres.acquire.pairing.best_pairs import best_pairs
 from crossres.acquire.pairing.candidates import candidate
 from crossres.acquire.search import search
-from crossres.acquire.stac.items import iso_utc
 from crossres.acquire.stac.offered import Offered
+from crossres.imagery.items import iso_utc
 from crossres.settings.grid import GridSettings
 from crossres.settings.search import CatalogSource, SearchSettings
 

@@ -21,8 +21,9 @@ from rasterio.windows import Window
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "acquire"))
 from range_server import serve_files
 
-from crossres.acquire.stac.items import new_item, parse_time
+from crossres.acquire.stac.items import parse_time
 from crossres.grids import grid_outline
+from crossres.imagery.items import new_item
 
 SIDE = 10980
 BANDS = ("blue", "green", "red", "nir")

@@ -23,9 +23,9 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
 from crossres.imagery.lazy import lazy_raster
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import NODATA, REFLECTANCE_DN
 from crossres.imagery.raster import grid_of, new_cog
-from crossres.imagery.scene import open_scene, write_mask
+from crossres.imagery.scene import bands_of, open_scene, write_mask
 
 LR_PX, HR_SHAPE = 10980, (29200, 27620)
 STAGES = ("coregister", "normalise", "patches", "sample", "evaluate")
@@ -41,10 +41,8 @@ def repeated(path: Path, window: tuple[slice, slice], shape: tuple[int, int], gr
     numbers = lazy_raster(path)[:, *window].compute()
     cols = np.arange(shape[1]) % numbers.shape[2]
     empty = np.zeros(shape, np.uint8)
-    with new_cog(
-        output / "reflectance.tif", grid, dtype=np.uint16, bands=open_scene(path).band.values.tolist(), nodata=NODATA,
-        scale=SCALE, offset=OFFSET, tags=dict(open_scene(path).attrs),
-    ) as file:  # fmt: skip
+    scene = open_scene(path)
+    with new_cog(output / "reflectance.tif", grid, bands_of(scene), REFLECTANCE_DN, dict(scene.attrs)) as file:
         for top in range(0, shape[0], STRIP):
             rows = np.arange(top, min(top + STRIP, shape[0])) % numbers.shape[1]
             part = numbers[:, rows[:, None], cols]

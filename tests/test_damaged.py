@@ -23,7 +23,7 @@ NOISE = np.random.default_rng(0).integers(1, 4000, (1, 300, 300)).astype(np.uint
 def write(path):
     match path.suffix:
         case ".tif":
-            write_cog(path, NOISE, GRID, bands=("red",), nodata=0)
+            write_cog(path, NOISE, GRID, ("red",))
         case ".npz":
             np.savez_compressed(path, noise=NOISE)
         case ".parquet":
@@ -83,7 +83,7 @@ def test_no_rule_made_what_a_person_has(tmp_path, place):
 def damaged_mask(path, capsys):
     """Return what a command says of a scene that was cut short."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_cog(path, NOISE, GRID, bands=("red",), nodata=0)
+    write_cog(path, NOISE, GRID, ("red",))
     cut_short(path)
     index = write(path.with_name("index.parquet"))
     arguments = ["held-out", "--pair", "p", "--mask", str(path), "--index", str(index)]

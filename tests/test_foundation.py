@@ -23,6 +23,7 @@ from shapely.geometry import box
 from crossres import grids
 from crossres.errors import UserError
 from crossres.files import read_json, whole, write_json
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import new_cog, write_cog
 from crossres.imagery.scene import bands_of, make_scene, open_scene, write_scene
 from crossres.unfinished import leave_nothing_when_terminated
@@ -138,8 +139,8 @@ def test_a_scene_is_written_window_by_window_with_the_bytes_of_one_piece(tmp_pat
     rng = np.random.default_rng(0)
     grid = GeoBox((700, 600), Affine(10, 0, 500000, 0, -10, 4000000), "EPSG:32650")
     values = rng.integers(1, 5000, (2, *grid.shape), dtype=np.uint16)
-    write_cog(tmp_path / "one.tif", values, grid, bands=("red", "nir"), nodata=0)
-    with new_cog(tmp_path / "many.tif", grid, dtype=np.uint16, bands=("red", "nir"), nodata=0) as dst:
+    write_cog(tmp_path / "one.tif", values, grid, ("red", "nir"))
+    with new_cog(tmp_path / "many.tif", grid, ("red", "nir"), Encoding("uint16")) as dst:
         for row in (512, 256, 0):
             window = Window(0, row, 600, min(256, 700 - row))
             dst.write(values[:, row : row + int(window.height)], window=window)

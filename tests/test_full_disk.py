@@ -34,7 +34,7 @@ def disk(folder, options):
 
 
 def raster(path):
-    write_cog(path, NOISE, GRID, bands=("a", "b", "c", "d"), nodata=0)
+    write_cog(path, NOISE, GRID, ("a", "b", "c", "d"))
 
 
 def table(path):

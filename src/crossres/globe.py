@@ -10,18 +10,19 @@ it; it loses holes that are cut, what lies beside vertices at 180 degrees, and p
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 from shapely.affinity import translate
-from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry import MultiPolygon, Polygon, box, mapping
 from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
 
-__all__ = ["LON_LAT", "bbox", "polygons", "reproject", "split", "split_each", "unwrapped"]
+__all__ = ["LON_LAT", "bbox", "polygons", "reproject", "split", "split_each", "to_geojson", "unwrapped"]
 
 LON_LAT = CRS.from_epsg(4326)
 PIECES = 16
@@ -117,6 +118,11 @@ def polygons(region: BaseGeometry) -> BaseGeometry:
     return shapely.union_all(parts) if parts else Polygon()
 
 
+def to_geojson(region: BaseGeometry) -> dict[str, Any]:
+    """Return a region in degrees as GeoJSON, to 1e-7 degrees (1 cm), outer rings anticlockwise."""
+    return _rounded(mapping(shapely.orient_polygons(shapely.normalize(region))))
+
+
 def _mended(region: BaseGeometry) -> BaseGeometry:
     # The other method takes minutes for some hundred vertices of a ring that crosses itself everywhere.
     return region if region.is_valid else shapely.make_valid(region, method="structure", keep_collapsed=False)
@@ -177,3 +183,11 @@ def _unwrapped_ring(ring: BaseGeometry) -> np.ndarray:
     jumps = np.where((np.abs(steps) > 180.0) & (np.abs(steps) < 360.0 - SEAM_DEG), np.round(steps / 360.0), 0.0)
     line[1:, 0] -= 360.0 * np.cumsum(jumps)
     return line
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    return round(value, 7) if isinstance(value, float) else value

@@ -10,11 +10,13 @@ from rasterio.transform import from_origin
 from shapely.geometry import box, mapping
 
 from crossres.acquire.regions import LON_LAT, reproject
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 
 BANDS = ("blue", "green", "red", "nir")
 TILE = from_origin(600_000, 5_500_000, 10, 10)
 SIDE = 60
+NUMBERS = Encoding("uint16", nodata=0)
 
 
 def utm_region(west, south, east, north, epsg=32632):
@@ -33,11 +35,11 @@ def sentinel2(
     dn[:, 30, 31] = 0
     grid = GeoBox((SIDE, SIDE), TILE, "EPSG:32632")
     for i, key in enumerate(keys):
-        write_cog(folder / f"{key}.tif", dn[i : i + 1], grid, bands=(key,), nodata=0)
+        write_cog(folder / f"{key}.tif", dn[i : i + 1], grid, (key,), NUMBERS)
     scl = np.full((SIDE // 2, SIDE // 2), 4, np.uint8)
     scl[10:12, 10:13], scl[20, 20], scl[5, 5] = 9, 3, 11
     coarse = GeoBox(scl.shape, from_origin(600_000, 5_500_000, 20, 20), grid.crs)
-    write_cog(folder / "scl.tif", scl[None], coarse, bands=("scl",), nodata=0)
+    write_cog(folder / "scl.tif", scl[None], coarse, ("scl",), Encoding("uint8", nodata=0))
     region = utm_region(600_105, 5_499_505, 600_495, 5_499_895)
     assets = {
         key: {"href": href.format(key), "eo:bands": [{"name": key, "common_name": band}]}
@@ -60,7 +62,7 @@ def larger_sentinel2(folder: Path, href: str = "{}.tif", side: int = 1500) -> Pa
     grid = GeoBox((side, side), TILE, "EPSG:32632")
     for i, key in enumerate(BANDS):
         dn = np.random.default_rng(i).integers(1100, 5000, (1, side, side)).astype(np.uint16)
-        write_cog(folder / f"{key}.tif", dn, grid, bands=(key,), nodata=0)
+        write_cog(folder / f"{key}.tif", dn, grid, (key,), NUMBERS)
     region = utm_region(600_000, 5_500_000 - 10 * side, 600_000 + 10 * side, 5_500_000)
     item = {
         "type": "Feature", "stac_version": "1.0.0", "id": "large", "geometry": region, "links": [],

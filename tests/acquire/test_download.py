@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from dask.array.core import normalize_chunks
 from made_gaofen2 import EPSG, GROUND_M, NAME, NORTH, WEST, members, reflectance, write_archive
-from made_sentinel2 import BANDS, SIDE, TILE, sentinel2, utm_region
+from made_sentinel2 import BANDS, NUMBERS, SIDE, TILE, sentinel2, utm_region
 from odc.geo.geobox import GeoBox
 from rasterio.shutil import copy as gdal_copy
 from rasterio.transform import from_origin
@@ -86,7 +86,19 @@ def test_the_item_is_stac_and_names_its_source_without_a_path_of_this_machine(tm
     text = (tmp_path / "out" / "item.json").read_text() + str(open_scene(tmp_path / "out" / "reflectance.tif").attrs)
     assert str(tmp_path) not in text
     (source,) = json.loads((tmp_path / "out" / "item.json").read_text())["links"]
-    assert source == {"rel": "derived_from", "href": "../in/low.json"}
+    assert source == {"rel": "derived_from", "href": "../in/low.json", "type": "application/geo+json"}
+
+
+def test_of_a_catalogue_s_links_only_those_to_the_source_are_kept(tmp_path):
+    item, _ = sentinel2(tmp_path / "in")
+    content = json.loads(item.read_text())
+    content["links"] = [
+        {"rel": rel, "href": f"https://a.org/{rel}"} for rel in ("self", "root", "license", "derived_from", "thumbnail")
+    ]
+    item.write_text(json.dumps(content))
+    download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    links = json.loads((tmp_path / "out" / "item.json").read_text())["links"]
+    assert [link["href"] for link in links] == ["https://a.org/self", "https://a.org/derived_from", "../in/low.json"]
 
 
 def test_the_same_item_gives_the_same_bytes(tmp_path):
@@ -161,7 +173,7 @@ def test_halves_of_a_tile_are_put_together_each_with_its_own_offset_and_clouds(t
                 kept[0, 20, 20] = 8
             side = SIDE // 2 if key == "scl" else SIDE
             grid = GeoBox((side, side), from_origin(600_000, 5_500_000, 600 / side, 600 / side), "EPSG:32632")
-            write_cog(path, kept, grid, bands=(key,), nodata=0)
+            write_cog(path, kept, grid, (key,), NUMBERS)
     content, part = (json.loads(path.read_text()) for path in (item, other))
     part["id"] = "low-east"
     for asset in part["assets"].values():
@@ -199,7 +211,7 @@ def test_parts_on_different_grids_are_not_put_together(tmp_path):
     part = json.loads(item.read_text())
     for key in BANDS:
         grid = GeoBox((SIDE, SIDE), from_origin(600_010, 5_500_000, 10, 10), "EPSG:32632")
-        write_cog(tmp_path / "in" / f"b-{key}.tif", np.ones((1, SIDE, SIDE), np.uint16), grid, bands=(key,), nodata=0)
+        write_cog(tmp_path / "in" / f"b-{key}.tif", np.ones((1, SIDE, SIDE), np.uint16), grid, (key,), NUMBERS)
         part["assets"][key]["href"] = f"b-{key}.tif"
     content["properties"]["crossres:mosaic"] = [part]
     item.write_text(json.dumps(content))
@@ -247,7 +259,7 @@ def test_8_bits_are_shares_of_255_even_when_only_the_file_says_so(tmp_path):
 
 def multiband(folder, values, scale, offset, nodata=None, names=("red", "green", "blue")):
     grid = GeoBox(values.shape[1:], TILE, "EPSG:32632")
-    write_cog(folder / "a.tif", values, grid, bands=names, nodata=None)
+    write_cog(folder / "a.tif", values, grid, names)
     band = {"data_type": str(values.dtype), "nodata": nodata} | ({"scale": scale, "offset": offset} if scale else {})
     region = utm_region(599_000, 5_499_000, 601_000, 5_501_000)
     item = {
@@ -396,7 +408,7 @@ def test_only_the_region_is_orthorectified_and_only_the_bands_asked_for_are_kept
 
 def dem_file(path, height, extent=400):
     grid = GeoBox((80, 80), from_origin(WEST - extent / 2, NORTH + extent / 2, 10, 10), f"EPSG:{EPSG}")
-    write_cog(path, np.full((1, 80, 80), height, np.float32), grid, bands=("height",), nodata=None)
+    write_cog(path, np.full((1, 80, 80), height, np.float32), grid, ("height",))
     return str(path)
 
 

@@ -17,6 +17,7 @@ from crossres.acquire.stac import io as stac_io
 from crossres.acquire.stac.declared_checksums import check_checksum
 from crossres.acquire.stac.hrefs import resolved
 from crossres.errors import UserError
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
@@ -196,7 +197,8 @@ def test_right_sizes_and_checksums_pass(tmp_path):
 def test_a_region_without_data_is_named(tmp_path):
     item, _ = sentinel2(tmp_path / "in")
     grid = GeoBox((60, 60), TILE, "EPSG:32632")
-    write_cog(tmp_path / "in" / "red.tif", np.zeros((1, 60, 60), np.uint16), grid, bands=("red",), nodata=0)
+    numbers = np.zeros((1, 60, 60), np.uint16)
+    write_cog(tmp_path / "in" / "red.tif", numbers, grid, ("red",), Encoding("uint16", nodata=0))
     refused(item, tmp_path / "out", "item low: has no valid pixel in the region to read")
 
 

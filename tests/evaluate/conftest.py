@@ -10,7 +10,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 
-from crossres.imagery.numbers import Mask
+from crossres.imagery.numbers import STD_DN, Mask
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import make_scene, write_mask, write_scene
 from crossres.operators import enlarged, to_lr
@@ -81,7 +81,7 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
             write_scene(folders[arm] / "mean.tif", make_scene(mean, grids[1], bands))
             write_scene(folders[arm] / "sample.tif", make_scene(sample, grids[1], bands))
             dn = np.rint(std * 1e4).astype(np.uint16)
-            write_cog(folders[arm] / "std.tif", dn, grids[1], bands=bands, nodata=65535, scale=1e-4)
+            write_cog(folders[arm] / "std.tif", dn, grids[1], bands, STD_DN)
         return pair, folders
 
     return make

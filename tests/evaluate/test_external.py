@@ -15,6 +15,7 @@ from crossres.errors import UserError
 from crossres.evaluate.external import take_external
 from crossres.evaluate.scene import evaluate_scene
 from crossres.evaluate.summary import summarise
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import bands_of, make_scene, open_scene, write_scene
 from crossres.settings.evaluate import EvaluateSettings
@@ -88,7 +89,7 @@ def test_what_cannot_be_judged_is_declined_with_the_reason(aligned: Path, tmp_pa
     write_scene(tmp_path / "rgb/north.tif", make_scene(hr.reflectance.values[:3], hr.odc.geobox, BANDS[:3]))
     assert "has no band nir; its bands are blue, green, red" in str(take(aligned, tmp_path / "rgb", tmp_path / "c"))
     dn = np.rint(hr.reflectance.values * 1e4).astype(np.uint16)
-    write_cog(tmp_path / "dn/north.tif", dn, hr.odc.geobox, bands=BANDS, nodata=0)
+    write_cog(tmp_path / "dn/north.tif", dn, hr.odc.geobox, BANDS, Encoding("uint16", nodata=0))
     assert "whole numbers without a scale; set scale and offset" in str(take(aligned, tmp_path / "dn", tmp_path / "d"))
     with pytest.raises(UserError, match=r"evaluate\.external: .* is no folder"):
         take(aligned, tmp_path / "missing", tmp_path / "e")

@@ -17,7 +17,7 @@ from crossres.acquire.gaofen2.package import read_package, unpacked
 from crossres.acquire.gaofen2.rpb import parse_rpb
 from crossres.acquire.gaofen2.toa import mss_radiometry
 from crossres.acquire.orthorectification.rpc import footprint
-from crossres.acquire.stac.items import write_catalog
+from crossres.imagery.items import write_catalog
 
 SIDE = 16
 RPB = rpb(3.2, SIDE).encode()

@@ -21,6 +21,7 @@ from sending import sending
 from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.read.scene import read_any
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 
 SIDE = 32
@@ -96,7 +97,7 @@ def reading(bounded, scene: str, bands: tuple[str, ...]) -> Callable[[], None]:
 def image(bounded, kind: str) -> bytes:
     path = bounded.folder / "original.tif"
     if kind == "cloud-optimised":
-        write_cog(path, NUMBERS, GeoBox((SIDE, SIDE), PLACE, CRS), bands=BANDS, nodata=0)
+        write_cog(path, NUMBERS, GeoBox((SIDE, SIDE), PLACE, CRS), BANDS, Encoding("uint16", nodata=0))
     elif kind == "masked":
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             write(path, NUMBERS, names=BANDS)

@@ -20,5 +20,5 @@ ASKED = [
 def test_slices_are_those_of_the_whole(tmp_path: Path, asked: tuple[slice | int | list[int], ...]) -> None:
     values = np.random.default_rng(0).integers(0, 999, (3, 100, 130)).astype(np.uint16)
     grid = GeoBox((100, 130), Affine(10, 0, 5e5, 0, -10, 4.4e6), "EPSG:32650")
-    write_cog(tmp_path / "a.tif", values, grid, bands=("a", "b", "c"), nodata=None)
+    write_cog(tmp_path / "a.tif", values, grid, ("a", "b", "c"))
     assert np.array_equal(lazy_raster(tmp_path / "a.tif", chunk_px=64)[asked].compute(), values[asked])

@@ -17,7 +17,7 @@ import crossres
 from crossres.errors import UserError
 from crossres.imagery.engine import computing, per_block, places, store
 from crossres.imagery.lazy import RasterSource, lazy_raster
-from crossres.imagery.numbers import Mask, to_dn
+from crossres.imagery.numbers import Encoding, Mask, to_dn
 from crossres.imagery.raster import grid_of, new_cog, write_cog
 from crossres.imagery.scene import bands_of, crop, make_scene, open_scene, select, write_mask, write_scene
 
@@ -78,7 +78,7 @@ def test_numbers_of_any_kind_become_reflectance_by_their_own_scale_and_nodata(tm
     if nodata is not None:
         numbers[0, 3, 4] = nodata
     grid = GRIDS["UTM"][:40, :50]
-    write_cog(tmp_path / "a.tif", numbers, grid, bands=("red", "nir"), nodata=nodata, scale=scale, offset=offset)
+    write_cog(tmp_path / "a.tif", numbers, grid, ("red", "nir"), Encoding(dtype, nodata, scale, offset))
     expected = (numbers * np.float64(scale) + offset).astype(np.float32)
     if nodata is not None:
         expected[0, 3, 4] = np.nan
@@ -110,8 +110,8 @@ def test_arrays_that_share_work_are_computed_once_and_written_where_they_belong(
     numbers = lazy_raster(folder / "reflectance.tif", chunk_px=32)
     shared = da.map_blocks(counted, numbers, dtype=numbers.dtype, meta=np.empty((0, 0, 0), numbers.dtype))
     grid = grid_of(folder / "reflectance.tif")
-    about = dict(dtype="uint16", bands=BANDS, nodata=0)
-    with new_cog(tmp_path / "a.tif", grid, **about) as a, new_cog(tmp_path / "b.tif", grid, **about) as b:
+    about = grid, BANDS, Encoding("uint16")
+    with new_cog(tmp_path / "a.tif", *about) as a, new_cog(tmp_path / "b.tif", *about) as b:
         store([shared, shared // 2], [a, b], "both")
     assert len(calls) == len(places(numbers)) == 3 * 3
     np.testing.assert_array_equal(lazy_raster(tmp_path / "a.tif").compute(), to_dn(image()))

@@ -7,10 +7,10 @@ from crossres.acquire.declined import Declined, write_declined
 from crossres.acquire.folder_item import folder_item
 from crossres.acquire.gaofen2.item import gaofen2_item
 from crossres.acquire.gaofen2.package import find_packages, read_package
-from crossres.acquire.stac.items import Item, write_catalog
 from crossres.errors import UserError
 from crossres.files import whole
 from crossres.foreign_raster import printable
+from crossres.imagery.items import Item, write_catalog
 from crossres.settings.search import FolderSource
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from crossres.acquire.read.scene import CACHE_MB, fetched_ranges, read_any, writ
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.remote.addresses import HOSTS, name_host
 from crossres.acquire.stac.foreign_json import checked_item
-from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.files import read_json, whole
+from crossres.imagery.items import Item
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -9,18 +9,11 @@ from odc.geo.geobox import GeoBox
 
 from crossres.acquire.footprint import valid_footprint
 from crossres.acquire.read.file_bands import named_bands
-from crossres.acquire.stac.items import (
-    Item,
-    band_fields,
-    grid_properties,
-    new_item,
-    parse_time,
-    relative_href,
-    safe_id,
-)
+from crossres.acquire.stac.items import parse_time, safe_id
 from crossres.errors import UserError
 from crossres.foreign_raster import open_foreign, printable
-from crossres.grids import gsd_m
+from crossres.imagery.items import GEOTIFF, Item, grid_fields, new_item, raster_asset, relative_href
+from crossres.imagery.numbers import Encoding
 from crossres.sensors.band_names import common_name
 from crossres.settings.search import SensorSettings
 
@@ -44,13 +37,11 @@ def folder_item(path: Path, sensor: SensorSettings, item_folder: Path) -> Item:
         wanted = [i for i, band in enumerate(bands, 1) if band]
         nodata = src.nodata if sensor.nodata is None else sensor.nodata
         grid = GeoBox.from_rio(src)
-        asset = {
-            "href": relative_href(path, item_folder),
-            "type": "image/tiff; application=geotiff",
-            "roles": ["data"],
-            **band_fields(bands, src.dtypes[0], sensor.scale, sensor.offset, nodata),
-        }
-        properties = {"platform": sensor.name, "gsd": gsd_m(grid), **grid_properties(grid)}
+        # An offset alone is one of the numbers as they are.
+        scale = 1.0 if sensor.scale is None and sensor.offset is not None else sensor.scale
+        encoding = Encoding(src.dtypes[0], nodata, scale, sensor.offset or 0.0)
+        asset = raster_asset(relative_href(path, item_folder), bands, encoding, GEOTIFF)
+        properties = {"platform": sensor.name, **grid_fields(grid)}
         region = valid_footprint(src, sensor.nodata, wanted)
         return new_item(safe_id(path.stem), region, _time(src, path, sensor), properties, {"data": asset})
 

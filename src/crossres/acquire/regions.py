@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import shapely
 from pyproj import CRS, Geod
-from shapely.geometry import MultiPolygon, Polygon, box, mapping, shape
+from shapely.geometry import MultiPolygon, Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
 
 from crossres.errors import UserError
-from crossres.globe import LON_LAT, bbox, polygons, reproject, split, unwrapped
+from crossres.globe import LON_LAT, bbox, polygons, reproject, split, to_geojson, unwrapped
 from crossres.grids import crs_of
 
 __all__ = [
@@ -64,11 +64,6 @@ def buffered(region: BaseGeometry, metres: float) -> BaseGeometry:
     else:
         plane = local_utm(region)
     return reproject(reproject(region, LON_LAT, plane).buffer(metres, join_style="mitre"), plane, LON_LAT)
-
-
-def to_geojson(region: BaseGeometry) -> dict[str, Any]:
-    """Return a region in degrees as GeoJSON, to 1e-7 degrees (1 cm), outer rings anticlockwise."""
-    return _rounded(mapping(shapely.orient_polygons(shapely.normalize(region))))
 
 
 def from_geojson(content: Any, name: str) -> BaseGeometry:
@@ -139,11 +134,3 @@ def _numbers_in(content: Any, most: int) -> int:
         else:
             count += 1
     return count
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(v) for v in value]
-    return round(value, 7) if isinstance(value, float) else value

@@ -1,6 +1,6 @@
 """A scene as the next stages find it: reflectance.tif, mask.tif and item.json of one folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +15,11 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.regions import from_geojson, polygons
 from crossres.acquire.stac.hrefs import is_remote
-from crossres.acquire.stac.items import Item, band_fields, grid_properties, item_time, new_item, relative_href
+from crossres.acquire.stac.items import item_time
 from crossres.files import write_json
-from crossres.grids import grid_outline, gsd_m
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
+from crossres.grids import grid_outline
+from crossres.imagery.items import GEOJSON, Item, derived_from, grid_fields, new_item, raster_asset, relative_href
+from crossres.imagery.numbers import CODES, NODATA, REFLECTANCE_DN, Mask
 from crossres.imagery.raster import new_cog
 
 KEPT = ("platform", "constellation", "instruments", "eo:cloud_cover", "s2:processing_baseline", "crossres:role")
@@ -74,12 +75,9 @@ def new_scene(
     once, not the scene.
     """
     with (
-        new_cog(
-            folder / "reflectance.tif", grid,
-            dtype="uint16", bands=bands, nodata=NODATA, scale=SCALE, offset=OFFSET,
-        ) as numbers,
-        new_cog(folder / "mask.tif", grid, dtype="uint8", bands=("mask",), nodata=None, overviews="mode") as mask,
-    ):  # fmt: skip
+        new_cog(folder / "reflectance.tif", grid, bands, REFLECTANCE_DN) as numbers,
+        new_cog(folder / "mask.tif", grid, ("mask",), CODES) as mask,
+    ):
         scene = SceneWriter(grid, {}, numbers, mask)
         yield scene
         item = _item(source, source_path, folder, bands, grid, scene)
@@ -103,22 +101,19 @@ def _item(
     properties |= {f"crossres:{key}": value for key, value in scene.notes.items()}
     if scene.assumed:
         properties["crossres:assumed"] = scene.assumed
-    properties |= grid_properties(grid)
-    properties["gsd"] = gsd_m(grid)
-    cog = "image/tiff; application=geotiff; profile=cloud-optimized"
-    assets: Mapping[str, Any] = {
-        "reflectance": {
-            "href": "./reflectance.tif", "type": cog, "roles": ["data", "reflectance"],
-            **band_fields(bands, "uint16", SCALE, OFFSET, NODATA),
-        },
-        "mask": {"href": "./mask.tif", "type": cog, "roles": ["data-mask"]},
-    }  # fmt: skip
-    item = new_item(source["id"], _region(source, grid), _time(source), properties, assets)
-    origins = [link["href"] for link in source.get("links", []) if is_remote(str(link.get("href")))]
+    properties |= grid_fields(grid)
+    assets = {
+        "reflectance": raster_asset("./reflectance.tif", bands, REFLECTANCE_DN, roles=["data", "reflectance"]),
+        "mask": raster_asset("./mask.tif", ("mask",), CODES, roles=["data-mask"]),
+    }
+    origins = [
+        link["href"] for link in source.get("links", [])
+        if link.get("rel") in {"self", "derived_from"} and is_remote(str(link.get("href")))
+    ]  # fmt: skip
     if source_path is not None:
         origins.append(relative_href(source_path, folder))
-    item["links"] = [{"rel": "derived_from", "href": href} for href in origins]
-    return item
+    links = [derived_from(href, media_type=GEOJSON) for href in origins]
+    return new_item(source["id"], _region(source, grid), _time(source), properties, assets, links)
 
 
 def _time(source: Item) -> datetime | None:

@@ -13,7 +13,7 @@ from crossres.acquire.pairing.candidates import Candidate
 from crossres.acquire.regions import bbox, buffered, polygons, to_geojson
 from crossres.acquire.remote.addresses import HOSTS, private_hosts
 from crossres.acquire.stac.hrefs import is_remote, unsigned
-from crossres.acquire.stac.items import Item, relative_href
+from crossres.imagery.items import Item, relative_href
 
 
 def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:

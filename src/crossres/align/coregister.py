@@ -20,7 +20,7 @@ from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.grids import fine_grid, lr_multiple, scale_factor, whole_window
 from crossres.imagery.engine import store
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import REFLECTANCE_DN
 from crossres.imagery.raster import new_cog
 from crossres.imagery.scene import crop, open_scene
 from crossres.sensors.mtf import lr_mtf
@@ -72,10 +72,7 @@ def coregister(
 
     fine = fine_grid(crop(low, window).odc.geobox, factor)
     dn = resampled(hr, grid.bands, lr_grid, window, fine, found.field)
-    with new_cog(
-        output / "registered.tif", fine, dtype=np.uint16, bands=grid.bands, nodata=NODATA, tags=dict(high.attrs),
-        scale=SCALE, offset=OFFSET,
-    ) as registered:  # fmt: skip
+    with new_cog(output / "registered.tif", fine, grid.bands, REFLECTANCE_DN, dict(high.attrs)) as registered:
         store([dn], [registered], "register")
     report = found.report((lr_grid.affine.a, lr_grid.affine.e)) | {
         "pair": pair["id"],

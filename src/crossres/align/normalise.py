@@ -26,7 +26,7 @@ from crossres.files import read_json, write_json
 from crossres.imagery.engine import per_block, store
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.lr_fine import to_lr
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn
+from crossres.imagery.numbers import CODES, REFLECTANCE_DN, Mask, to_dn
 from crossres.imagery.raster import new_cog, open_raster, write_cog
 from crossres.imagery.scene import bands_of, crop, open_scene, write_mask
 from crossres.sensors.mtf import lr_mtf
@@ -106,7 +106,7 @@ def normalise(
     }
     on = scene.odc.geobox
     write_mask(output / "mask.tif", mask, on)
-    write_cog(output / "pifs.tif", pifs[None].astype(np.uint8), on, bands=("pif",), nodata=None, overviews="mode")
+    write_cog(output / "pifs.tif", pifs[None], on, ("pif",), CODES)
     write_json(output / "radiometry.json", report)
     few = slice(None, None, pictures.step)
     before, then = pictures.pairs()
@@ -190,10 +190,7 @@ class _Pictures:
 
 
 def _new(path: Path, like: xr.Dataset) -> AbstractContextManager[DatasetWriter]:
-    return new_cog(
-        path, like.odc.geobox, dtype=np.uint16, bands=bands_of(like), nodata=NODATA, tags=dict(like.attrs),
-        scale=SCALE, offset=OFFSET,
-    )  # fmt: skip
+    return new_cog(path, like.odc.geobox, bands_of(like), REFLECTANCE_DN, dict(like.attrs))
 
 
 def _detail(before: Path, after: Path, factor: float) -> float | None:

@@ -29,12 +29,13 @@ from crossres.diffusion.arms import Arm
 from crossres.diffusion.block_store import BlockStore
 from crossres.diffusion.checkpoint import Card
 from crossres.diffusion.lr_scene import digest, open_lr
-from crossres.diffusion.products import PARTS, write_item, write_product
+from crossres.diffusion.products import write_item, write_product
 from crossres.diffusion.render import Block, Job, Target, keep, load_arm
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.grids import fine_grid, lr_multiple
 from crossres.imagery import engine
+from crossres.imagery.numbers import PARTS
 from crossres.imagery.scene import bands_of, crop
 from crossres.sensors import mtf
 from crossres.settings.sample import ArmSettings, TilingSettings

@@ -19,12 +19,11 @@ from crossres.evaluate.pixels import chosen
 from crossres.files import remedy
 from crossres.imagery.lazy import CHUNK_PX, lazy_raster
 from crossres.imagery.neighbourhood import Near, chunks_of, per_neighbourhood
-from crossres.imagery.numbers import Mask, to_dn
+from crossres.imagery.numbers import PARTS, Mask, to_dn
 from crossres.imagery.raster import grid_of, open_raster
 from crossres.imagery.scene import open_scene, read_mask
 from crossres.operators import on_fine
 
-ARM_FILES = ("mean", "std", "sample")
 LEAST_CHUNK_PX = 128
 """How far a block may look into its neighbours, each of which must be as large."""
 
@@ -168,7 +167,7 @@ def _survey(
 
 
 def _open_arm(folder: Path, bands: tuple[str, ...], hr: da.Array, chunk_px: int) -> Arm:
-    paths = {name: folder / f"{name}.tif" for name in ARM_FILES}
+    paths = {name: folder / f"{name}.tif" for name in PARTS}
     for path in paths.values():
         if (shape := grid_of(path).shape) != hr.shape[1:]:
             raise UserError(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import dask
 import numpy as np
-import numpy.typing
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio._err import CPLE_BaseError
@@ -20,6 +19,7 @@ from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.files import whole
+from crossres.imagery.numbers import Encoding
 
 NO_PROVENANCE = frozenset({"AREA_OR_POINT", "OVR_RESAMPLING_ALG"})
 """Tags that GDAL sets itself."""
@@ -55,53 +55,49 @@ def write_cog(
     path: Path,
     values: np.ndarray,
     grid: GeoBox,
-    *,
     bands: Sequence[str],
-    nodata: float | None,
+    encoding: Encoding | None = None,
     tags: dict[str, str] | None = None,
-    scale: float = 1.0,
-    offset: float = 0.0,
-    overviews: str = "average",
+    *,
+    nodata: float | None = None,
+    scale: float | None = None,
 ) -> None:
-    """Write a (band, row, column) array as a cloud-optimised GeoTIFF; the same content gives the same bytes."""
-    with new_cog(
-        path, grid, dtype=values.dtype, bands=bands, nodata=nodata, tags=tags, scale=scale, offset=offset,
-        overviews=overviews,
-    ) as dst:  # fmt: skip
-        dst.write(values)
+    """Write a (band, row, column) array of numbers as a cloud-optimised GeoTIFF; the same content gives the same bytes.
+
+    Without an encoding the numbers are what they are. Raises `TypeError` when they may not fit the data type.
+    """
+    encoding = encoding or Encoding(values.dtype.name, nodata, scale)
+    with new_cog(path, grid, bands, encoding, tags) as dst:
+        dst.write(values.astype(encoding.data_type, casting="safe", copy=False))
 
 
 @contextmanager
 def new_cog(
     path: Path,
     grid: GeoBox,
-    *,
-    dtype: numpy.typing.DTypeLike,
     bands: Sequence[str],
-    nodata: float | None,
+    encoding: Encoding,
     tags: dict[str, str] | None = None,
-    scale: float = 1.0,
-    offset: float = 0.0,
-    overviews: str = "average",
 ) -> Iterator[DatasetWriter]:
     """Yield a dataset to write window by window, in any order; it becomes a cloud-optimised GeoTIFF if no error rose.
 
     Memory holds GDAL's block cache, not the raster: until it is done, the raster stands uncompressed beside `path`.
     """
     profile = dict(
-        driver="GTiff", dtype=dtype, count=len(bands), height=grid.shape[0], width=grid.shape[1], nodata=nodata,
-        crs=str(grid.crs.to_wkt()) if grid.crs else None, transform=grid.affine,
+        driver="GTiff", dtype=encoding.data_type, count=len(bands), height=grid.shape[0], width=grid.shape[1],
+        nodata=encoding.nodata, crs=str(grid.crs.to_wkt()) if grid.crs else None, transform=grid.affine,
         tiled=True, blockxsize=256, blockysize=256, sparse_ok=True, bigtiff="IF_SAFER",
     )  # fmt: skip
     with whole(path) as part:
         raw = part.with_name(f"{part.name}.raw.tif")
         with rasterio.open(raw, "w", **profile) as dst:
             dst.descriptions = tuple(bands)
-            dst.scales = (scale,) * len(bands)
-            dst.offsets = (offset,) * len(bands)
+            dst.scales = (encoding.scale or 1.0,) * len(bands)
+            dst.offsets = (encoding.offset,) * len(bands)
             dst.update_tags(**(tags or {}))
             yield dst
-        copy_to_cog(raw, part, "STANDARD" if np.issubdtype(dtype, np.integer) else "FLOATING_POINT", overviews)
+        predictor = "STANDARD" if np.issubdtype(encoding.data_type, np.integer) else "FLOATING_POINT"
+        copy_to_cog(raw, part, predictor, encoding.overviews)
 
 
 def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: str = "average") -> None:

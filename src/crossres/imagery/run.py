@@ -5,9 +5,8 @@ from pathlib import Path
 import xarray as xr
 
 from crossres.errors import UserError
+from crossres.imagery.numbers import PARTS
 from crossres.imagery.scene import MASK, REFLECTANCE, open_mask, open_scene
-
-PARTS = ("mean", "std", "sample")
 
 
 def open_run(folder: Path | str) -> xr.DataTree:

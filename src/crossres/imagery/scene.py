@@ -21,7 +21,7 @@ from rasterio.windows import Window
 from crossres.errors import UserError
 from crossres.imagery.engine import store
 from crossres.imagery.lazy import CHUNK_PX, lazy_raster
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask, to_dn
+from crossres.imagery.numbers import CODES, REFLECTANCE_DN, Mask, to_dn
 from crossres.imagery.raster import grid_of, new_cog, open_raster, tags_of
 
 DIMENSIONS = ("y", "x")
@@ -94,16 +94,13 @@ def crop(scene: xr.Dataset, window: Window) -> xr.Dataset:
 def write_scene(path: Path, scene: xr.Dataset) -> None:
     """Write a scene's reflectance as a scaled uint16 COG with overviews, block by block, whole or not at all."""
     dn = da.map_blocks(to_dn, _chunked(scene.reflectance), dtype=np.uint16)
-    with new_cog(
-        path, scene.odc.geobox, dtype=np.uint16, bands=bands_of(scene), nodata=NODATA, tags=dict(scene.attrs),
-        scale=SCALE, offset=OFFSET,
-    ) as dst:  # fmt: skip
+    with new_cog(path, scene.odc.geobox, bands_of(scene), REFLECTANCE_DN, dict(scene.attrs)) as dst:
         store([dn], [dst], path.name)
 
 
 def write_mask(path: Path, mask: np.ndarray, grid: GeoBox) -> None:
     """Write a (row, column) uint8 raster of `Mask` codes."""
-    with new_cog(path, grid, dtype=np.uint8, bands=("mask",), nodata=None, overviews="mode") as dst:
+    with new_cog(path, grid, ("mask",), CODES) as dst:
         dst.write(np.asarray(mask, np.uint8), 1)
 
 

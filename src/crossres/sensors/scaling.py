@@ -55,7 +55,7 @@ def decide_scaling(
     """Decide scale and offset of one band of an asset from what its item, and then its file, say of it.
 
     For Sentinel-2, in this order: a flag that the offset is applied already (`earthsearch:boa_offset_applied: true`)
-    beats `raster:bands`; then the processing baseline decides; then `raster:bands`. For all others `raster:bands`.
+    beats all; then the processing baseline decides; then scale and offset of the band. For all others these alone.
     Then the tags of the file (`of_file`, scale and offset; 1 and 0 say nothing). Where nothing says it, it is assumed,
     by the processing baseline in the `name` of the item where there is one.
     `data_type` is that of the file, for items that do not say it (Planetary Computer's NAIP).
@@ -118,10 +118,10 @@ def stated_scaling(properties: Mapping[str, Any], asset: Mapping[str, Any], band
         if baseline is not None:
             by_baseline = sentinel2_scale * sentinel2.offset_dn(baseline)
             doubtful = by_baseline != 0 and offset == 0
-            but = "; doubtful, raster:bands says offset 0" if doubtful else ""
+            but = "; doubtful, the item says offset 0" if doubtful else ""
             return Scaling(sentinel2_scale, by_baseline, f"processing baseline {baseline}{but}", doubtful=doubtful)
         if offset is not None:
-            why = "raster:bands of the item; no processing baseline is given"
+            why = "offset of the item; no processing baseline is given"
             return Scaling(sentinel2_scale, float(offset), why)
     elif scale is not None:
         return Scaling(float(scale or 1.0), float(offset or 0.0), "scale and offset of the item")
@@ -169,9 +169,9 @@ def _raster_band(asset: Mapping[str, Any], band: int) -> Mapping[str, Any]:
     for key in ("scale", "offset"):
         value = found.get(key)
         if value is not None and not (_is_number(value) and abs(value) < LARGEST_FACTOR):
-            raise UserError(f"raster:bands says {key} {str(value)[:40]!r}, which cannot be right; mend the item")
+            raise UserError(f"the item says {key} {str(value)[:40]!r}, which cannot be right; mend the item")
     if found.get("scale", 1.0) <= 0:
-        raise UserError(f"raster:bands says scale {found['scale']:g}, which cannot be right; mend the item")
+        raise UserError(f"the item says scale {found['scale']:g}, which cannot be right; mend the item")
     return found
 
 
@@ -189,4 +189,4 @@ def declared_nodata(asset: Mapping[str, Any], band: int = 0) -> float | None:
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise UserError(f"raster:bands says nodata {str(value)[:40]!r}, which is not a number; mend the item")
+    raise UserError(f"the item says nodata {str(value)[:40]!r}, which is not a number; mend the item")

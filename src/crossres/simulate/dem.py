@@ -11,6 +11,7 @@ from pyproj import Transformer
 from rasterio.transform import Affine
 
 from crossres.files import whole
+from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.simulate.sites import Site
 from crossres.simulate.terrain import Terrain
@@ -34,7 +35,7 @@ def write_dem(path: Path, site: Site, terrain: Terrain, size_m: float) -> None:
     latitude = (top - np.arange(rows) - 0.5) * POSTING_DEG
     east, north = Transformer.from_crs(4326, site.epsg, always_xy=True).transform(*np.meshgrid(longitude, latitude))
     height = terrain.height_m(np.asarray(east) - site.east, np.asarray(north) - site.north)
-    write_cog(path, height[None].astype(np.float32), grid, bands=("height",), nodata=NODATA)
+    write_cog(path, height[None].astype(np.float32), grid, ("height",), Encoding("float32", NODATA))
 
 
 def write_mosaic(path: Path, models: list[Path]) -> None:

@@ -1,6 +1,6 @@
 """What Sentinel-2 sees of a place: L2A bands and scene classification as COGs, with a STAC item."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
 from crossres.files import write_json
+from crossres.imagery.numbers import CODES, Encoding
 from crossres.imagery.raster import write_cog
 from crossres.sensors.sensor import Sensor
 from crossres.sensors.sentinel2 import BAND_IDS, S2A, S2B
@@ -64,8 +65,9 @@ def write_sentinel2(
     # The identifier carries the start of the datatake, which is the same for all tiles of a pass.
     item_id = f"{seen.platform}_T{site.tile}_{seen.time - timedelta(minutes=3):%Y%m%dT%H%M%S}_L2A"
     for band, values in dn.items():
-        write_cog(folder / item_id / f"{BAND_IDS[band]}.tif", values[None], grid, bands=(BAND_IDS[band],), nodata=0)
-    write_cog(folder / item_id / "SCL.tif", scl[None], scl_grid, bands=("SCL",), nodata=0, overviews="mode")
+        name = BAND_IDS[band]
+        write_cog(folder / item_id / f"{name}.tif", values[None], grid, (name,), Encoding("uint16", nodata=0))
+    write_cog(folder / item_id / "SCL.tif", scl[None], scl_grid, ("SCL",), replace(CODES, nodata=0))
     write_json(
         folder / item_id / f"{item_id}.json",
         sentinel2_item(

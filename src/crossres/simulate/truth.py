@@ -8,6 +8,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
 from crossres.files import write_json
+from crossres.imagery.numbers import CODES
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import make_scene, write_scene
 from crossres.sensors.sentinel2 import S2A
@@ -32,13 +33,12 @@ def write_truth(
     grid = _grid(site, size, GSD_M)
     write_scene(folder / "reflectance.tif", make_scene(values, grid, S2A.bands, {"sensor": "truth"}))
     changed = resample(mean, landscape.changed.astype(np.float32), mean) > 0.5
-    write_cog(folder / "changed.tif", changed[None].astype(np.uint8), grid, bands=("changed",), nodata=None,
-              overviews="mode")  # fmt: skip
+    write_cog(folder / "changed.tif", changed[None], grid, ("changed",), CODES)
 
     knots = int(np.ceil(size_m / SHIFT_GSD_M))
     axis = (np.arange(knots) + 0.5 - knots / 2) * SHIFT_GSD_M
     shift = np.stack(np.broadcast_arrays(*error.shift_m(axis[None], -axis[:, None]))).astype(np.float32)
-    write_cog(folder / "shift_m.tif", shift, _grid(site, knots, SHIFT_GSD_M), bands=("east", "north"), nodata=None)
+    write_cog(folder / "shift_m.tif", shift, _grid(site, knots, SHIFT_GSD_M), ("east", "north"))
     write_json(folder / "truth.json", facts)
 
 

@@ -36,7 +36,7 @@ def write_tiles(folder: Path) -> list[dict]:
         grid = GeoBox((1000, 1000), from_bounds(west, 34, west + 1, 35, 1000, 1000), "EPSG:4326")
         lon = west + (np.arange(1000) + 0.5) / 1000
         write_cog(folder / f"{name}.tif", np.tile(height(lon), (1, 1000, 1)).astype(np.float32), grid,
-                  bands=("height",), nodata=None)  # fmt: skip
+                  ("height",))  # fmt: skip
         items.append({
             "type": "Feature", "stac_version": "1.0.0", "id": name, "links": [], "bbox": [west, 34, west + 1, 35],
             "geometry": mapping(box(west, 34, west + 1, 35)), "collection": "cop-dem-glo-30",
@@ -112,7 +112,7 @@ INSIDE = box(113.5, 34.5, 113.6, 34.6)
 def geoid(path: Path, west=110.0) -> str:
     grid = GeoBox((20, 20), from_bounds(west, 30, west + 10, 40, 20, 20), "EPSG:4326")
     columns = -40 + 2.0 * (np.arange(20) + 0.5)
-    write_cog(path, np.tile(columns, (1, 20, 1)).astype(np.float32), grid, bands=("geoid",), nodata=None)
+    write_cog(path, np.tile(columns, (1, 20, 1)).astype(np.float32), grid, ("geoid",))
     return str(path)
 
 

@@ -96,7 +96,7 @@ def test_a_baseline_goes_before_raster_bands_and_the_difference_is_said(tmp_path
     said = {"raster:bands": [{"scale": 1e-4, "offset": 0, "nodata": 0}]}
     found = read(changed(earth_search_v1(tmp_path / "in", BRIGHT, 1000), said), tmp_path / "out")
     assert_is(found, BRIGHT)
-    assert "processing baseline 05.11; doubtful, raster:bands says offset 0" in found.assumed
+    assert "processing baseline 05.11; doubtful, the item says offset 0" in found.assumed
     applied = read(changed(earth_search_v1(tmp_path / "dark", GROUND), said), tmp_path / "applied")
     assert_is(applied, GROUND)
 
@@ -152,6 +152,25 @@ def test_scale_and_offset_of_stac_1_1_are_read(tmp_path):
     item = earth_search_v1(tmp_path / "in", BRIGHT, 1000)
     bands = [{"raster:scale": 1e-4, "raster:offset": -0.1, "nodata": 0, "data_type": "uint16"}]
     assert_is(read(changed(item, {"bands": bands}, ("raster:bands", "s2:processing_baseline")), tmp_path / "o"), BRIGHT)
+
+
+def test_a_single_band_of_stac_1_1_may_be_described_by_its_asset_alone(tmp_path):
+    item = earth_search_v1(tmp_path / "in", BRIGHT, 1000)
+    content = json.loads(item.read_text())
+    assets = {
+        f"image-{band}": {"href": asset["href"], "eo:common_name": band, "raster:scale": 1e-4, "raster:offset": -0.1}
+        for band, asset in content["assets"].items() if band in BANDS
+    }  # fmt: skip
+    del content["properties"]["s2:processing_baseline"]
+    item.write_text(json.dumps({**content, "assets": assets}))
+    assert_is(read(item, tmp_path / "out"), BRIGHT)
+
+
+def test_a_file_has_as_many_bands_as_stac_1_1_describes(tmp_path):
+    two = {"bands": [{"name": "B04", "data_type": "uint16"}, {"name": "other", "data_type": "uint16"}]}
+    item = changed(earth_search_v1(tmp_path / "low", BRIGHT, 1000), two, remove=("raster:bands",))
+    with pytest.raises(UserError, match="has 1 bands, its item describes 2"):
+        read(item, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

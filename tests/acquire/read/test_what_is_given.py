@@ -218,18 +218,18 @@ def test_an_image_without_a_place_says_how_to_give_it_one(tmp_path):
 @pytest.mark.parametrize(
     ("crs", "place", "gsd", "code"),
     [
-        ("EPSG:32650", PLACE, 10.0, 32650),
-        ("EPSG:4547", PLACE, 10.0, 4547),  # Gauss-Krueger, its zone not in the easting
-        ("EPSG:4526", from_origin(38_500_000, 4_000_000, 10, 10), 10.0, 4526),  # and in it
+        ("EPSG:32650", PLACE, 10.0, "EPSG:32650"),
+        ("EPSG:4547", PLACE, 10.0, "EPSG:4547"),  # Gauss-Krueger, its zone not in the easting
+        ("EPSG:4526", from_origin(38_500_000, 4_000_000, 10, 10), 10.0, "EPSG:4526"),  # and in it
         ("EPSG:32650+5773", PLACE, 10.0, None),
-        ("EPSG:2263", from_origin(980_000, 200_000, 32.8083333, 32.8083333), 10.0, 2263),  # feet
-        ("EPSG:3857", from_origin(1_200_000, 8_399_000, 10, 10), 5.01, 3857),  # at 60 degrees north
+        ("EPSG:2263", from_origin(980_000, 200_000, 32.8083333, 32.8083333), 10.0, "EPSG:2263"),  # feet
+        ("EPSG:3857", from_origin(1_200_000, 8_399_000, 10, 10), 5.01, "EPSG:3857"),  # at 60 degrees north
     ],
 )
 def test_gsd_is_metres_on_the_ground_and_the_code_right_or_absent(tmp_path, crs, place, gsd, code):
     found = read(image(tmp_path / "a.tif", crs=crs, transform=place), tmp_path / "out").properties
     assert found["gsd"] == pytest.approx(gsd, abs=5e-3)
-    assert found.get("proj:epsg") == code and ("proj:wkt2" in found) == (code is None)
+    assert found["proj:code"] == code and ("proj:wkt2" in found) == (code is None)
 
 
 def test_an_item_in_a_folder_stands_for_the_folder_and_an_own_scene_is_read_again(tmp_path):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossres.acquire.stac.hrefs import shown
-from crossres.acquire.stac.items import Item, common_names
+from crossres.acquire.stac.items import common_names, raster_bands
 from crossres.errors import UserError
+from crossres.imagery.items import Item
 from crossres.sensors.band_names import esa_name, is_band
 
 CLASSES = "scl"
@@ -84,9 +85,12 @@ def _roles(asset: Mapping[str, Any]) -> set[str]:
 
 def _gsd(key: str, asset: Mapping[str, Any]) -> float:
     """Return the pixel size that an asset says, or that its key ends with (B02_20m), in metres; 0 when neither does."""
-    rasters = asset.get("raster:bands")
-    first = rasters[0] if isinstance(rasters, list) and rasters and isinstance(rasters[0], dict) else {}
-    for value in (asset.get("gsd"), first.get("spatial_resolution"), asset.get("raster:spatial_resolution")):
+    first = next(iter(raster_bands(asset)), {})
+    for place, name in (
+        (asset, "gsd"), (first, "spatial_resolution"), (first, "raster:spatial_resolution"), (first, "gsd"),
+        (asset, "raster:spatial_resolution"),
+    ):  # fmt: skip
+        value = place.get(name)
         if isinstance(value, int | float) and value > 0:
             return float(value)
     size = re.search(r"_([0-9]{1,3})m$", key)

@@ -29,10 +29,11 @@ from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.stac.declared_checksums import check_checksum, check_size
 from crossres.acquire.stac.hrefs import resolved, shown
-from crossres.acquire.stac.items import Item, common_names
+from crossres.acquire.stac.items import common_names, raster_bands
 from crossres.errors import UserError
 from crossres.foreign_raster import alpha_mask, beside, read_numbers
 from crossres.grids import are_aligned, whole_window
+from crossres.imagery.items import Item
 from crossres.imagery.numbers import Mask
 from crossres.sensors.scaling import Scaling, decide_scaling, declared_nodata, is_sentinel2
 from crossres.sensors.scaling_check import checked_scalings
@@ -219,7 +220,7 @@ class ItemBands:
         """Raise `UserError` when a file has other bands or another size than its item says."""
         name, count, shape = self._files[place.key].shown, src.count, src.shape
         without_alpha = count - (self._alphas[place.key] is not None)
-        described = len(rasters) if isinstance(rasters := place.asset.get("raster:bands"), list) else 0
+        described = len(raster_bands(place.asset))
         if place.index >= count or (described and described not in {count, without_alpha}):
             raise UserError(f"{name}: has {count} bands, its item describes {max(described, place.index + 1)}")
         expected = place.asset.get("proj:shape")

@@ -22,10 +22,10 @@ from crossres.acquire.bands.numbers import Sample, Stated
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.scene_files import SceneWriter, scene_pixels
-from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.grids import are_aligned, crop, whole_window
-from crossres.imagery.engine import store, threads
+from crossres.imagery.engine import THREADS, store, threads
+from crossres.imagery.items import Item
 from crossres.imagery.numbers import NODATA, Mask
 from crossres.sensors.scaling import Scaling
 
@@ -132,7 +132,7 @@ def _write(
     chunks = (-1, *_chunks(inside, parts[0].block_shape))
     pixels = da.from_array(source, chunks=chunks, name=False, asarray=False, meta=np.empty((0, 0, 0), np.uint16))
     workers = max(DECODERS, threads()) if is_remote else threads()
-    with dask.config.set(scheduler="threads", num_workers=workers):
+    with dask.config.set(scheduler=THREADS, num_workers=workers):
         store([pixels], [scene], "bands")
     return source.samples
 

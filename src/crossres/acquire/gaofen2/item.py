@@ -7,9 +7,10 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.gaofen2.archive import is_utf8, printable
 from crossres.acquire.gaofen2.package import Package
 from crossres.acquire.orthorectification.rpc import footprint
-from crossres.acquire.stac.items import Item, new_item, relative_href, safe_id
+from crossres.acquire.stac.items import safe_id
 from crossres.errors import UserError
 from crossres.globe import polygons, split
+from crossres.imagery.items import Item, described, new_item, relative_href
 
 
 def gaofen2_item(package: Package, item_folder: Path) -> Item:
@@ -41,7 +42,7 @@ def gaofen2_item(package: Package, item_folder: Path) -> Item:
         "href": href,
         "title": "Gaofen-2 PMS L1A package",
         "roles": ["data"],
-        "eo:bands": [{"name": b, "common_name": b} for b in ("blue", "green", "red", "nir", "pan")],
+        "bands": described(("blue", "green", "red", "nir", "pan")),
     }
     return new_item(safe_id(package.name), region, seen.time, properties, {"package": asset})
 

@@ -12,9 +12,10 @@ from crossres.acquire.declined import Declined, write_declined
 from crossres.acquire.lock.checksums import Checksums
 from crossres.acquire.remote.addresses import HOSTS, is_named, name_host
 from crossres.acquire.stac.hrefs import is_remote, unsigned
-from crossres.acquire.stac.items import Item, relative_href, safe_id
+from crossres.acquire.stac.items import safe_id
 from crossres.errors import UserError
 from crossres.files import json_text, read_json, whole
+from crossres.imagery.items import Item, relative_href
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.paths import expand

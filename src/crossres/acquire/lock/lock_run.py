@@ -9,9 +9,9 @@ from crossres.acquire.declined import read_declined
 from crossres.acquire.lock.checksums import checksum
 from crossres.acquire.lock.lock_file import HELD, VERSION, with_hrefs
 from crossres.acquire.stac.hrefs import is_remote, unsigned
-from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.files import read_json, write_json
+from crossres.imagery.items import Item
 from crossres.settings.config import Config, load
 from crossres.settings.paths import escaped, expand
 from crossres.settings.search import CATALOGUED, CatalogSource

@@ -5,8 +5,9 @@ import json
 import re
 from typing import Any
 
-from crossres.acquire.stac.items import Item, parse_time
+from crossres.acquire.stac.items import parse_time
 from crossres.errors import UserError
+from crossres.imagery.items import Item
 from crossres.sensors.scaling import is_sentinel2, processing_baseline
 
 _START = re.compile(r"(\d{8}T\d{6})")

@@ -15,9 +15,10 @@ from crossres.acquire.pairing.acquisition import acquisition, identity, quality
 from crossres.acquire.pairing.claims import claimed_region
 from crossres.acquire.regions import area_km2, polygons
 from crossres.acquire.stac.hrefs import resolved
-from crossres.acquire.stac.items import Item, item_time, safe_id
+from crossres.acquire.stac.items import item_time, safe_id
 from crossres.acquire.stac.offered import Offered
 from crossres.errors import UserError
+from crossres.imagery.items import Item
 
 LONGEST_ID = 100
 """A pair's files are named by two ids; file systems allow 255 characters."""

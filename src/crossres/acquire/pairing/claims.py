@@ -10,9 +10,9 @@ from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.regions import bbox, bounding_box, from_geojson
-from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.globe import LON_LAT, reproject
+from crossres.imagery.items import Item
 
 LONGEST_WKT = 20_000
 LARGEST_SIDE = 10_000_000
@@ -72,7 +72,7 @@ def _stated_grid(item: Item) -> BaseGeometry | None:
 
 
 def _stated_crs(fields: dict[str, Any]) -> CRS | None:
-    code, wkt = fields.get("proj:code", fields.get("proj:epsg")), fields.get("proj:wkt2")
+    code, wkt = fields.get("proj:code") or fields.get("proj:epsg"), fields.get("proj:wkt2")
     if code is not None:
         return _known_crs(str(code))
     try:

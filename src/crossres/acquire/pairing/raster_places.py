@@ -17,9 +17,9 @@ from crossres.acquire.remote.asset import asset_raster
 from crossres.acquire.remote.image_file import UnreachableError
 from crossres.acquire.remote.signing import address
 from crossres.acquire.stac.hrefs import is_remote, without_signature
-from crossres.acquire.stac.items import Item
 from crossres.errors import UserError
 from crossres.grids import grid_outline
+from crossres.imagery.items import Item
 
 log = logging.getLogger(__name__)
 

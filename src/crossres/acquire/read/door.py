@@ -18,12 +18,13 @@ from crossres.acquire.remote.asset import AssetFile
 from crossres.acquire.remote.image_file import Transfer
 from crossres.acquire.stac.foreign_json import offered
 from crossres.acquire.stac.hrefs import is_remote, resolved, without_signature
-from crossres.acquire.stac.items import Item, safe_id
+from crossres.acquire.stac.items import safe_id
 from crossres.acquire.stac.offered import Unusable
 from crossres.acquire.stac.static_catalog import read_remote
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.foreign_raster import is_raster, is_utf8, printable
+from crossres.imagery.items import Item
 from crossres.sensors.band_names import is_band
 from crossres.sensors.scaling import ASSUMED_SENSOR
 from crossres.sensors.sentinel2 import BAND_IDS

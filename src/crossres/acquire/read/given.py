@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from crossres.acquire.bands.numbers import Stated
-from crossres.acquire.stac.items import Item
+from crossres.imagery.items import Item
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from crossres.acquire.read.file_bands import file_bands, named_bands
 from crossres.acquire.read.given import Given
 from crossres.acquire.read.tree import Tree
 from crossres.acquire.remote.asset import AssetFile
-from crossres.acquire.stac.items import Item, iso_utc, parse_time, safe_id
+from crossres.acquire.stac.items import parse_time, safe_id
 from crossres.errors import UserError
 from crossres.foreign_raster import is_raster, open_foreign, printable
 from crossres.grids import gsd_m as gsd_of
+from crossres.imagery.items import Item, iso_utc
 from crossres.sensors.band_names import esa_name, is_band, mentions_band
 from crossres.sensors.scaling import ASSUMED_SENSOR
 

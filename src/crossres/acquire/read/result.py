@@ -1,7 +1,6 @@
-"""Another model's result as a scene in memory, read as everything else is read."""
+"""Another model's result as a scene, read as everything else is read."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
@@ -17,13 +16,14 @@ from crossres.sensors.scaling import ASSUMED_SENSOR
 from crossres.settings.acquire import AcquireSettings
 
 
-def read_result(path: Path, bands: tuple[str, ...]) -> xr.Dataset:
-    """Return the reflectance of an image of one's own, its bands found as in any other.
+def read_result(path: Path, bands: tuple[str, ...], folder: Path) -> xr.Dataset:
+    """Return the reflectance of an image of one's own, lazily, its bands found as in any other.
 
-    Whole numbers need a scale in the file, since nothing else says what they are. Raises `UserError` for what is no
-    georeferenced image, lacks a band, or is no reflectance.
+    Its pixels stand in `folder`, which must be there as long as they are read. Whole numbers need a scale in the file,
+    since nothing else says what they are. Raises `UserError` for what is no georeferenced image, lacks a band, or is no
+    reflectance.
     """
-    with TemporaryDirectory() as folder, Transfer(Path(folder, "ranges"), path.name) as transfer:
+    with Transfer(folder / "ranges", path.name) as transfer:
         file = AssetFile(str(path.absolute()), transfer)
         given = image_given(file, str(path.absolute()), path.stem, bands)
         with file.open() as src:
@@ -33,5 +33,5 @@ def read_result(path: Path, bands: tuple[str, ...]) -> xr.Dataset:
         # Nothing is assumed of the sensor: a model's result is nobody's DN.
         properties = {key: value for key, value in given.item["properties"].items() if key != ASSUMED_SENSOR}
         given = Given({**given.item, "properties": properties}, given.base, given.stated, given.assumed)
-        write_scene_of(given, None, bands, 0.0, AcquireSettings(), None, None, None, Path(folder), transfer)
-        return open_scene(Path(folder, "reflectance.tif")).load()
+        write_scene_of(given, None, bands, 0.0, AcquireSettings(), None, None, None, folder, transfer)
+    return open_scene(folder / "reflectance.tif")

@@ -17,9 +17,10 @@ from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.foreign_xml import parse_xml
 from crossres.acquire.read.given import Given
 from crossres.acquire.read.tree import Tree
-from crossres.acquire.stac.items import Item, parse_time, safe_id
+from crossres.acquire.stac.items import parse_time, safe_id
 from crossres.errors import UserError
 from crossres.foreign_raster import printable
+from crossres.imagery.items import Item
 from crossres.sensors import sentinel2
 from crossres.sensors.band_names import esa_name
 from crossres.sensors.scaling import Scaling, processing_baseline

@@ -13,10 +13,11 @@ from crossres.acquire.regions import from_geojson
 from crossres.acquire.sentinelhub.service import SentinelHub
 from crossres.acquire.stac.date_range import DateRange
 from crossres.acquire.stac.foreign_json import offered
-from crossres.acquire.stac.items import Item, parse_time
+from crossres.acquire.stac.items import parse_time
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
 from crossres.globe import unwrapped
+from crossres.imagery.items import Item
 from crossres.sensors.sentinel2 import BAND_IDS
 from crossres.sensors.sun import sun_position
 from crossres.settings.search import SentinelHubSource

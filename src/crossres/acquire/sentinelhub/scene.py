@@ -29,9 +29,11 @@ from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.sentinelhub.catalog import PROCESS, PRODUCT
 from crossres.acquire.sentinelhub.service import SentinelHub
 from crossres.acquire.stac.hrefs import shown
-from crossres.acquire.stac.items import Item, band_fields, item_time
+from crossres.acquire.stac.items import item_time
 from crossres.errors import UserError
 from crossres.grids import crop
+from crossres.imagery.items import GEOTIFF, Item, raster_asset
+from crossres.imagery.numbers import Encoding
 from crossres.sensors.sentinel2 import BAND_IDS
 from crossres.settings.search import SentinelHubSource
 
@@ -101,9 +103,8 @@ def fetch_window(item: Item, region: BaseGeometry, bands: Sequence[str], folder:
     for number, content in enumerate(contents):
         path = folder / f"window-{number}.tif"
         tiles.append(_fetch(service, content, _window_grid(content, region), bands, path))
-        asset = {"href": path.name, **band_fields((*bands, CLASSES.lower()), "uint16", 1.0, 0.0, 0)}
-        for entry in asset["raster:bands"]:  # what the numbers mean is decided by the baseline, as everywhere else
-            del entry["scale"], entry["offset"]
+        # What the numbers mean is decided by the baseline, as everywhere else.
+        asset = raster_asset(path.name, (*bands, CLASSES.lower()), Encoding("uint16", nodata=0), GEOTIFF)
         fetched.append({**content, "assets": {"window": asset}})
     window, *others = fetched
     if others:

@@ -15,10 +15,10 @@ from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.remote.server_words import own_reason
 from crossres.acquire.stac.foreign_json import LONGEST_REASON, offered
 from crossres.acquire.stac.io import TIMEOUT_S, PatientIO, stac_io
-from crossres.acquire.stac.items import Item
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.acquire.stac.pages import PageError, pages
 from crossres.errors import UserError
+from crossres.imagery.items import Item
 from crossres.secrets import one_line, without_signature
 from crossres.settings.search import StacApiSource
 

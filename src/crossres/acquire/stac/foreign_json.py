@@ -5,9 +5,9 @@ import re
 import sys
 from typing import Any
 
-from crossres.acquire.stac.items import Item
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
+from crossres.imagery.items import Item
 from crossres.secrets import shown
 
 DEEPEST = 100

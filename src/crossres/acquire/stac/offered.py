@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from crossres.acquire.stac.items import Item
+from crossres.imagery.items import Item
 
 
 class Offered(NamedTuple):
