@@ -20,8 +20,7 @@ from scipy import ndimage
 
 from crossres.grids import fine_grid, scale_factor
 from crossres.imagery.numbers import REFLECTANCE_DN, to_dn
-from crossres.imagery.raster import new_cog
-from crossres.imagery.scene import write_mask
+from crossres.imagery.raster import new_cog, write_mask
 
 BANDS = ("blue", "green", "red", "nir")
 TILE = 250

@@ -24,8 +24,8 @@ from rasterio.transform import Affine
 
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.numbers import NODATA, REFLECTANCE_DN
-from crossres.imagery.raster import grid_of, new_cog
-from crossres.imagery.scene import bands_of, open_scene, write_mask
+from crossres.imagery.raster import grid_of, new_cog, write_mask
+from crossres.imagery.scene import bands_of, open_scene
 
 LR_PX, HR_SHAPE = 10980, (29200, 27620)
 STAGES = ("coregister", "normalise", "patches", "sample", "evaluate")

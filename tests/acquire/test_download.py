@@ -24,8 +24,8 @@ from crossres.acquire.orthorectification import orthorectify
 from crossres.errors import UserError
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
-from crossres.imagery.raster import write_cog
-from crossres.imagery.scene import bands_of, open_scene, read_mask
+from crossres.imagery.raster import read_mask, write_cog
+from crossres.imagery.scene import bands_of, open_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

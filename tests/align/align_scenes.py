@@ -9,7 +9,8 @@ from rasterio.transform import Affine
 from scipy import ndimage
 
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import bands_of, make_scene, open_scene, write_mask, write_scene
+from crossres.imagery.raster import write_mask
+from crossres.imagery.scene import bands_of, make_scene, open_scene, write_scene
 
 BANDS = ("red", "nir")
 LR_M, HR_M, SIDE_M = 10.0, 2.0, 1600.0

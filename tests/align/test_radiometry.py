@@ -20,8 +20,8 @@ from crossres.align.relation import orthogonal_line, quantile_curve, standard_er
 from crossres.grids import crop, fine_grid, scale_factor
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
-from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import open_scene, read_mask, write_scene
+from crossres.imagery.raster import grid_of, read_mask
+from crossres.imagery.scene import open_scene, write_scene
 from crossres.settings.grid import GridSettings
 from crossres.settings.normalise import NormaliseSettings
 

@@ -17,8 +17,8 @@ from crossres.errors import UserError
 from crossres.grids import crop, fine_grid, scale_factor
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
-from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import make_scene, open_scene, write_mask, write_scene
+from crossres.imagery.raster import grid_of, write_mask
+from crossres.imagery.scene import make_scene, open_scene, write_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 

@@ -18,7 +18,8 @@ from crossres.align.degrade import Blurred, blur
 from crossres.align.registration import Registration, register
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import make_scene, write_mask, write_scene
+from crossres.imagery.raster import write_mask
+from crossres.imagery.scene import make_scene, write_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
 from crossres.simulate.clouds import draw_clouds

@@ -11,8 +11,8 @@ from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 
 from crossres.imagery.numbers import STD_DN, Mask
-from crossres.imagery.raster import write_cog
-from crossres.imagery.scene import make_scene, write_mask, write_scene
+from crossres.imagery.raster import write_cog, write_mask
+from crossres.imagery.scene import make_scene, write_scene
 from crossres.operators import enlarged, to_lr
 
 BANDS = ("blue", "green", "red", "nir")

@@ -18,8 +18,8 @@ from crossres.errors import UserError
 from crossres.imagery.engine import computing, per_block, places, store
 from crossres.imagery.lazy import RasterSource, lazy_raster
 from crossres.imagery.numbers import Encoding, Mask, to_dn
-from crossres.imagery.raster import grid_of, new_cog, write_cog
-from crossres.imagery.scene import bands_of, crop, make_scene, open_scene, select, write_mask, write_scene
+from crossres.imagery.raster import grid_of, new_cog, write_cog, write_mask
+from crossres.imagery.scene import bands_of, crop, make_scene, open_scene, select, write_scene
 
 BANDS = ("blue", "green", "red", "nir")
 GRIDS = {

@@ -10,7 +10,7 @@ from project import Project, write_small_config
 from shapely.geometry import box
 
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import read_mask
+from crossres.imagery.raster import read_mask
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from crossres.grids import fine_grid, scale_factor
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import make_scene, write_mask, write_scene
+from crossres.imagery.raster import write_mask
+from crossres.imagery.scene import make_scene, write_scene
 
 BANDS = ("red", "nir")
 

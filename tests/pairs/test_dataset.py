@@ -17,8 +17,7 @@ from shapely.geometry import Point, box
 
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
-from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import read_mask
+from crossres.imagery.raster import grid_of, read_mask
 from crossres.pairs.ground import METRES_PER_DEGREE, blocks, widened
 from crossres.pairs.held_out import held_out_mask
 from crossres.pairs.partition import OUTSIDE, TOO_NEAR

@@ -23,8 +23,8 @@ from crossres.errors import UserError
 from crossres.grids import fine_grid
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
-from crossres.imagery.raster import open_raster
-from crossres.imagery.scene import bands_of, make_scene, open_scene, write_mask, write_scene
+from crossres.imagery.raster import open_raster, write_mask
+from crossres.imagery.scene import bands_of, make_scene, open_scene, write_scene
 from crossres.operators import area
 from crossres.pairs.extract import extract
 from crossres.pairs.ground import centres, widened

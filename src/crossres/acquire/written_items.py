@@ -10,10 +10,10 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.pairing.best_pairs import Pair
 from crossres.acquire.pairing.candidates import Candidate
-from crossres.acquire.regions import bbox, buffered, polygons, to_geojson
+from crossres.acquire.regions import buffered, polygons, to_geojson
 from crossres.acquire.remote.addresses import HOSTS, private_hosts
 from crossres.acquire.stac.hrefs import is_remote, unsigned
-from crossres.imagery.items import Item, relative_href
+from crossres.imagery.items import GEOJSON, Item, derived_from, place_fields, relative_href
 
 
 def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:
@@ -67,13 +67,11 @@ def _written_item(scene: Candidate, folder: Path) -> Item:
         item["properties"] = {**item["properties"], HOSTS: hosts}
     item["assets"] = {key: {**asset, "href": _relative(asset["href"], folder)} for key, asset in item["assets"].items()}
     item["links"] = [
-        {"rel": "derived_from", "href": link["href"], "type": "application/geo+json"}
+        derived_from(link["href"], media_type=GEOJSON)
         for link in item.get("links") or []
         if link.get("rel") == "self" and is_remote(str(link.get("href")))
     ]
-    item["geometry"] = to_geojson(scene.region)
-    item["bbox"] = [round(v, 7) for v in bbox(scene.region)]
-    return item
+    return item | place_fields(scene.region)
 
 
 def _relative(href: str, folder: Path) -> str:

@@ -27,8 +27,8 @@ from crossres.imagery.engine import per_block, store
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.lr_fine import to_lr
 from crossres.imagery.numbers import CODES, REFLECTANCE_DN, Mask, to_dn
-from crossres.imagery.raster import new_cog, open_raster, write_cog
-from crossres.imagery.scene import bands_of, crop, open_scene, write_mask
+from crossres.imagery.raster import new_cog, open_raster, write_cog, write_mask
+from crossres.imagery.scene import bands_of, crop, open_scene
 from crossres.sensors.mtf import lr_mtf
 from crossres.sensors.spectral_adjustment import band_adjustment
 from crossres.settings.grid import GridSettings

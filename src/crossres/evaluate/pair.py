@@ -20,8 +20,8 @@ from crossres.files import remedy
 from crossres.imagery.lazy import CHUNK_PX, lazy_raster
 from crossres.imagery.neighbourhood import Near, chunks_of, per_neighbourhood
 from crossres.imagery.numbers import PARTS, Mask, to_dn
-from crossres.imagery.raster import grid_of, open_raster
-from crossres.imagery.scene import open_scene, read_mask
+from crossres.imagery.raster import grid_of, open_raster, read_mask
+from crossres.imagery.scene import open_scene
 from crossres.operators import on_fine
 
 LEAST_CHUNK_PX = 128

@@ -11,22 +11,29 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
 import dask
-import dask.array as da
+import dask.threaded
 import numpy as np
 from dask.callbacks import Callback
 from dask.delayed import Delayed
 from rasterio.windows import Window
 from tqdm import tqdm
 
+if TYPE_CHECKING:
+    import dask.array as da  # a second that only who has lazy arrays should pay, and who has them has loaded it
+
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 ADDRESS = "CROSSRES_DASK"
 """Environment variable with the address of a scheduler of dask.distributed, such as tcp://node7:8786."""
+THREADS = dask.threaded.get
+"""The scheduler of threads, as a function: to look one up by its name, dask would first load dask.distributed."""
+BY_TASKS = {"array.rechunk.method": "tasks"}
+"""How chunks are cut anew: to choose another way, dask would first load dask.distributed, too."""
 AHEAD = 4
 """Blocks a worker that are begun before one is written."""
 
@@ -41,7 +48,7 @@ class Target(Protocol):
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
     """Compute in this many threads or, where `CROSSRES_DASK` names a cluster, on its workers (see `cluster`)."""
-    with dask.config.set(scheduler="threads", num_workers=threads):
+    with dask.config.set({"scheduler": THREADS, "num_workers": threads, **BY_TASKS}):
         said = os.environ.get(ADDRESS)
         if not said:
             yield
@@ -81,14 +88,16 @@ def each(function: Callable[..., Result], *arguments: Iterable[Any], at_a_time: 
         return [function(*sets[0])]
     called = dask.delayed(function, pure=False, traverse=False)
     calls = [called(*(dask.delayed(a, traverse=False) for a in given)) for given in sets]
-    return list(dask.compute(*calls, scheduler="threads", num_workers=at_a_time or threads(), optimize_graph=False))
+    return list(dask.compute(*calls, scheduler=THREADS, num_workers=at_a_time or threads(), optimize_graph=False))
 
 
-def store(arrays: Sequence[da.Array], targets: Sequence[Target], name: str) -> None:
+def store(arrays: "Sequence[da.Array]", targets: Sequence[Target], name: str) -> None:
     """Compute (band, row, column) arrays of any chunks of all bands, all in one go, and write them chunk by chunk.
 
     Arrays that share work share it here. Memory holds about a block a thread, and what its neighbours need of it.
     """
+    import dask.array as da
+
     lock = threading.Lock()
     with _progress(sum(len(places(array)) for array in arrays), name) as bar:
         client = _client()
@@ -116,14 +125,14 @@ class _Sink:
             self._bar.update()
 
 
-def places(array: da.Array) -> list[tuple[slice, slice]]:
+def places(array: "da.Array") -> list[tuple[slice, slice]]:
     """Return the rows and columns of each chunk of an array whose last two axes they are, row by row."""
     edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in array.chunks[-2:]]
     rows, cols = ([slice(int(a), int(b)) for a, b in zip(of[:-1], of[1:], strict=True)] for of in edges)
     return [(row, col) for row in rows for col in cols]
 
 
-def per_block(function: Callable[..., Any], *arrays: da.Array, with_place: bool = False) -> list[Delayed]:
+def per_block(function: Callable[..., Any], *arrays: "da.Array", with_place: bool = False) -> list[Delayed]:
     """Return what `function` says of the chunks at each place, row by row; compute it with `dask.compute`.
 
     Arrays are (..., row, column), of the same chunks of rows and columns and one chunk of whatever stands before.

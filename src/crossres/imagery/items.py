@@ -59,8 +59,7 @@ def new_item(
         "stac_version": VERSION,
         "stac_extensions": [EXTENSIONS[prefix] for prefix in sorted(used) if prefix in EXTENSIONS],
         "id": identifier,
-        "geometry": to_geojson(region),
-        "bbox": [round(v, 7) for v in bbox(region)],
+        **place_fields(region),
         "properties": {**when, **properties},
         "links": list(links),
         "assets": dict(assets),
@@ -73,6 +72,11 @@ def _keys(properties: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]
         yield from asset
         for band in asset.get("bands", ()):
             yield from band
+
+
+def place_fields(region: BaseGeometry) -> dict[str, Any]:
+    """Return geometry and bbox of a region given in degrees, to 1e-7 degrees (1 cm)."""
+    return {"geometry": to_geojson(region), "bbox": [round(v, 7) for v in bbox(region)]}
 
 
 def grid_fields(grid: GeoBox) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from crossres.errors import UserError
 from crossres.files import whole
-from crossres.imagery.numbers import Encoding
+from crossres.imagery.numbers import CODES, Encoding
 
 NO_PROVENANCE = frozenset({"AREA_OR_POINT", "OVR_RESAMPLING_ALG"})
 """Tags that GDAL sets itself."""
@@ -98,6 +98,18 @@ def new_cog(
             yield dst
         predictor = "STANDARD" if np.issubdtype(encoding.data_type, np.integer) else "FLOATING_POINT"
         copy_to_cog(raw, part, predictor, encoding.overviews)
+
+
+def write_mask(path: Path, mask: np.ndarray, grid: GeoBox) -> None:
+    """Write a (row, column) uint8 raster of `Mask` codes."""
+    with new_cog(path, grid, ("mask",), CODES) as dst:
+        dst.write(np.asarray(mask, np.uint8), 1)
+
+
+def read_mask(path: Path, window: Window | None = None) -> np.ndarray:
+    """Read a raster of `Mask` codes as (row, column) uint8."""
+    with open_raster(path) as src:
+        return src.read(1, window=window)
 
 
 def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: str = "average") -> None:

@@ -21,7 +21,7 @@ from rasterio.windows import Window
 from crossres.errors import UserError
 from crossres.imagery.engine import store
 from crossres.imagery.lazy import CHUNK_PX, lazy_raster
-from crossres.imagery.numbers import CODES, REFLECTANCE_DN, Mask, to_dn
+from crossres.imagery.numbers import REFLECTANCE_DN, Mask, to_dn
 from crossres.imagery.raster import grid_of, new_cog, open_raster, tags_of
 
 DIMENSIONS = ("y", "x")
@@ -98,18 +98,6 @@ def write_scene(path: Path, scene: xr.Dataset) -> None:
         store([dn], [dst], path.name)
 
 
-def write_mask(path: Path, mask: np.ndarray, grid: GeoBox) -> None:
-    """Write a (row, column) uint8 raster of `Mask` codes."""
-    with new_cog(path, grid, ("mask",), CODES) as dst:
-        dst.write(np.asarray(mask, np.uint8), 1)
-
-
-def read_mask(path: Path, window: Window | None = None) -> np.ndarray:
-    """Read a raster of `Mask` codes as (row, column) uint8."""
-    with open_raster(path) as src:
-        return src.read(1, window=window)
-
-
 def _chunked(values: xr.DataArray) -> da.Array:
     if isinstance(values.data, da.Array):
         return values.data.rechunk({0: -1})
@@ -124,5 +112,5 @@ def _chosen(there: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
 
 
 __all__ = [
-    "bands_of", "crop", "grid_of", "make_scene", "open_scene", "read_mask", "select", "write_mask", "write_scene",
+    "bands_of", "crop", "grid_of", "make_scene", "open_scene", "select", "write_scene",
 ]  # fmt: skip

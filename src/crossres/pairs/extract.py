@@ -17,8 +17,7 @@ from crossres.globe import split_each
 from crossres.imagery.engine import each, threads
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
-from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import read_mask
+from crossres.imagery.raster import grid_of, read_mask
 from crossres.operators import area
 from crossres.pairs.patch_file import PatchWriter
 from crossres.pairs.quality import Quality, measure

@@ -6,8 +6,7 @@ import geopandas as gpd
 import numpy as np
 
 from crossres.imagery.numbers import Mask
-from crossres.imagery.raster import grid_of
-from crossres.imagery.scene import read_mask, write_mask
+from crossres.imagery.raster import grid_of, read_mask, write_mask
 
 
 def held_out_mask(pair: str, mask: Path, index: Path, lr_px: int, output: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from crossres.imagery.items import COG
 from crossres.sensors.sentinel2 import BAND_IDS, S2A
 from crossres.simulate.schedule import Sentinel2Pass
 from crossres.simulate.sites import Site
@@ -18,7 +19,6 @@ EXTENSIONS = [
     "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
     "https://stac-extensions.github.io/view/v1.0.0/schema.json",
 ]
-COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 
 def sentinel2_item(
@@ -69,7 +69,7 @@ def sentinel2_item(
             **{band: _band(band, grid) for band in BAND_IDS},
             "scl": {
                 "href": "./SCL.tif",
-                "type": COG_TYPE,
+                "type": COG,
                 "title": "Scene classification map (SCL)",
                 "roles": ["data"],
                 "raster:bands": [{"nodata": 0, "data_type": "uint8", "spatial_resolution": 20}],
@@ -84,7 +84,7 @@ def _band(band: str, grid: GeoBox) -> dict[str, Any]:
     i = S2A.bands.index(band)
     return {
         "href": f"./{BAND_IDS[band]}.tif",
-        "type": COG_TYPE,
+        "type": COG,
         "title": f"{band.capitalize()} - 10m",
         "roles": ["data", "reflectance"],
         "eo:bands": [

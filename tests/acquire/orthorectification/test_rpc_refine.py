@@ -20,7 +20,8 @@ from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain
 from crossres.acquire.tie_points import find_tie_points, match
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import make_scene, open_scene, write_mask, write_scene
+from crossres.imagery.raster import write_mask
+from crossres.imagery.scene import make_scene, open_scene, write_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

@@ -14,7 +14,7 @@ from shapely.geometry import box, mapping
 from crossres.acquire.download import download
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import read_mask
+from crossres.imagery.raster import read_mask
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 

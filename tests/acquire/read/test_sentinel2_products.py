@@ -24,7 +24,7 @@ from rasterio.transform import Affine
 
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import read_mask
+from crossres.imagery.raster import read_mask
 
 GROUND = truth(3)
 BRIGHT = GROUND + 0.2

@@ -22,7 +22,7 @@ from crossres.acquire.stac.date_range import parse_date_range
 from crossres.acquire.stac.offered import Offered, Unusable
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import read_mask
+from crossres.imagery.raster import read_mask
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.search import CatalogSource, SearchSettings, SentinelHubSource

@@ -18,7 +18,8 @@ from crossres.acquire.download import download
 from crossres.acquire.search import search
 from crossres.acquire.stac.api import from_api
 from crossres.imagery.numbers import Mask
-from crossres.imagery.scene import bands_of, open_scene, read_mask
+from crossres.imagery.raster import read_mask
+from crossres.imagery.scene import bands_of, open_scene
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.search import StacApiSource
 
