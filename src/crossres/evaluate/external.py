@@ -5,30 +5,32 @@ are found as those of any image that this program is given.
 """
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import dask
+import dask.array as da
 import numpy as np
-import rasterio
 import xarray as xr
-from rasterio.enums import Resampling
-from rasterio.warp import reproject
 
 from crossres.errors import UserError
 from crossres.evaluate.external_file import find_result
 from crossres.files import whole, write_json
-from crossres.imagery.raster import grid_of, write_cog
-from crossres.imagery.scene import bands_of, make_scene, write_scene
+from crossres.imagery.engine import per_block, store
+from crossres.imagery.lazy import lazy_raster
+from crossres.imagery.numbers import STD_DN
+from crossres.imagery.raster import grid_of, new_cog
+from crossres.imagery.regrid import on_grid
+from crossres.imagery.scene import make_scene, open_scene, write_scene
 
 log = logging.getLogger(__name__)
 LEAST_COVER = 0.99
 """Share of HR's pixels with data that a result must cover: every arm is judged on the pixels that all of them have."""
-ON_GRID = 1e-3
-"""Pixels; two grids that differ by less are one."""
-
-
-Reader = Callable[[Path, tuple[str, ...]], xr.Dataset]
-"""Returns some bands of an image; `UserError` when it has them not or is no reflectance."""
+Reader = Callable[[Path, tuple[str, ...], Path], xr.Dataset]
+"""Returns some bands of an image, lazily, from files that it writes into a folder; `UserError` when it has them not or
+is no reflectance."""
 
 
 class Declined(Exception):
@@ -42,65 +44,59 @@ def take_external(
 
     A result on HR's grid, or on pixels that line up with it, is taken as it is; any other is reprojected by cubic
     convolution. It is declined when there is none, it has no such bands, is no reflectance, or covers less than 99 % of
-    HR. Raises `UserError` when the folder itself is missing.
+    HR. Memory holds blocks. Raises `UserError` when the folder itself is missing.
     """
     if not folder.is_dir():
         raise UserError(f"evaluate.external: {folder} is no folder; name the one that holds the model's GeoTIFFs")
-    try:
-        path = find_result(folder, pair, lr_scene)
-        if path is None:
-            raise Declined(f"{folder.name}: holds neither {pair}.tif nor {lr_scene}.tif")
-        scene = _on_grid_of(hr, _scene(path, bands, read), path)
-    except Declined as reason:
-        log.info("%s: declined: %s", pair, reason)
-        with whole(output) as part:
-            part.mkdir()
-            write_json(part / "declined.json", {"reason": str(reason)})
-        return
     with whole(output) as part:
         part.mkdir()
-        for name in ("mean", "sample"):
-            write_scene(part / f"{name}.tif", scene)
-        none = np.where(np.isfinite(scene.reflectance.values), 0, 65535).astype(np.uint16)
-        write_cog(part / "std.tif", none, scene.odc.geobox, bands=bands, nodata=65535, scale=1e-4)
+        mean = part / "mean.tif"
+        try:
+            with TemporaryDirectory(dir=part) as scratch:
+                made = Path(scratch, mean.name)
+                path = _result(folder, pair, lr_scene)
+                write_scene(made, _on_grid_of(hr, path, bands, read, Path(scratch)))
+                _check_cover(made, hr, path)
+                made.replace(mean)
+        except Declined as reason:
+            log.info("%s: declined: %s", pair, reason)
+            write_json(part / "declined.json", {"reason": str(reason)})
+            return
+        shutil.copyfile(mean, part / "sample.tif")
+        # Finite values become 0, all others stay what they are.
+        none = da.map_blocks(STD_DN.numbers, open_scene(mean).reflectance.data * 0, dtype=np.uint16)
+        with new_cog(part / "std.tif", grid_of(mean), bands, STD_DN) as std:
+            store([none], [std], "std.tif")
 
 
-def _scene(path: Path, bands: tuple[str, ...], read: Reader) -> xr.Dataset:
+def _result(folder: Path, pair: str, lr_scene: str) -> Path:
+    path = find_result(folder, pair, lr_scene)
+    if path is None:
+        raise Declined(f"{folder.name}: holds neither {pair}.tif nor {lr_scene}.tif")
+    return path
+
+
+def _on_grid_of(hr: Path, path: Path, bands: tuple[str, ...], read: Reader, scratch: Path) -> xr.Dataset:
     try:
-        found = read(path, bands)
+        found = read(path, bands, scratch)
     except UserError as error:
         raise Declined(str(error).replace(str(path), path.name)) from None
-    return make_scene(found.reflectance.values, found.odc.geobox, bands)
-
-
-def _on_grid_of(hr: Path, scene: xr.Dataset, path: Path) -> xr.Dataset:
-    grid, own = grid_of(hr), scene.odc.geobox
-    result = scene.reflectance.values
+    own, grid = found.odc.geobox, grid_of(hr)
     if own.crs is None or grid.crs is None:
         raise Declined(f"{path.name}: has no coordinate reference system")
-    values = np.full((len(result), *grid.shape), np.nan, np.float32)
-    offset = ~own.affine @ grid.affine  # from HR's pixels to the result's
-    aligned = own.crs == grid.crs and np.allclose(
-        (offset.a, offset.b, offset.d, offset.e, offset.c % 1, offset.f % 1),
-        (1, 0, 0, 1, round(offset.c % 1), round(offset.f % 1)), atol=ON_GRID,
-    )  # fmt: skip
-    if aligned:
-        row, col = round(offset.f), round(offset.c)
-        (height, width), (rows, cols) = own.shape, grid.shape
-        top, left = max(-row, 0), max(-col, 0)
-        bottom, right = min(height - row, rows), min(width - col, cols)
-        if bottom > top and right > left:
-            values[:, top:bottom, left:right] = result[:, row + top : row + bottom, col + left : col + right]
-    else:
-        reproject(
-            result, values, src_transform=own.affine, src_crs=str(own.crs.to_wkt()),
-            src_nodata=np.nan, dst_transform=grid.affine, dst_crs=str(grid.crs.to_wkt()), dst_nodata=np.nan,
-            resampling=Resampling.cubic,
-        )  # fmt: skip
-    with rasterio.open(hr) as src:
-        wanted = src.read_masks(1) > 0
-    there = np.asarray(np.isfinite(values).all(axis=0))
-    covered = there[wanted].mean() if wanted.any() else 0.0
+    return make_scene(on_grid(found.reflectance.data, own, grid), grid, bands)
+
+
+def _check_cover(mean: Path, hr: Path, path: Path) -> None:
+    there, wanted = open_scene(mean).reflectance.data, lazy_raster(hr, [1], "reflectance")
+    counts = dask.compute(*per_block(_covered, there, wanted))
+    seen, needed = np.sum(counts, axis=0)
+    covered = seen / needed if needed else 0.0
     if covered < LEAST_COVER:
         raise Declined(f"{path.name}: covers {100 * covered:.0f} % of the HR image; 99 % is needed")
-    return make_scene(values, grid, bands_of(scene), scene.attrs)
+
+
+def _covered(values: np.ndarray, hr: np.ndarray) -> tuple[int, int]:
+    """Return how many pixels of HR have values in all bands, and how many it has."""
+    wanted = np.isfinite(hr[0])
+    return int((np.isfinite(values).all(axis=0) & wanted).sum()), int(wanted.sum())
