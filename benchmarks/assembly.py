@@ -26,7 +26,7 @@ LR_PX, FACTOR = 8, 4
 def write_pairs(root: Path, count: int) -> None:
     """Write the files of `count` pairs, spread over the land's latitudes, as the stages before `dataset` do."""
     from crossres.pairs.extract import KINDS
-    from crossres.pairs.patch_file import PatchWriter
+    from crossres.pairs.patch_file import PatchWriter, portion
 
     rng = np.random.default_rng(0)
     for name in ("items", "patches", "aligned"):
@@ -35,7 +35,7 @@ def write_pairs(root: Path, count: int) -> None:
         for _ in range(PATCHES):
             lr = rng.integers(1500, 4000, (4, LR_PX, LR_PX)).astype(np.uint16)
             hr = lr.repeat(FACTOR, axis=1).repeat(FACTOR, axis=2)
-            writer.add({"lr": lr, "hr": hr, "mask": np.zeros((LR_PX, LR_PX), np.uint8)})
+            writer.add(portion([{"lr": lr, "hr": hr, "mask": np.zeros((LR_PX, LR_PX), np.uint8)}]))
     columns = {key: rng.uniform(0, 1, PATCHES) if kind == "float64" else 0 for key, kind in KINDS.items()}
     columns |= {"pair": "", "row": np.arange(PATCHES) * LR_PX, "kept": True, "reason": ""}
     table = gpd.GeoDataFrame(columns, geometry=shapely.points(np.zeros((PATCHES, 2))), crs="EPSG:4326").astype(KINDS)

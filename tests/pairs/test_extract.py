@@ -28,7 +28,7 @@ from crossres.imagery.scene import bands_of, make_scene, open_scene, write_scene
 from crossres.operators import area
 from crossres.pairs.extract import extract
 from crossres.pairs.ground import centres, widened
-from crossres.pairs.patch_file import PORTION, PatchWriter, read_patches
+from crossres.pairs.patch_file import PORTION, PatchWriter, portion, read_patches
 from crossres.pairs.quality import correlation, measure, residual_shift
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
@@ -142,7 +142,7 @@ def test_a_flat_band_says_nothing() -> None:
     x = np.random.default_rng(0).normal(size=(2, 8, 8))
     y = x.copy()
     y[1] = 0.2
-    assert correlation(x, y, np.ones((8, 8), bool)) == pytest.approx(0.5)
+    assert correlation(x[None], y[None], np.ones((1, 8, 8), bool)) == pytest.approx(0.5)
 
 
 def texture(seed: int, side: int) -> np.ndarray:
@@ -154,17 +154,21 @@ def texture(seed: int, side: int) -> np.ndarray:
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (0.6, -0.3), (-2.4, 1.1)])
 def test_what_registration_left_is_seen_in_a_patch(shift: tuple[float, float]) -> None:
-    found = []
+    before, after = [], []
     for seed in range(8):
         image = texture(seed, 64)
         moved = ndimage.shift(image, (0, *shift), order=3, mode="wrap")
         noise = np.random.default_rng(seed).normal(0, 0.002, (2, 32, 32))
-        found.append(residual_shift(image[:, 16:48, 16:48], moved[:, 16:48, 16:48] + noise, np.ones((32, 32), bool)))
-    assert np.sqrt(np.mean((np.array(found) - np.hypot(*shift)) ** 2)) < 0.15
+        before.append(image[:, 16:48, 16:48])
+        after.append(moved[:, 16:48, 16:48] + noise)
+    found = residual_shift(np.stack(before), np.stack(after), np.ones((8, 32, 32), bool))
+    assert np.sqrt(np.mean((found - np.hypot(*shift)) ** 2)) < 0.15
 
 
 def test_a_flat_patch_has_no_shift_to_speak_of() -> None:
-    assert np.isnan(residual_shift(np.full((1, 32, 32), 0.2), texture(0, 32)[:1], np.ones((32, 32), bool)))
+    flat, rough = np.full((1, 1, 32, 32), 0.2), texture(0, 32)[None, :1]
+    pair = np.concatenate([flat, rough]), np.concatenate([rough, rough])
+    assert np.isnan(residual_shift(*pair, np.ones((2, 32, 32), bool))).tolist() == [True, False]
 
 
 def test_quality_tells_what_is_in_the_patch() -> None:
@@ -176,11 +180,16 @@ def test_quality_tells_what_is_in_the_patch() -> None:
     hr = lr.repeat(4, axis=1).repeat(4, axis=2)
     hr[:, ::2] += 0.05
     hr[:, 1::2] -= 0.05
-    found = measure(lr, hr, codes, clear, BANDS, area(16, Fraction(4)).dense())
+    weights = area(16, Fraction(4)).dense()
+    cloudy = np.full((16, 16), Mask.CLOUD, np.uint8)
+    both = np.stack([codes, cloudy]), np.stack([clear, cloudy == Mask.CLEAR])
+    found, hidden = measure(np.stack([lr, lr]), np.stack([hr, hr]), *both, BANDS, weights)
     assert found.valid_share == pytest.approx(10 / 16)
     assert found.shares["cloud"] == pytest.approx(4 / 16) and found.shares["changed"] == pytest.approx(2 / 16)
     assert found.texture == pytest.approx(0.05) and found.brightness == pytest.approx(0.2)
     assert found.ndvi == pytest.approx(0.5)
+    assert hidden.shares["cloud"] == 1 and hidden.valid_share == 0 and hidden.correlation == 0
+    assert all(np.isnan(v) for v in (hidden.shift_px, hidden.texture, hidden.brightness, hidden.ndvi))
 
 
 def test_each_limit_names_its_reason(write_pair: WritePair) -> None:
@@ -212,8 +221,8 @@ def test_patches_are_read_as_they_were_written_whatever_their_number(tmp_path: P
              "mask": rng.integers(0, 5, (3, 3), np.uint8)} for _ in range(count)
         ]  # fmt: skip
         with PatchWriter(tmp_path / "p.npz") as writer:
-            for patch in patches:
-                writer.add(patch)
+            for first in range(0, count + 1, PORTION):  # the last one may have none
+                writer.add(portion(patches[first : first + PORTION]))
         found = list(read_patches(tmp_path / "p.npz"))
         assert len(found) == count
         for a, b in zip(patches, found, strict=True):

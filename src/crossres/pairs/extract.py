@@ -14,12 +14,12 @@ from odc.geo.geobox import GeoBox
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
-from crossres.imagery.engine import each, threads
+from crossres.imagery.engine import AHEAD, each, threads
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
 from crossres.imagery.raster import grid_of, read_mask
 from crossres.operators import area
-from crossres.pairs.patch_file import PatchWriter
+from crossres.pairs.patch_file import PORTION, PatchWriter, portion
 from crossres.pairs.quality import Quality, measure
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
@@ -50,8 +50,8 @@ def extract(
     `output_npz` holds those that are kept (see `crossres.pairs.patch_file`): `lr` (C, h, w) and `hr` (C, H, W) uint16
     DN, `mask` (h, w) uint8, 0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and column
     in `lr.tif`, its quality, and why it is declined. A pair declined in registration has no candidates. Raises
-    `UserError` when patches do not fall on whole fine pixels. Memory holds a row of patches a
-    thread, not the scene.
+    `UserError` when patches do not fall on whole fine pixels. Memory holds some dozens of patches a thread, not the
+    scene.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
@@ -63,51 +63,59 @@ def extract(
             )
     side, gap = settings.lr_px, float(pair["date_gap_days"])
     lr_grid = grid_of(aligned / "lr.tif")
-    corners = _corners(lr_grid, side, settings.stride_px) if state["accepted"] else []
+    places = _places(lr_grid, side, settings.stride_px) if state["accepted"] else []
     mask = read_mask(aligned / "mask.tif")
     weights = area(side, factor).dense()
     low, high = (lazy_raster(aligned / f"{name}.tif") for name in ("lr", "hr"))
 
-    def cut(top: int) -> list[tuple[tuple[Any, ...], dict[str, np.ndarray] | None]]:
-        """Return the candidates of one row of patches, and those of them that are kept."""
-        fine_top, fine_side = int(top * factor), int(side * factor)
-        # Each LR and HR row of blocks is decoded once, not once a patch.
+    def cut(place: tuple[int, list[int]]) -> tuple[list[tuple[Any, ...]], bytes]:
+        """Return the candidates of a part of a row of patches, and those of them that are kept as they are stored."""
+        row, cols = place
+        fine_row, fine_side, left = int(row * factor), int(side * factor), cols[0]
+        right = cols[-1] + side
+        # Blocks are decoded once for all of them, not once a patch.
         lr_row, hr_row = dask.compute(
-            low[:, top : top + side], high[:, fine_top : fine_top + fine_side], scheduler="synchronous"
+            low[:, row : row + side, left:right],
+            high[:, fine_row : fine_row + fine_side, int(left * factor) : int(right * factor)],
+            scheduler="synchronous",
         )
-        found = []
-        for row, col in (corner for corner in corners if corner[0] == top):
-            fine_col = int(col * factor)
-            lr, hr = lr_row[:, :, col : col + side], hr_row[:, :, fine_col : fine_col + fine_side]
-            codes = mask[row : row + side, col : col + side]
-            clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=0)
-            codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
-            quality = measure(lr * SCALE + OFFSET, hr * SCALE + OFFSET, codes, clear, grid.bands, weights)
-            reason = why_declined(settings, quality, gap)
-            about = (
+        lr = np.stack([lr_row[:, :, col - left : col - left + side] for col in cols])
+        fine = [int(col * factor) - int(left * factor) for col in cols]
+        hr = np.stack([hr_row[:, :, col : col + fine_side] for col in fine])
+        codes = np.stack([mask[row : row + side, col : col + side] for col in cols])
+        clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=1)
+        codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
+        qualities = measure(lr * SCALE + OFFSET, hr * SCALE + OFFSET, codes, clear, grid.bands, weights)
+        reasons = [why_declined(settings, quality, gap) for quality in qualities]
+        about = [
+            (
                 pair["id"], row, col, gap, quality.valid_share, *(quality.shares[name] for name in SHARES),
                 quality.correlation, quality.shift_px, quality.texture, quality.brightness, quality.ndvi,
                 not reason, reason,
-            )  # fmt: skip
-            found.append((about, None if reason else {"lr": lr, "hr": hr, "mask": codes}))
-        return found
+            )
+            for col, quality, reason in zip(cols, qualities, reasons, strict=True)
+        ]  # fmt: skip
+        kept = [{"lr": lr[k], "hr": hr[k], "mask": codes[k]} for k, reason in enumerate(reasons) if not reason]
+        return about, portion(kept)
 
     rows: list[tuple[Any, ...]] = []
     with whole(output_npz) as part, PatchWriter(part) as writer:
-        tops = sorted({row for row, _ in corners})
-        for first in range(0, len(tops), threads()):
-            for found in each(cut, tops[first : first + threads()]):
-                rows += [about for about, _ in found]
-                for patch in (patch for _, patch in found if patch is not None):
-                    writer.add(patch)
+        at_once = AHEAD * threads()
+        for first in range(0, len(places), at_once):
+            for about, patches in each(cut, places[first : first + at_once]):
+                rows += about
+                writer.add(patches)
     with whole(output_index) as part:
         _table(rows, lr_grid, side).to_parquet(part, index=False)
     log.info("%s: %d of %d patches kept", pair["id"], sum(row[-2] for row in rows), len(rows))
 
 
-def _corners(grid: GeoBox, side: int, stride: int) -> list[tuple[int, int]]:
+def _places(grid: GeoBox, side: int, stride: int) -> list[tuple[int, list[int]]]:
+    """Return rows with some columns each: where patches begin, as many as are made together."""
     height, width = grid.shape
-    return [(r, c) for r in range(0, height - side + 1, stride) for c in range(0, width - side + 1, stride)]
+    cols = list(range(0, width - side + 1, stride))
+    parts = [cols[first : first + PORTION] for first in range(0, len(cols), PORTION)]
+    return [(row, part) for row in range(0, height - side + 1, stride) for part in parts]
 
 
 def why_declined(settings: PatchSettings, quality: Quality, date_gap_days: float) -> str:

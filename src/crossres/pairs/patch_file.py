@@ -1,7 +1,11 @@
-"""The patches of one pair on disk: an .npz written and read in portions, so that a large scene needs little memory."""
+"""The patches of one pair on disk: a zip of .npz files of some patches each, so that a large scene needs little memory.
 
+Each is compressed where its patches are made, in any thread, and put away in their order.
+"""
+
+import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -10,48 +14,53 @@ import numpy as np
 from crossres.pairs.store import DIMS
 
 PORTION = 64
-"""Patches held in memory at once."""
+"""Patches that are made, compressed and held in memory together, at most."""
 LEVEL = 1
 """Deflate level: most of the gain of level 6 in a fraction of its time."""
 
 
+def portion(patches: Sequence[dict[str, np.ndarray]]) -> bytes:
+    """Return patches as an .npz: `lr`, `hr` (n, C, y, x) uint16 DN, `mask` (n, y, x) uint8. Nothing of none."""
+    if not patches:
+        return b""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as members:
+        for name in DIMS:
+            array = io.BytesIO()
+            np.lib.format.write_array(array, np.stack([patch[name] for patch in patches]), allow_pickle=False)
+            members.writestr(_member(f"{name}.npy"), array.getbuffer(), zipfile.ZIP_DEFLATED, LEVEL)
+    return written.getvalue()
+
+
 class PatchWriter:
-    """Writes patches one by one, as members `<array>/<portion>.npy` of (n, ...) patches each."""
+    """Writes what `portion` returns, one after another."""
 
     def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
-        self._waiting: list[dict[str, np.ndarray]] = []
-        self._portions = 0
+        self._zip = zipfile.ZipFile(path, "w")
+        self._count = 0
 
     def __enter__(self) -> "PatchWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        if kind is None:
-            self._flush()
         self._zip.close()
 
-    def add(self, patch: dict[str, np.ndarray]) -> None:
-        """Add a patch: `lr`, `hr` (C, y, x) uint16 DN, `mask` (y, x) uint8."""
-        self._waiting.append(patch)
-        if len(self._waiting) == PORTION:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            for name in DIMS:
-                # A member made by its name alone would carry the clock.
-                member = zipfile.ZipInfo(f"{name}/{self._portions:06d}.npy")
-                member.compress_type = zipfile.ZIP_DEFLATED
-                with self._zip.open(member, "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.stack([p[name] for p in self._waiting]), allow_pickle=False)
-            self._waiting, self._portions = [], self._portions + 1
+    def add(self, patches: bytes) -> None:
+        """Put the next portion away; an empty one is no portion."""
+        if patches:
+            self._zip.writestr(_member(f"{self._count:06d}.npz"), patches)
+            self._count += 1
 
 
 def read_patches(path: Path) -> Iterator[dict[str, np.ndarray]]:
     """Yield the patches of a pair in the order they were added; memory holds one portion."""
-    with np.load(path) as stored:
-        for portion in sorted(name.partition("/")[2] for name in stored.files if name.startswith("lr/")):
-            arrays = {name: stored[f"{name}/{portion}"] for name in DIMS}
+    with zipfile.ZipFile(path) as members:
+        for name in sorted(members.namelist()):
+            with np.load(io.BytesIO(members.read(name))) as stored:
+                arrays = {key: stored[key] for key in DIMS}
             for k in range(len(arrays["lr"])):
-                yield {name: values[k] for name, values in arrays.items()}
+                yield {key: values[k] for key, values in arrays.items()}
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(name)  # one made by its name alone would carry the clock

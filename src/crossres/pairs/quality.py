@@ -35,79 +35,90 @@ class Quality:
 
 def measure(
     lr: np.ndarray, hr: np.ndarray, codes: np.ndarray, clear: np.ndarray, bands: Sequence[str], weights: np.ndarray
-) -> Quality:
-    """Measure a patch: `lr` (band, row, column) and `hr` reflectance, `codes` and `clear` (row, column) on the LR grid.
+) -> list[Quality]:
+    """Measure patches, of LR and HR, (patch, band, row, column) reflectance.
 
-    `weights` are those of `operators.area`.
+    `codes` and `clear` are (patch, row, column) on the LR grid, `weights` are those of `operators.area`.
     """
     on_lr = weights @ hr @ weights.T
-    nir_red = [lr[list(bands).index(b)][clear] for b in ("nir", "red")] if {"nir", "red"} <= set(bands) else None
-    some = bool(clear.any())
-    ratio = np.mean(nir_red[0] - nir_red[1]) / max(1e-6, np.mean(nir_red[0] + nir_red[1])) if nir_red and some else None
-    return Quality(
-        float(clear.mean()),
-        {code.name.lower(): float(np.mean(codes == code)) for code in Mask if code != Mask.CLEAR},
-        correlation(lr, on_lr, clear),
-        residual_shift(lr, on_lr, clear),
-        texture(hr, on_lr, clear, weights),
-        float(lr[:, clear].mean()) if some else float("nan"),
-        float("nan") if ratio is None else float(ratio),
-    )
+    count = clear.sum(axis=(1, 2))
+    correlations, shifts = correlation(lr, on_lr, clear), residual_shift(lr, on_lr, clear)
+    textures = texture(hr, on_lr, clear, weights)
+    means = np.where(clear[:, None], lr, 0).sum(axis=(2, 3), dtype=np.float64) / np.maximum(count, 1)[:, None]
+    means[count == 0] = np.nan
+    ndvi = np.full(len(lr), np.nan)
+    if {"nir", "red"} <= set(bands):
+        nir, red = (means[:, list(bands).index(band)] for band in ("nir", "red"))
+        ndvi = (nir - red) / np.maximum(1e-6, nir + red)
+    shares = {code.name.lower(): (codes == code).mean(axis=(1, 2)) for code in Mask if code != Mask.CLEAR}
+    return [
+        Quality(
+            float(clear[k].mean()), {name: float(share[k]) for name, share in shares.items()}, float(correlations[k]),
+            float(shifts[k]), float(textures[k]), float(means[k].mean()), float(ndvi[k]),
+        )
+        for k in range(len(lr))
+    ]  # fmt: skip
 
 
-def correlation(lr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray) -> float:
-    """Return the mean over bands of the correlation of two (band, row, column) images over clear pixels.
+def correlation(lr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return the mean over bands of the correlation of (patch, band, row, column) images over each one's clear pixels.
 
-    A band without contrast counts as 0: nothing can be learnt from it, nor said against it.
+    A band without contrast counts as 0: nothing can be learnt from it, nor said against it; so does a patch of fewer
+    than three clear pixels.
     """
-    if clear.sum() < 3:
-        return 0.0
-    x, y = lr[:, clear].astype(np.float64), hr_on_lr[:, clear].astype(np.float64)
-    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
-    size = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    return float(np.where(size > 1e-9, (x * y).sum(axis=1) / np.maximum(size, 1e-9), 0.0).mean())
+    count = clear.sum(axis=(1, 2))
+    own = clear[:, None]
+
+    def centred(image: np.ndarray) -> np.ndarray:
+        values = np.where(own, image, 0).astype(np.float64)
+        mean = values.sum(axis=(2, 3), keepdims=True) / np.maximum(count, 1)[:, None, None, None]
+        return np.where(own, values - mean, 0)
+
+    x, y = centred(lr), centred(hr_on_lr)
+    size = np.sqrt((x**2).sum(axis=(2, 3)) * (y**2).sum(axis=(2, 3)))
+    each = np.where(size > 1e-9, (x * y).sum(axis=(2, 3)) / np.maximum(size, 1e-9), 0.0)
+    return np.where(count < 3, 0.0, each.mean(axis=1))
 
 
-def residual_shift(lr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray) -> float:
-    """Return the length, in LR pixels, of the shift between two square (band, row, column) images.
+def residual_shift(lr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return the lengths, in LR pixels, of the shifts between square (patch, band, row, column) images.
 
     The peak of the cross-correlation of their complex gradients under a Hann window, by upsampled DFT (Guizar-Sicairos
     et al. 2008). An estimate for one patch, good to some tenths of a pixel: enough to find a patch that is off by
     more. NaN where either image is flat, or the peak lies at the border of the search.
     """
-    side = clear.shape[0]
+    side = clear.shape[-1]
     window = np.hanning(side + 2)[1:-1]
-    spectra = [np.fft.fft2(_gradient(image, clear) * np.outer(window, window)) for image in (lr, hr_on_lr)]
-    product = (spectra[0] * spectra[1].conj()).sum(axis=0)
-    if not np.abs(product).max() > 1e-12:
-        return float("nan")
+    first, second = (np.fft.fft2(_gradient(image, clear) * np.outer(window, window)) for image in (lr, hr_on_lr))
+    product = (first * second.conj()).sum(axis=1)
+    found = np.abs(product).max(axis=(1, 2)) > 1e-12
     frequency = np.fft.fftfreq(side)
     reach = min(MAX_SHIFT_PX, side // 4)
-    centre, step, count = np.zeros(2), 1.0, reach
+    centres, step, count = np.zeros((2, len(lr))), 1.0, reach
     for step in (1.0, 1.0 / UPSAMPLING):
         offsets = np.arange(-count, count + 1) * step
-        rows, cols = (np.exp(2j * np.pi * np.outer(c + offsets, frequency)) for c in centre)
-        surface = np.abs(rows @ product @ cols.T)
-        peak = np.array(np.unravel_index(np.argmax(surface), surface.shape))
-        if step == 1.0 and ((peak == 0) | (peak == 2 * count)).any():
-            return float("nan")
-        centre, count = centre + offsets[peak], UPSAMPLING
-    return float(np.hypot(*centre))
+        rows, cols = (np.exp(2j * np.pi * (c[:, None] + offsets)[..., None] * frequency) for c in centres)
+        surface = np.abs(rows @ product @ cols.transpose(0, 2, 1))
+        peaks = np.array(np.unravel_index(surface.reshape(len(lr), -1).argmax(axis=1), surface.shape[1:]))
+        if step == 1.0:
+            found &= ~((peaks == 0) | (peaks == 2 * count)).any(axis=0)
+        centres, count = centres + offsets[peaks], UPSAMPLING
+    return np.where(found, np.hypot(*centres), np.nan)
 
 
 def _gradient(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Return d/dx + i d/dy of (band, row, column) values; 0 at pixels that are not clear, and beside them."""
-    values = np.where(clear, image, np.nan)
-    gradient = np.gradient(values, axis=2) + 1j * np.gradient(values, axis=1)
+    """Return d/dx + i d/dy of (patch, band, row, column) values; 0 at pixels that are not clear, and beside them."""
+    values = np.where(clear[:, None], image, np.nan)
+    gradient = np.gradient(values, axis=3) + 1j * np.gradient(values, axis=2)
     return np.nan_to_num(gradient)
 
 
-def texture(hr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray, weights: np.ndarray) -> float:
+def texture(hr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mean over bands of the standard deviation of HR within clear LR pixels; NaN when there are none.
 
     From the difference of second moments: the mean of squares in an LR pixel less the square of its mean.
     """
-    if not clear.any():
-        return float("nan")
     variance = weights @ hr.astype(np.float64) ** 2 @ weights.T - hr_on_lr.astype(np.float64) ** 2
-    return float(np.sqrt(np.maximum(variance[:, clear].mean(axis=1), 0)).mean())
+    count = clear.sum(axis=(1, 2))
+    mean = np.where(clear[:, None], variance, 0).sum(axis=(2, 3)) / np.maximum(count, 1)[:, None]
+    return np.where(count > 0, np.sqrt(np.maximum(mean, 0)).mean(axis=1), np.nan)
