@@ -371,6 +371,21 @@ def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
     assert np.nanmax(np.abs(one - many)) < 0.006
 
 
+def test_at_the_edge_of_a_region_the_low_pass_sees_pan_beyond_it(tmp_path, gaofen2_item):
+    content = json.loads(gaofen2_item.read_text())
+    content["properties"]["crossres:region"] = utm_region(WEST + 100, NORTH - 300, WEST + 300, NORTH - 120, EPSG)
+    region = gaofen2_item.with_name("region.json")
+    region.write_text(json.dumps(content))
+    for name, item in (("whole", gaofen2_item), ("region", region)):
+        download(PLAIN, GridSettings(gsd_m=0.8), item, None, tmp_path / name)
+    whole, part = (open_scene(tmp_path / name / "reflectance.tif") for name in ("whole", "region"))
+    off = whole.reflectance.sel(x=part.x, y=part.y, method="nearest").values - part.reflectance.values
+    # The method is fitted on other ground: a little is off everywhere, but no more where the region ends.
+    rim = np.ones(off.shape[1:], bool)
+    rim[8:-8, 8:-8] = False
+    assert np.sqrt((off[:, rim] ** 2).mean()) < 1.2 * np.sqrt((off[:, ~rim] ** 2).mean()) < 2e-3
+
+
 def test_threads_change_no_byte_and_each_block_is_orthorectified_once(tmp_path, gaofen2_item, monkeypatch):
     monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
     seen, made = [], orthorectify.orthorectify

@@ -8,19 +8,21 @@ import pytest
 import rasterio
 import yaml
 from odc.geo.geobox import GeoBox
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
-from rasterio.transform import Affine, from_origin
+from rasterio.transform import Affine, from_bounds, from_origin
 from rasterio.warp import reproject
+from rasterio.windows import Window
 from real_data import PMS1, ROOT, needs_real_data
+from scipy.ndimage import zoom
 from shapely.geometry import box
 from skimage.registration import phase_cross_correlation
 
 from crossres.acquire.gaofen2.rpb import parse_rpb
 from crossres.acquire.orthorectification.image_file import ImageFile
-from crossres.acquire.orthorectification.orthorectify import orthorectify
+from crossres.acquire.orthorectification.orthorectify import orthorectified, orthorectify
 from crossres.acquire.orthorectification.rpc import project, rescaled
 from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
@@ -157,3 +159,43 @@ def test_the_ortho_fits_a_real_sentinel2_scene_better_after_refinement(tmp_path)
     assert after < 0.3
     # This scene of 2015 itself lies 5 m off the aerial images, which agree with ground control.
     assert np.hypot(*bias_from_ground_control(refined).mean(axis=0)) < 1.0
+
+
+class WhereItLies:
+    """An image of PAN's size that shows where each of its pixels lies: rows in one band, columns in the other."""
+
+    count, shape = 2, (27620, 29200)
+
+    def read(self, *, window: Window) -> np.ndarray:
+        rows, cols = (np.arange(part.start, part.stop) + 0.5 for part in window.toslices())
+        return np.stack(np.meshgrid(rows, cols, indexing="ij"))
+
+
+def test_blocks_join_without_a_seam_over_hills(tmp_path):
+    rpc = parse_rpb((PMS1 / f"{PMS1.name}-PAN1.rpb").read_text(), "PAN1")
+    block, side = 512, 1024
+    to_utm = Transformer.from_crs("EPSG:4326", "EPSG:32615", always_xy=True)
+    x, y = to_utm.transform(rpc.long_off, rpc.lat_off)
+    grid = GeoBox((side, side), from_origin(x, y, 0.8, 0.8), "EPSG:32615")
+    hills = zoom(np.random.default_rng(1).uniform(0, 200, (12, 12)), 10, order=3).astype(np.float32)
+    west, south, east, north = grid.geographic_extent.boundingbox
+    path = tmp_path / "hills.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", dtype="float32", count=1, height=120, width=120, crs="EPSG:4326",
+        transform=from_bounds(west - 0.002, south - 0.002, east + 0.002, north + 0.002, 120, 120),
+    ) as dst:  # fmt: skip
+        dst.write(hills, 1)
+    terrain = Terrain(path, float(hills.min()), float(hills.max()), "")
+
+    sizes = (block,) * (side // block)
+    made = orthorectified(WhereItLies(), rpc, grid, terrain, (sizes, sizes)).compute(scheduler="sync")
+    cols, rows = np.meshgrid(np.arange(side) + 0.5, np.arange(side) + 0.5)
+    lon, lat = to_utm.transform(*(grid.affine @ (cols, rows)), direction="INVERSE")
+    exact = project(rpc, lon, lat, terrain.height_m(lon, lat))
+    off = made - np.stack([exact.row, exact.col])
+    assert np.hypot(*off).max() < 0.14
+    for axis in (1, 2):
+        jumps = np.hypot(*np.diff(off, axis=axis))
+        border, rest = jumps.take(block - 1, axis=axis - 1), np.delete(jumps, block - 1, axis=axis - 1)
+        assert border.max() < 0.05
+        assert border.max() < 1.5 * rest.max()

@@ -131,8 +131,8 @@ def _survey(
     chunks = _chunks(grid, reach)
     images = [orthorectified(mss.src, mss.rpc, grid, terrain, chunks)]
     if pan is not None:
-        mean = orthorectified(pan.src, pan.rpc, grid, terrain, chunks, Resampling.average)[0]
-        images.append(_filtered(partial(as_sharp_as_bands, mtf=mtf), mean, reach))
+        filtered = partial(as_sharp_as_bands, mtf=mtf)
+        images.append(_pan(pan, grid, terrain, chunks, filtered, reach, Resampling.average)[1])
     log.info("survey: %d blocks", images[0].npartitions)
     blocks = per_block(partial(_looked_at, radiometry), *images)
     darks, moments, brights = zip(*dask.compute(*blocks), strict=True)
@@ -158,12 +158,27 @@ def _chunks(grid: GeoBox, reach: int) -> Chunks:
     return rows, cols
 
 
-def _filtered(function: Callable[[np.ndarray], np.ndarray], image: da.Array, reach: int) -> da.Array:
-    """Return a (row, column) image after a filter of this reach; at the image's border there is nothing beyond."""
-    depth = tuple(reach if blocks > 1 else 0 for blocks in image.numblocks)
-    return da.map_overlap(
-        function, image, depth=depth, boundary="none", allow_rechunk=False, dtype=image.dtype, meta=image._meta
+def _pan(
+    pan: Camera, grid: GeoBox, terrain: Terrain, chunks: Chunks, filtered: Callable[[np.ndarray], np.ndarray],
+    reach: int, resampling: Resampling = Resampling.cubic,
+) -> tuple[da.Array, da.Array]:  # fmt: skip
+    """Return PAN (row, column) on a grid, and after a filter of this reach, which sees PAN beyond the grid, too."""
+    wide = orthorectified(pan.src, pan.rpc, grid.pad(reach), terrain, _grown(chunks, reach), resampling)[0]
+    inner = tuple(slice(reach, reach + count) for count in grid.shape)
+    depth = tuple(reach if blocks > 1 else 0 for blocks in wide.numblocks)
+    after = da.map_overlap(
+        filtered, wide, depth=depth, boundary="none", allow_rechunk=False, dtype=wide.dtype, meta=wide._meta
     )
+    return wide[inner], after[inner]
+
+
+def _grown(chunks: Chunks, reach: int) -> Chunks:
+    """Return chunks of which the outermost reach further out."""
+    rows, cols = ([*sizes] for sizes in chunks)
+    for sizes in (rows, cols):
+        sizes[0] += reach
+        sizes[-1] += reach
+    return tuple(rows), tuple(cols)
 
 
 def _atmosphere(package: Package, settings: AcquireSettings, dark: DarkPixels, terrain: Terrain) -> Atmosphere:
@@ -244,13 +259,12 @@ def _write_sharpened(
     reach = lowpass_radius_px(fitted.mtf)
     chunks = _chunks(scene.grid, reach)
     numbers = orthorectified(mss.src, mss.rpc, scene.grid, terrain, chunks)
-    fine = orthorectified(pan.src, pan.rpc, scene.grid, terrain, chunks)[0]
+    images = _pan(pan, scene.grid, terrain, chunks, partial(lowpass, mtf=fitted.mtf), reach)
     coarse = [tuple(size // RATIO for size in sizes) for sizes in chunks]
     masked = da.from_array(clouds, chunks=coarse, name=False).map_blocks(_repeated, chunks=chunks, dtype=bool)
-    with_low = fitted.method in WITH_LOWPASS
-    low = [_filtered(partial(lowpass, mtf=fitted.mtf), fine, reach)] if with_low else []
     look = partial(_sharpened, radiometry, atmosphere, fitted, order)
-    store([_pixels(look, len(order), numbers, masked, fine, *low)], [scene], "pansharpening")
+    seen = images if fitted.method in WITH_LOWPASS else images[:1]
+    store([_pixels(look, len(order), numbers, masked, *seen)], [scene], "pansharpening")
 
 
 def _pixels(function: Callable[..., np.ndarray], bands: int, numbers: da.Array, *others: da.Array) -> da.Array:
