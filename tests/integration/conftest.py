@@ -6,26 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import slurm
 from filelock import FileLock
 from project import Project, copy_project, digests, write_small_config
-
-ONE_GROUP = [f"{rule}=pair" for rule in ("download", "coregister", "normalise", "patches")]
-"""Small jobs of one pair in one submission, as the profile says."""
 
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory) -> Project:
-    """The embedded default, run once from its search to its report: on SLURM, where one can be started."""
-
-    def make(project: Project) -> None:
-        if slurm.missing():
-            project.run()
-            return
-        with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment:
-            project.run(*slurm.PROFILE, "--groups", *ONE_GROUP, "--set-resources", *slurm.GPUS, environment=environment)
-
-    return made_once(tmp_path_factory, "default", make)
+    """The embedded default, run once from its search to its report, as `make demo` does."""
+    return made_once(tmp_path_factory, "default", lambda made: made.run())
 
 
 @pytest.fixture(scope="session")

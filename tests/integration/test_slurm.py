@@ -20,6 +20,8 @@ pytestmark = pytest.mark.integration
 
 # What a shell script starts with `&` ignores Ctrl-C, and so does all that it starts in turn: these tests too.
 HEARS_CTRL_C = ("env", "--default-signal=INT")
+CONFIG = "config/small.yaml"
+ONE_GROUP = ("normalise=pair", "patches=pair")
 # What training asks for first, in MB, is too little; then it asks for twice as much.
 TOO_LITTLE = "train:mem_mb=attempt * 700"
 
@@ -35,8 +37,8 @@ def cluster(tmp_path_factory):
 class Run:
     """Snakemake on the cluster, in the background."""
 
-    def __init__(self, project: Project, environment: dict[str, str], config: str) -> None:
-        command = [*HEARS_CTRL_C, sys.executable, "-m", "snakemake", *slurm.PROFILE, "--configfile", config]
+    def __init__(self, project: Project, environment: dict[str, str], *options: str) -> None:
+        command = [*HEARS_CTRL_C, sys.executable, "-m", "snakemake", *slurm.PROFILE, "--configfile", CONFIG, *options]
         command += ["--set-resources", *slurm.GPUS, TOO_LITTLE]
         self.log = project.folder / f"snakemake-{time.monotonic_ns()}.log"
         self.process = subprocess.Popen(
@@ -87,7 +89,7 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
 
     # Ctrl-C in the middle: the jobs on the cluster go too, those that run and those that wait.
     asked, watched = squeue(tmp_path, cluster, "")
-    with Run(project, watched, "config/small.yaml") as run:
+    with Run(project, watched) as run:
         run.wait_until(lambda: finished(run.said, "coregister") > 0)
         wait_for_a_quiet_moment(run, project, cluster, asked)
         assert running(cluster)
@@ -97,7 +99,8 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert queued(cluster) == {}
 
     # The same command goes on from there; a node is taken away and comes back, and a job needs more memory.
-    with Run(project, cluster, "config/small.yaml") as run:
+    # Two small jobs of a pair go in one submission, as the profile says how.
+    with Run(project, cluster, "--groups", *ONE_GROUP) as run:
         run.wait_until(lambda: "submitted with SLURM" in run.said)
         control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")
         run.wait_until(lambda: node_state(cluster).startswith("drain") and "PENDING" in queued(cluster).values())
@@ -118,7 +121,7 @@ def test_a_ctrl_c_while_snakemake_asks_after_its_jobs_leaves_them_on_the_cluster
     busy = tmp_path / "busy"
     asked, slow_to_answer = squeue(tmp_path, cluster, f"while [ -e {busy} ]; do sleep 0.1; done")
     control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")  # jobs wait
-    with Run(project, slow_to_answer, "config/small.yaml") as run:
+    with Run(project, slow_to_answer) as run:
         run.wait_until(lambda: "submitted with SLURM" in run.said and run.is_quiet())
         busy.touch()
         times = asked.stat().st_size
