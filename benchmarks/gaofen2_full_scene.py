@@ -1,6 +1,6 @@
 """Memory and time of a Gaofen-2 scene of full size, 29200 x 27620 PAN pixels, from unpacked package to scene.
 
-    python benchmarks/gaofen2_full_scene.py [--share 0.5] [--method mtf-glp]
+    python benchmarks/gaofen2_full_scene.py [--threads 2] [--share 0.5] [--method mtf-glp]
 
 The images are texture made here (any content costs the same), the geometry is that of a real package: its RPCs and XML
 from CROSSRES_REAL_DATA. `--share` takes that share of each side. The peak is the process's own, children included.
@@ -28,6 +28,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.files import read_json, write_json
+from crossres.imagery.engine import computing
 from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
@@ -77,6 +78,7 @@ def main() -> None:
     """Make the scene and print size, time and peak."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--method", default=AcquireSettings().pansharpen)
     parser.add_argument("--scratch", type=Path, default=None)
     args = parser.parse_args()
@@ -97,13 +99,17 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall, cpu = time.perf_counter(), time.process_time()
         settings = AcquireSettings(pansharpen=args.method)
-        download(settings, GridSettings(gsd_m=0.8), item, str(Path(folder, "dem.tif")), Path(folder, "scene"))
+        with computing(args.threads):
+            download(settings, GridSettings(gsd_m=0.8), item, str(Path(folder, "dem.tif")), Path(folder, "scene"))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         with rasterio.open(Path(folder, "scene", "reflectance.tif")) as src:
             pixels = src.width * src.height / 1e6
             note = src.tags()["orthorectification"]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{args.method}: {pixels:.0f} Mpx of 0.8 m and 4 bands from {args.share:g} of each side; {note}")
+    print(
+        f"{args.method}, {args.threads} threads: {pixels:.0f} Mpx of 0.8 m and 4 bands from {args.share:g} of each "
+        f"side; {note}"
+    )
     print(
         f"peak {peak:.2f} GiB (before the scene {before:.2f}); {wall:.0f} s wall, {cpu:.0f} s CPU: "
         f"{cpu / pixels:.2f} CPU s per Mpx"
