@@ -60,13 +60,12 @@ def write_cog(
     tags: dict[str, str] | None = None,
     *,
     nodata: float | None = None,
-    scale: float | None = None,
 ) -> None:
     """Write a (band, row, column) array of numbers as a cloud-optimised GeoTIFF; the same content gives the same bytes.
 
     Without an encoding the numbers are what they are. Raises `TypeError` when they may not fit the data type.
     """
-    encoding = encoding or Encoding(values.dtype.name, nodata, scale)
+    encoding = encoding or Encoding(values.dtype.name, nodata)
     with new_cog(path, grid, bands, encoding, tags) as dst:
         dst.write(values.astype(encoding.data_type, casting="safe", copy=False))
 
