@@ -6,7 +6,7 @@ Nielsen, IEEE Transactions on Image Processing 16(2), 2007; Canty and Nielsen, R
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, stats
+from scipy import linalg, special  # not scipy.stats, which takes most of a second to load
 
 MAX_ROUNDS = 60
 TOLERANCE = 1e-4
@@ -30,7 +30,7 @@ class NoChange:
         """Return the (n,) probability of no change of (n, band) pixels; float64."""
         if self.variance.max() < 1e-9:
             return np.ones(len(first))
-        return stats.chi2.sf(self._chi2(first, second) / self.scale, df=len(self.variance))
+        return special.chdtrc(len(self.variance), self._chi2(first, second) / self.scale)
 
     def _chi2(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         x, y = np.asarray(first, np.float64) - self.means[0], np.asarray(second, np.float64) - self.means[1]
@@ -52,7 +52,7 @@ def find_no_change(first: np.ndarray, second: np.ndarray) -> NoChange:
     x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
     probability = np.ones(len(x))
     before = np.zeros(x.shape[1])
-    expected = float(stats.chi2.median(df=x.shape[1]))
+    expected = float(2 * special.gammaincinv(x.shape[1] / 2, 0.5))  # the median of chi-squared
     for _ in range(MAX_ROUNDS):
         means, variates, correlation = _variates(x, y, probability)
         found = NoChange(means, variates, 2 * (1 - correlation), 1.0)

@@ -6,8 +6,9 @@ from functools import partial
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 from dask.delayed import Delayed
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri  # scipy.stats takes most of a second to load
 
 from crossres.evaluate.percentile import added
 from crossres.evaluate.pixels import chosen
@@ -15,7 +16,7 @@ from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
 BINS = 12
 COVERAGES = (0.5, 0.683, 0.8, 0.9, 0.954)
-HALF_WIDTHS = [norm.ppf(0.5 + c / 2) for c in COVERAGES]
+HALF_WIDTHS = [float(ndtri(0.5 + c / 2)) for c in COVERAGES]
 RANKED_PIXELS = 200_000
 STRIP_ROWS = 128
 """Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
@@ -94,7 +95,7 @@ def calibration(parts: Sequence[Tally], values: np.ndarray) -> Calibration | Non
     return Calibration(
         std=std_bin, error=error_bin, expected_error=float(np.abs(error_bin - std_bin).mean()), sharpness=sharpness,
         ratio=sharpness / rmse if rmse else np.inf,
-        rank_correlation=_correlation(rankdata(ranked_std), rankdata(ranked_error)),
+        rank_correlation=_correlation(*(pd.Series(of).rank().to_numpy() for of in (ranked_std, ranked_error))),
         coverage={str(c): float(n / size) for c, n in zip(COVERAGES, covered)},
     )  # fmt: skip
 
