@@ -59,8 +59,7 @@ def write_images(folder):
     values = values[:, first : first + side, first : first + side]
     place = from_origin(EAST - HR_M / 2 + SHIFT_EAST_M, NORTH + HR_M / 2 + SHIFT_NORTH_M, GSD_M, GSD_M)
     image = np.clip(np.rint(255 * values), 1, 255).astype(np.uint8)
-    write_cog(folder / "naip.tif", image, GeoBox(image.shape[1:], place, "EPSG:26918"), bands=tuple(stretch),
-              nodata=None)  # fmt: skip
+    write_cog(folder / "naip.tif", image, GeoBox(image.shape[1:], place, "EPSG:26918"), tuple(stretch))
     return truth.item_id
 
 

@@ -23,6 +23,9 @@ from crossres.imagery.numbers import CODES, Encoding
 
 NO_PROVENANCE = frozenset({"AREA_OR_POINT", "OVR_RESAMPLING_ALG"})
 """Tags that GDAL sets itself."""
+LEVEL = 1
+"""Of DEFLATE. Behind a predictor, of noise as images have it, level 6 takes 1.2 to 1.4 times as long for files that are
+2 % larger."""
 
 
 def open_raster(path: Path | str) -> rasterio.DatasetReader:
@@ -58,14 +61,12 @@ def write_cog(
     bands: Sequence[str],
     encoding: Encoding | None = None,
     tags: dict[str, str] | None = None,
-    *,
-    nodata: float | None = None,
 ) -> None:
     """Write a (band, row, column) array of numbers as a cloud-optimised GeoTIFF; the same content gives the same bytes.
 
     Without an encoding the numbers are what they are. Raises `TypeError` when they may not fit the data type.
     """
-    encoding = encoding or Encoding(values.dtype.name, nodata)
+    encoding = encoding or Encoding(values.dtype.name)
     with new_cog(path, grid, bands, encoding, tags) as dst:
         dst.write(values.astype(encoding.data_type, casting="safe", copy=False))
 
@@ -119,7 +120,7 @@ def copy_to_cog(raw: Path, cog: Path, predictor: str = "STANDARD", overviews: st
     no_room = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(cog.parent))
     try:
         gdal_copy(
-            str(raw), str(cog), driver="COG", compress="DEFLATE", level=6, blocksize=256,
+            str(raw), str(cog), driver="COG", compress="DEFLATE", level=LEVEL, blocksize=256,
             num_threads=dask.config.get("num_workers", 1), predictor=predictor, overview_resampling=overviews,
             bigtiff="IF_SAFER",
         )  # fmt: skip
