@@ -22,7 +22,7 @@ from crossres.settings.train import TrainSettings
 
 log = logging.getLogger(__name__)
 
-CPU_CROPS = 3
+CPU_CROPS = 6
 """Crops that a thread of a CPU takes at once: what a network remembers of more does not stay near the processor."""
 
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from crossres.errors import UserError
 from crossres.imagery.engine import threads
@@ -79,6 +77,10 @@ def share(count: int | None, arguments: Sequence[str]) -> bool:
         return False
     if torch.cuda.is_available() and count > torch.cuda.device_count():
         raise UserError(f"train.processes: {count} processes, but {torch.cuda.device_count()} GPUs; one each at most")
+    # Two seconds to load, which one process need not wait for.
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
     # Port 0: the system finds a free one, so that several trainings can share a machine.
     config = LaunchConfig(1, 1, count, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0",
                           max_restarts=0)  # fmt: skip

@@ -34,7 +34,7 @@ class TrainSettings(Section):
         None,
         ge=1,
         description="crops that go through the network at once: on a GPU in each process, else in each thread;"
-        " gradients add up to the batch's. null takes three on a CPU and all on a GPU, and when memory runs out half as"
+        " gradients add up to the batch's. null takes six on a CPU and all on a GPU, and when memory runs out half as"
         " many, and half again",
     )
     crop_px: int = Field(64, ge=16, description="side of a training crop, in HR pixels")
