@@ -31,11 +31,11 @@ def write_pairs(root: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     for name in ("items", "patches", "aligned"):
         (root / name).mkdir(parents=True)
-    with PatchWriter(root / "patches.npz") as writer:
-        for _ in range(PATCHES):
+    with PatchWriter(root / "patches.zip") as writer:
+        for k in range(PATCHES):
             lr = rng.integers(1500, 4000, (4, LR_PX, LR_PX)).astype(np.uint16)
             hr = lr.repeat(FACTOR, axis=1).repeat(FACTOR, axis=2)
-            writer.add(portion([{"lr": lr, "hr": hr, "mask": np.zeros((LR_PX, LR_PX), np.uint8)}]))
+            writer.add(k, portion([{"lr": lr, "hr": hr, "mask": np.zeros((LR_PX, LR_PX), np.uint8)}]))
     columns = {key: rng.uniform(0, 1, PATCHES) if kind == "float64" else 0 for key, kind in KINDS.items()}
     columns |= {"pair": "", "row": np.arange(PATCHES) * LR_PX, "kept": True, "reason": ""}
     table = gpd.GeoDataFrame(columns, geometry=shapely.points(np.zeros((PATCHES, 2))), crs="EPSG:4326").astype(KINDS)
@@ -45,7 +45,7 @@ def write_pairs(root: Path, count: int) -> None:
     state = {"accepted": True, "reason": None, "factor": f"{FACTOR}/1", "lr_gsd_m": 10.0, "hr_gsd_m": 2.5}
     for k in range(count):
         name, west, south = f"pair{k:05d}", float(rng.uniform(-170, 170)), float(rng.uniform(-55, 65))
-        shutil.copy(root / "patches.npz", root / "patches" / f"{name}.npz")
+        shutil.copy(root / "patches.zip", root / "patches" / f"{name}.zip")
         x = west + 0.001 * np.arange(PATCHES)
         footprints = pa.array(shapely.to_wkb(shapely.box(x, south, x + 0.001, south + 0.001)), pa.binary())
         own = rows.set_column(

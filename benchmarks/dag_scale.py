@@ -22,7 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 RUN = "results/campaign"
 HELD_OUT = 0.25
-FILES = {".csv", ".html", ".json", ".npz", ".parquet", ".png", ".safetensors", ".tif", ".tsv", ".yaml"}
+FILES = {".csv", ".html", ".json", ".zip", ".parquet", ".png", ".safetensors", ".tif", ".tsv", ".yaml"}
 """Suffixes of outputs that are files; the others are folders."""
 CONFIG = {
     "run": "campaign",

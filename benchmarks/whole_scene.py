@@ -83,7 +83,7 @@ def command(stage: str, run: Path, folder: Path, threads: int) -> list[str]:
                        "--output", aligned],
         "normalise": ["--lr", folder / "lr", "--registered", aligned / "registered.tif",
                       "--registration", aligned / "registration.json", "--output", aligned],
-        "patches": ["--pair", folder / "pair.json", "--aligned", aligned, "--patches", folder / "patches.npz",
+        "patches": ["--pair", folder / "pair.json", "--aligned", aligned, "--patches", folder / "patches.zip",
                     "--index", folder / "patches.parquet"],
         "sample": ["--name", "lr_start", "--lr", aligned / "lr.tif", "--model", run / "model" / "main",
                    "--output", product],

@@ -1,9 +1,9 @@
-"""A whole scene sampled in threads, and by workers of dask of which one is killed half-way: the same bytes.
+"""A whole scene sampled by two workers of dask, of which one is killed half-way: the same bytes as in threads.
 
     python benchmarks/workers.py FOLDER results/demo/model/main OUTPUT
 
-FOLDER is that of `whole_scene.py`, whose stages up to `normalise` have run. Printed are wall seconds and the CPU
-seconds of all processes, and whether the rasters are the same.
+FOLDER is that of `whole_scene.py`, whose stages up to `sample` have run. Printed are wall seconds and the CPU seconds
+of all processes, and whether the rasters are the same.
 """
 
 import argparse
@@ -59,11 +59,14 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
-    lr = args.folder / "aligned" / "lr.tif"
+    plain = args.folder / "sr" / "lr_start"
+    blocks = math.prod(-(-n // BLOCK_PX) for n in grid_of(plain / "mean.tif").shape)
 
-    def sample(name: str, threads: int) -> None:
-        with computing(threads):
-            sample_scene(ARM, TILING, "lr_start", lr, args.model, args.output / name)
+    def sample() -> None:
+        with computing(1):
+            sample_scene(
+                ARM, TILING, "lr_start", args.folder / "aligned" / "lr.tif", args.model, args.output / "workers"
+            )
 
     def kill_half_way(cluster: LocalCluster) -> None:
         store = args.output / ".workers.blocks"
@@ -72,14 +75,12 @@ def main() -> None:
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
         print("a worker was killed", flush=True)
 
-    timed("two threads", lambda: sample("threads", 2))
-    blocks = math.prod(-(-n // BLOCK_PX) for n in grid_of(args.output / "threads" / "mean.tif").shape)
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         os.environ[ADDRESS] = cluster.scheduler_address
         threading.Thread(target=kill_half_way, args=(cluster,), daemon=True).start()
-        timed("two workers, one of them killed", lambda: sample("workers", 1))
+        timed("two workers, one of them killed", sample)
     names = [f"{name}.tif" for name in PARTS]
-    same = all((args.output / "threads" / n).read_bytes() == (args.output / "workers" / n).read_bytes() for n in names)
+    same = all((plain / n).read_bytes() == (args.output / "workers" / n).read_bytes() for n in names)
     print("the same bytes" if same else "OTHER BYTES")
 
 

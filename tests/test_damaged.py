@@ -1,6 +1,7 @@
 """A stage that fails names the input that is damaged; only what the workflow made is to be deleted."""
 
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,9 @@ def write(path):
     match path.suffix:
         case ".tif":
             write_cog(path, NOISE, GRID, ("red",))
-        case ".npz":
-            np.savez_compressed(path, noise=NOISE)
+        case ".zip":
+            with zipfile.ZipFile(path, "w") as members:
+                members.writestr("noise", NOISE.tobytes())
         case ".parquet":
             pd.DataFrame({"noise": NOISE.ravel()}).to_parquet(path)
         case ".png":
@@ -41,7 +43,7 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
-@pytest.mark.parametrize("kind", ["tif", "npz", "parquet", "png", "json"])
+@pytest.mark.parametrize("kind", ["tif", "zip", "parquet", "png", "json"])
 def test_a_file_that_was_cut_short_is_found_among_whole_ones(tmp_path, kind):
     paths = [write(tmp_path / f"{name}.{kind}") for name in "abc"]
     assert damaged(paths) is None

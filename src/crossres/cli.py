@@ -228,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = stage("dataset", "assemble patches to one dataset, split by place")
     path(sub, "--pairs", help="folder of the pairs' JSON, as `search` wrote it", kind="folder")
-    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.npz and <pair>.parquet", kind="folder")
+    path(sub, "--patches", help="folder of what `patches` wrote: <pair>.zip and <pair>.parquet", kind="folder")
     path(sub, "--aligned", help="folder of what `coregister` wrote: <pair>/registration.json", kind="folder")
     sub.add_argument("--regions", type=Path, metavar="FILE", help="vector file of dataset.regions")
     path(sub, "--output", help="folder to write to: dataset.zarr, index.parquet and what tells of them")

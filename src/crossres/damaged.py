@@ -126,7 +126,7 @@ def _read_array(path: Path) -> None:
 READERS: dict[str, Callable[[Path], Any]] = {
     ".json": lambda path: parse_json(read_text(path)) is None,
     ".npy": _read_array,
-    ".npz": lambda path: zipfile.ZipFile(path).testzip() is not None,
+    ".zip": lambda path: zipfile.ZipFile(path).testzip() is not None,
     ".parquet": _read_table,
     ".png": _read_picture,
     ".tif": _read_raster,

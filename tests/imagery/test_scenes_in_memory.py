@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 import crossres
 from crossres.errors import UserError
-from crossres.imagery.engine import computing, per_block, places, store
+from crossres.imagery.engine import computing, each, per_block, places, store
 from crossres.imagery.lazy import RasterSource, lazy_raster
 from crossres.imagery.numbers import Encoding, Mask, to_dn
 from crossres.imagery.raster import grid_of, new_cog, write_cog, write_mask
@@ -125,6 +125,15 @@ def test_what_is_said_of_blocks_comes_in_their_order_with_their_place(folder):
         [found] = dask.compute(per_block(lambda place, a, b: (place, a.shape, b.shape), numbers, mask, with_place=True))
     assert [place for place, *_ in found] == places(numbers)
     assert found[-1] == ((slice(64, 70), slice(64, 90)), (4, 6, 26), (6, 26))
+
+
+def test_blocks_are_begun_one_after_another(folder):
+    begun: list[int] = []
+    numbers = lazy_raster(folder / "reflectance.tif", chunk_px=16)
+    with computing(1):
+        dask.compute(per_block(lambda place, block: begun.append(place[0].start), numbers, with_place=True))
+        each(begun.append, range(70))
+    assert begun[:30] == sorted(begun[:30]) and begun[30:] == list(range(70))
 
 
 def test_a_whole_run_opens_as_one_tree(tmp_path, folder):

@@ -104,7 +104,7 @@ def finished(tmp_path_factory, real_data):
         content["search"]["lr"]["url"], content["search"]["hr"]["url"] = lr, hr
         (project.folder / "config" / "here.yaml").write_text(yaml.safe_dump(content))
         pair = f"{QUAD}--S2B_T{TILE}_20250731T130245_L2A"
-        said = project.run(f"results/naip/pairs/patches/{pair}.npz", "--configfile", "config/here.yaml")
+        said = project.run(f"results/naip/pairs/patches/{pair}.zip", "--configfile", "config/here.yaml")
     return project.folder / "results" / "naip", pair, said
 
 
@@ -135,7 +135,7 @@ def test_there_are_patches_and_only_of_this_place(finished):
     results, pair, _ = finished
     index = geopandas.read_parquet(results / "pairs" / "patches" / f"{pair}.parquet")
     assert index["kept"].sum() >= 9
-    patches = list(read_patches(results / "pairs" / "patches" / f"{pair}.npz"))
+    patches = list(read_patches(results / "pairs" / "patches" / f"{pair}.zip"))
     assert len(patches) == index["kept"].sum()
     sides = {key: values.shape[-2:] for key, values in patches[0].items()}
     assert sides == {"lr": (32, 32), "hr": (128, 128), "mask": (32, 32)}

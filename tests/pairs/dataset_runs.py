@@ -34,7 +34,7 @@ def run_dataset(
     items.mkdir(parents=True)
     for pair, folder in made:
         name = pair["id"]
-        extract(PatchSettings(lr_px=lr_px), GRID, pair, folder, patches / f"{name}.npz", patches / f"{name}.parquet")
+        extract(PatchSettings(lr_px=lr_px), GRID, pair, folder, patches / f"{name}.zip", patches / f"{name}.parquet")
         (items / f"{name}.json").write_text(json.dumps(pair))
     assemble(DatasetSettings(**settings), GRID, items, patches, made[0][1].parent, region_file, output)
     zarr = xr.open_zarr(output / "dataset.zarr", consolidated=False)

@@ -37,7 +37,7 @@ def test_the_index_row_is_the_patch(write_pair: WritePair, tmp_path: Path) -> No
     assert index["patch"].tolist() == list(range(90)) and (index["split"] == index["pair"].map(_split(summary))).all()
     assert dict(zarr.sizes) == {"patch": 90, "band": 2, "y": 32, "x": 32, "y_hr": 128, "x_hr": 128}
     for row in index.iloc[[3, 44, 88]].itertuples():
-        cut = list(read_patches(tmp_path / "pairs-patches" / f"{row.pair}.npz"))[row.at]["hr"] * 1e-4 - 0.1
+        cut = list(read_patches(tmp_path / "pairs-patches" / f"{row.pair}.zip"))[row.at]["hr"] * 1e-4 - 0.1
         np.testing.assert_allclose(zarr["hr"][row.patch].values, cut, atol=1e-6)
     assert summary["bands"] == ["red", "nir"] and summary["factor"] == "4/1" and summary["hr_gsd_m"] == 2.5
 

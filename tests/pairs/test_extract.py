@@ -29,21 +29,22 @@ from crossres.operators import area
 from crossres.pairs.extract import extract
 from crossres.pairs.ground import centres, widened
 from crossres.pairs.patch_file import PORTION, PatchWriter, portion, read_patches
-from crossres.pairs.quality import correlation, measure, residual_shift
+from crossres.pairs.quality import correlation, measure, moments, residual_shift
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
 
 WritePair = Callable[..., tuple[dict[str, Any], Path]]
 BANDS = ("red", "nir")
+WEIGHTS = area(1, Fraction(4)).dense()
 
 
 def run(
     pair: dict[str, Any], folder: Path, gsd_m: float = 2.5, **limits: Any
 ) -> tuple[dict[str, np.ndarray], gpd.GeoDataFrame]:
-    npz, index = folder / "patches.npz", folder / "patches.parquet"
-    extract(PatchSettings(**limits), GridSettings(gsd_m=gsd_m, bands=BANDS), pair, folder, npz, index)
-    patches = list(read_patches(npz))
-    return {name: np.array([p[name] for p in patches]) for name in ("lr", "hr", "mask")}, gpd.read_parquet(index)
+    patches, index = folder / "patches.zip", folder / "patches.parquet"
+    extract(PatchSettings(**limits), GridSettings(gsd_m=gsd_m, bands=BANDS), pair, folder, patches, index)
+    found = list(read_patches(patches))
+    return {name: np.array([p[name] for p in found]) for name in ("lr", "hr", "mask")}, gpd.read_parquet(index)
 
 
 def test_a_patch_is_the_same_ground_in_both_images(write_pair: WritePair) -> None:
@@ -123,7 +124,7 @@ def test_extracting_twice_gives_the_same_bytes(write_pair: WritePair) -> None:
     contents = []
     for _ in range(2):
         run(pair, folder)
-        contents.append(((folder / "patches.npz").read_bytes(), (folder / "patches.parquet").read_bytes()))
+        contents.append(((folder / "patches.zip").read_bytes(), (folder / "patches.parquet").read_bytes()))
     assert contents[0] == contents[1]
 
 
@@ -171,6 +172,20 @@ def test_a_flat_patch_has_no_shift_to_speak_of() -> None:
     assert np.isnan(residual_shift(*pair, np.ones((2, 32, 32), bool))).tolist() == [True, False]
 
 
+def test_moments_are_those_of_the_fine_pixels_in_each_lr_pixel() -> None:
+    fine = np.random.default_rng(0).integers(0, 10000, (2, 32, 48)).astype(np.uint16)
+    blocks = fine.reshape(2, 8, 4, 12, 4).astype(np.float64)
+    mean, variance = moments(fine, WEIGHTS)
+    np.testing.assert_allclose(mean, blocks.mean(axis=(2, 4)), rtol=1e-12)
+    np.testing.assert_allclose(variance, blocks.var(axis=(2, 4)), rtol=1e-9)
+    # At 2 LR pixels to 25 fine ones the middle pixel belongs to both by half.
+    row = np.random.default_rng(1).integers(0, 10000, 25).astype(np.float64)
+    share = np.concatenate([np.ones(12), [0.5]])
+    mean, _ = moments(np.tile(row, (1, 25, 1)), area(2, Fraction(25, 2)).dense())
+    left, right = (np.average(part, weights=share) for part in (row[:13], row[:11:-1]))
+    np.testing.assert_allclose(mean[0], [[left, right]] * 2, rtol=1e-6)
+
+
 def test_quality_tells_what_is_in_the_patch() -> None:
     codes = np.zeros((16, 16), np.uint8)
     codes[:4] = Mask.CLOUD
@@ -180,10 +195,9 @@ def test_quality_tells_what_is_in_the_patch() -> None:
     hr = lr.repeat(4, axis=1).repeat(4, axis=2)
     hr[:, ::2] += 0.05
     hr[:, 1::2] -= 0.05
-    weights = area(16, Fraction(4)).dense()
     cloudy = np.full((16, 16), Mask.CLOUD, np.uint8)
     both = np.stack([codes, cloudy]), np.stack([clear, cloudy == Mask.CLEAR])
-    found, hidden = measure(np.stack([lr, lr]), np.stack([hr, hr]), *both, BANDS, weights)
+    found, hidden = measure(*(np.stack([image] * 2) for image in (lr, *moments(hr, WEIGHTS))), *both, BANDS)
     assert found.valid_share == pytest.approx(10 / 16)
     assert found.shares["cloud"] == pytest.approx(4 / 16) and found.shares["changed"] == pytest.approx(2 / 16)
     assert found.texture == pytest.approx(0.05) and found.brightness == pytest.approx(0.2)
@@ -220,10 +234,10 @@ def test_patches_are_read_as_they_were_written_whatever_their_number(tmp_path: P
             {"lr": rng.integers(0, 9, (2, 3, 3), np.uint16), "hr": rng.integers(0, 9, (2, 6, 6), np.uint16),
              "mask": rng.integers(0, 5, (3, 3), np.uint8)} for _ in range(count)
         ]  # fmt: skip
-        with PatchWriter(tmp_path / "p.npz") as writer:
-            for first in range(0, count + 1, PORTION):  # the last one may have none
-                writer.add(portion(patches[first : first + PORTION]))
-        found = list(read_patches(tmp_path / "p.npz"))
+        with PatchWriter(tmp_path / "p.zip") as writer:
+            for turn in reversed(range(count // PORTION + 1)):  # the last one may have none
+                writer.add(turn, portion(patches[turn * PORTION : (turn + 1) * PORTION]))
+        found = list(read_patches(tmp_path / "p.zip"))
         assert len(found) == count
         for a, b in zip(patches, found, strict=True):
             assert all((a[name] == b[name]).all() for name in ("lr", "hr", "mask"))
@@ -280,5 +294,5 @@ def test_threads_change_no_byte_of_patches_and_index(write_pair, tmp_path) -> No
     for threads in (1, 2, 4):
         with computing(threads):
             run(pair, folder)
-        contents.add(((folder / "patches.npz").read_bytes(), (folder / "patches.parquet").read_bytes()))
+        contents.add(((folder / "patches.zip").read_bytes(), (folder / "patches.parquet").read_bytes()))
     assert len(contents) == 1

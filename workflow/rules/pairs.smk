@@ -1,6 +1,6 @@
 """Patch pairs and the dataset.
 
-Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.npz and .parquet; then dataset.zarr, index.parquet, left_out.parquet, contact_sheet.png
+Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.zip and .parquet; then dataset.zarr, index.parquet, left_out.parquet, contact_sheet.png
 and summary.json (a checkpoint: which pairs are held out is known only after those that could not be aligned are declined).
 Where a scene's ground is shared out among splits (dataset.split: block or region), held_out/<pair>.tif masks what is not held out.
 Training reads pairs/cache, made from the zarr, where the training split is too large for memory.
@@ -15,7 +15,7 @@ rule patches:
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
     output:
-        patches=f"{RUN}/pairs/patches/{{pair}}.npz",
+        patches=f"{RUN}/pairs/patches/{{pair}}.zip",
         index=f"{RUN}/pairs/patches/{{pair}}.parquet",
     log:
         f"{RUN}/logs/patches/{{pair}}.log",
@@ -41,7 +41,7 @@ rule patches:
 checkpoint dataset:
     input:
         pairs=of_all_pairs("items/pairs/{pair}.json"),
-        patches=of_all_pairs("pairs/patches/{pair}.npz"),
+        patches=of_all_pairs("pairs/patches/{pair}.zip"),
         indexes=of_all_pairs("pairs/patches/{pair}.parquet"),
         registrations=of_all_pairs("aligned/{pair}/registration.json"),
         regions=lambda wildcards: inputs(regions_file()),

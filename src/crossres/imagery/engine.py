@@ -80,14 +80,18 @@ def run(tasks: Sequence[Delayed], name: str) -> None:
 def each(function: Callable[..., Result], *arguments: Iterable[Any], at_a_time: int | None = None) -> list[Result]:
     """Return what `function` says of each set of arguments, in their order, in the threads of this process.
 
-    What it is given stands in memory and is not copied; no worker elsewhere is asked. There are `threads()` at a time,
-    or as many as is said.
+    They are begun in that order. What it is given stands in memory and is not copied; no worker elsewhere is asked.
+    There are `threads()` at a time, or as many as is said.
     """
     sets = list(zip(*arguments, strict=True))
     if len(sets) == 1:
         return [function(*sets[0])]
     called = dask.delayed(function, pure=False, traverse=False)
-    calls = [called(*(dask.delayed(a, traverse=False) for a in given)) for given in sets]
+    names = task_names(function, len(sets))
+    calls = [
+        called(*(dask.delayed(a, traverse=False) for a in given), dask_key_name=name)
+        for name, given in zip(names, sets, strict=True)
+    ]
     return list(dask.compute(*calls, scheduler=THREADS, num_workers=at_a_time or threads(), optimize_graph=False))
 
 
@@ -154,10 +158,10 @@ def per_block(function: Callable[..., Any], *arrays: "da.Array", with_place: boo
 def task_names(function: Callable[..., Any], count: int) -> list[str]:
     """Return names for what a function says of so many blocks.
 
-    Where several tasks could be next, dask takes that whose name comes first: the next block, whatever is said of it.
+    Where several tasks could be next, dask takes that whose name comes last: the next block, whatever is said of it.
     """
     name = f"{getattr(function, '__name__', 'block')}-{uuid4().hex}"
-    return [f"{number:06}-{name}" for number in range(count)]
+    return [f"{count - number:06}-{name}" for number in range(count)]
 
 
 def _placed(number: int, place: tuple[slice, slice], values: np.ndarray) -> tuple[int, tuple[slice, slice], np.ndarray]:

@@ -77,7 +77,7 @@ def read_pairs(
     for path in paths:
         name = path.stem
         state = read_json(aligned / name / "registration.json")
-        files = PairFiles(name, None, patches / f"{name}.npz", patches / f"{name}.parquet")
+        files = PairFiles(name, None, patches / f"{name}.zip", patches / f"{name}.parquet")
         reasons = Counter(files.candidates(["reason"])["reason"].to_pylist())
         kept = reasons.pop("", 0)
         left_out += reasons

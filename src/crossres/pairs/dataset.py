@@ -39,7 +39,7 @@ def assemble(
 ) -> None:
     """Assemble the patch dataset from the pairs' patches.
 
-    `pairs` is the folder of the pairs' JSON, `patches` that of `<pair>.npz` and `<pair>.parquet` (from `extract`),
+    `pairs` is the folder of the pairs' JSON, `patches` that of `<pair>.zip` and `<pair>.parquet` (from `extract`),
     `aligned` that of `<pair>/registration.json`; `regions` is a vector file for `dataset.split: region`. Writes
     `dataset.zarr`, `index.parquet` (row i is patch i of the zarr), `left_out.parquet` (every other candidate, with its
     reason), `summary.json` and `contact_sheet.png` into the folder `output`. Reads one pair at a time. Raises
@@ -90,7 +90,7 @@ def _write_left_out(path: Path, pairs: Path, patches: Path, parted: dict[str, Pa
     """Write the candidates that are not in the dataset, of all pairs."""
     with whole(path) as file, TableWriter(file) as writer:
         for name in sorted(p.stem for p in pairs.glob("*.json")):
-            table = PairFiles(name, None, patches / f"{name}.npz", patches / f"{name}.parquet").candidates()
+            table = PairFiles(name, None, patches / f"{name}.zip", patches / f"{name}.parquet").candidates()
             reason = table["reason"].to_numpy(zero_copy_only=False).astype(object)
             if name in parted:
                 reason[reason == ""] = parted[name].reason

@@ -1,6 +1,7 @@
 """The `patches` stage: patches of one aligned pair, each with its quality, kept or declined."""
 
 import logging
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ from odc.geo.geobox import GeoBox
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
-from crossres.imagery.engine import AHEAD, each, threads
+from crossres.imagery.engine import each
 from crossres.imagery.lazy import lazy_raster
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE, Mask
 from crossres.imagery.raster import grid_of, read_mask
 from crossres.operators import area
 from crossres.pairs.patch_file import PORTION, PatchWriter, portion
-from crossres.pairs.quality import Quality, measure
+from crossres.pairs.quality import Quality, measure, moments
 from crossres.settings.grid import GridSettings
 from crossres.settings.patches import PatchSettings
 
@@ -34,6 +35,9 @@ KINDS = (
     | {"kept": "bool", "reason": "string"}
 )
 
+ROWS = 8
+"""Rows of patches in a block. Neighbours see the same pixels: few rows and they are decoded again and again."""
+ONE = Fraction(1)
 _AROUND = [(0, 0), (1, 0), (1, 1), (0, 1)]
 
 
@@ -42,14 +46,14 @@ def extract(
     grid: GridSettings,
     pair: dict[str, Any],
     aligned: Path,
-    output_npz: Path,
+    output_patches: Path,
     output_index: Path,
 ) -> None:
     """Cut the aligned pair in folder `aligned` into patches.
 
-    `output_npz` holds those that are kept (see `crossres.pairs.patch_file`): `lr` (C, h, w) and `hr` (C, H, W) uint16
-    DN, `mask` (h, w) uint8, 0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and column
-    in `lr.tif`, its quality, and why it is declined. A pair declined in registration has no candidates. Raises
+    `output_patches` holds those that are kept (see `crossres.pairs.patch_file`): `lr` (C, h, w) and `hr` (C, H, W)
+    uint16 DN, `mask` (h, w) uint8, 0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and
+    column in `lr.tif`, its quality, and why it is declined. A pair declined in registration has no candidates. Raises
     `UserError` when patches do not fall on whole fine pixels. Memory holds some dozens of patches a thread, not the
     scene.
     """
@@ -61,31 +65,43 @@ def extract(
                 f"patches.{key}: {getattr(settings, key)} is not a multiple of {factor.denominator}, so that at factor "
                 f"{factor} patches would cut fine pixels; choose a multiple"
             )
-    side, gap = settings.lr_px, float(pair["date_gap_days"])
+    side, fine_side, gap = settings.lr_px, int(settings.lr_px * factor), float(pair["date_gap_days"])
     lr_grid = grid_of(aligned / "lr.tif")
-    places = _places(lr_grid, side, settings.stride_px) if state["accepted"] else []
+    blocks = _blocks(lr_grid, side, settings.stride_px) if state["accepted"] else []
     mask = read_mask(aligned / "mask.tif")
-    weights = area(side, factor).dense()
+    weights = area(factor.denominator, factor).dense()
     low, high = (lazy_raster(aligned / f"{name}.tif") for name in ("lr", "hr"))
 
-    def cut(place: tuple[int, list[int]]) -> tuple[list[tuple[Any, ...]], bytes]:
-        """Return the candidates of a part of a row of patches, and those of them that are kept as they are stored."""
-        row, cols = place
-        fine_row, fine_side, left = int(row * factor), int(side * factor), cols[0]
-        right = cols[-1] + side
-        # Blocks are decoded once for all of them, not once a patch.
-        lr_row, hr_row = dask.compute(
-            low[:, row : row + side, left:right],
-            high[:, fine_row : fine_row + fine_side, int(left * factor) : int(right * factor)],
-            scheduler="synchronous",
+    def cut(block: _Block) -> dict[int, list[tuple[Any, ...]]]:
+        """Return the candidates of a block by their turn; write those of them that are kept."""
+        lr_part, hr_part = dask.compute(
+            low[:, *block.window(side)], high[:, *block.window(side, factor)], scheduler="synchronous"
         )
-        lr = np.stack([lr_row[:, :, col - left : col - left + side] for col in cols])
-        fine = [int(col * factor) - int(left * factor) for col in cols]
-        hr = np.stack([hr_row[:, :, col : col + fine_side] for col in fine])
-        codes = np.stack([mask[row : row + side, col : col + side] for col in cols])
+        found = {}
+        for turn, row in zip(block.turns, block.rows, strict=True):
+            top = row - block.rows[0]
+            fine = int(top * factor)
+            strip = lr_part[:, top : top + side], hr_part[:, fine : fine + fine_side]
+            found[turn], kept = cut_row(row, block.cols, *strip)
+            writer.add(turn, portion(kept))
+        return found
+
+    def cut_row(
+        row: int, cols: list[int], lr_strip: np.ndarray, hr_strip: np.ndarray
+    ) -> tuple[list[tuple[Any, ...]], list[dict[str, np.ndarray]]]:
+        """Return the candidates of a part of a row of patches, and those of them that are kept."""
+        left = cols[0]
+
+        def of_patches(strip: np.ndarray) -> np.ndarray:
+            """Return the patches of a strip, (patch, band, row, column)."""
+            return np.stack([strip[..., col - left : col - left + side] for col in cols])
+
+        on_lr, within = moments(hr_strip, weights)
+        lr, codes = of_patches(lr_strip), of_patches(mask[row : row + side, left : cols[-1] + side])
         clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=1)
         codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
-        qualities = measure(lr * SCALE + OFFSET, hr * SCALE + OFFSET, codes, clear, grid.bands, weights)
+        one, other = (of_patches(image * SCALE + OFFSET) for image in (lr_strip, on_lr))
+        qualities = measure(one, other, of_patches(within * SCALE**2), codes, clear, grid.bands)
         reasons = [why_declined(settings, quality, gap) for quality in qualities]
         about = [
             (
@@ -95,27 +111,50 @@ def extract(
             )
             for col, quality, reason in zip(cols, qualities, reasons, strict=True)
         ]  # fmt: skip
-        kept = [{"lr": lr[k], "hr": hr[k], "mask": codes[k]} for k, reason in enumerate(reasons) if not reason]
-        return about, portion(kept)
+        fine = [int((col - left) * factor) for col in cols]
+        kept = [
+            {"lr": lr[k], "hr": hr_strip[:, :, fine[k] : fine[k] + fine_side], "mask": codes[k]}
+            for k, reason in enumerate(reasons)
+            if not reason
+        ]
+        return about, kept
 
-    rows: list[tuple[Any, ...]] = []
-    with whole(output_npz) as part, PatchWriter(part) as writer:
-        at_once = AHEAD * threads()
-        for first in range(0, len(places), at_once):
-            for about, patches in each(cut, places[first : first + at_once]):
-                rows += about
-                writer.add(patches)
+    with whole(output_patches) as part, PatchWriter(part) as writer:
+        by_turn = {turn: about for found in each(cut, blocks) for turn, about in found.items()}
+    rows = [row for turn in sorted(by_turn) for row in by_turn[turn]]
     with whole(output_index) as part:
         _table(rows, lr_grid, side).to_parquet(part, index=False)
     log.info("%s: %d of %d patches kept", pair["id"], sum(row[-2] for row in rows), len(rows))
 
 
-def _places(grid: GeoBox, side: int, stride: int) -> list[tuple[int, list[int]]]:
-    """Return rows with some columns each: where patches begin, as many as are made together."""
-    height, width = grid.shape
-    cols = list(range(0, width - side + 1, stride))
+@dataclass(frozen=True)
+class _Block:
+    """Patches that are cut together, in some rows of some columns."""
+
+    rows: list[int]
+    """The first LR row of each row of patches."""
+    cols: list[int]
+    """The first LR column of each column of patches."""
+    turns: list[int]
+    """When each row of patches has its turn, over all of the scene."""
+
+    def window(self, side: int, factor: Fraction = ONE) -> tuple[slice, slice]:
+        """Return the pixels that patches of `side` LR pixels cover, on a grid of `factor` pixels along an LR pixel."""
+        rows, cols = (
+            slice(int(starts[0] * factor), int((starts[-1] + side) * factor)) for starts in (self.rows, self.cols)
+        )
+        return rows, cols
+
+
+def _blocks(grid: GeoBox, side: int, stride: int) -> list[_Block]:
+    """Return all patches of a scene; those of a block's row are made together."""
+    rows, cols = (list(range(0, count - side + 1, stride)) for count in grid.shape)
     parts = [cols[first : first + PORTION] for first in range(0, len(cols), PORTION)]
-    return [(row, part) for row in range(0, height - side + 1, stride) for part in parts]
+    return [
+        _Block(rows[top : top + ROWS], part, [k * len(parts) + at for k in range(top, min(top + ROWS, len(rows)))])
+        for top in range(0, len(rows), ROWS)
+        for at, part in enumerate(parts)
+    ]
 
 
 def why_declined(settings: PatchSettings, quality: Quality, date_gap_days: float) -> str:

@@ -4,6 +4,7 @@ Each is compressed where its patches are made, in any thread, and put away in th
 """
 
 import io
+import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,11 +34,13 @@ def portion(patches: Sequence[dict[str, np.ndarray]]) -> bytes:
 
 
 class PatchWriter:
-    """Writes what `portion` returns, one after another."""
+    """Writes what `portion` returns, from any thread, in the order of their turns 0, 1, 2 and so on."""
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path, "w")
-        self._count = 0
+        self._lock = threading.Lock()
+        self._waiting: dict[int, bytes] = {}
+        self._turn = self._count = 0
 
     def __enter__(self) -> "PatchWriter":
         return self
@@ -45,11 +48,15 @@ class PatchWriter:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._zip.close()
 
-    def add(self, patches: bytes) -> None:
-        """Put the next portion away; an empty one is no portion."""
-        if patches:
-            self._zip.writestr(_member(f"{self._count:06d}.npz"), patches)
-            self._count += 1
+    def add(self, turn: int, patches: bytes) -> None:
+        """Put a portion away as soon as all before it are there; an empty one only takes its turn."""
+        with self._lock:
+            self._waiting[turn] = patches
+            while (ready := self._waiting.pop(self._turn, None)) is not None:
+                self._turn += 1
+                if ready:
+                    self._zip.writestr(_member(f"{self._count:06d}.npz"), ready)
+                    self._count += 1
 
 
 def read_patches(path: Path) -> Iterator[dict[str, np.ndarray]]:

@@ -33,17 +33,37 @@ class Quality:
     """Mean (NIR - red) / (NIR + red) of LR; NaN without these bands."""
 
 
-def measure(
-    lr: np.ndarray, hr: np.ndarray, codes: np.ndarray, clear: np.ndarray, bands: Sequence[str], weights: np.ndarray
-) -> list[Quality]:
-    """Measure patches, of LR and HR, (patch, band, row, column) reflectance.
+def moments(fine: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the variance of a (band, row, column) image within each LR pixel, float64.
 
-    `codes` and `clear` are (patch, row, column) on the LR grid, `weights` are those of `operators.area`.
+    `weights` are those of `operators.area` for as many LR pixels as are whole fine pixels together; the image has a
+    multiple of their number along each side. The variance is the mean of squares less the square of the mean.
     """
-    on_lr = weights @ hr @ weights.T
+    values, own = fine.astype(np.float64), weights.astype(np.float64)
+    mean = _to_lr(values, own)
+    np.square(values, out=values)
+    return mean, np.maximum(_to_lr(values, own) - mean**2, 0)
+
+
+def _to_lr(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    bands, rows, cols = values.shape
+    few, many = weights.shape
+    by_rows = weights @ values.reshape(bands, rows // many, many, cols)
+    by_both = by_rows.reshape(bands, -1, cols // many, many) @ weights.T
+    return by_both.reshape(bands, rows // many * few, cols // many * few)
+
+
+def measure(
+    lr: np.ndarray, on_lr: np.ndarray, within: np.ndarray, codes: np.ndarray, clear: np.ndarray, bands: Sequence[str]
+) -> list[Quality]:
+    """Measure patches on the LR grid.
+
+    `lr`, `on_lr` and `within`, (patch, band, row, column), are LR, HR's mean over each LR pixel and its variance in it,
+    of reflectance. `codes` and `clear` are (patch, row, column).
+    """
     count = clear.sum(axis=(1, 2))
     correlations, shifts = correlation(lr, on_lr, clear), residual_shift(lr, on_lr, clear)
-    textures = texture(hr, on_lr, clear, weights)
+    textures = texture(within, clear)
     means = np.where(clear[:, None], lr, 0).sum(axis=(2, 3), dtype=np.float64) / np.maximum(count, 1)[:, None]
     means[count == 0] = np.nan
     ndvi = np.full(len(lr), np.nan)
@@ -113,12 +133,8 @@ def _gradient(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
     return np.nan_to_num(gradient)
 
 
-def texture(hr: np.ndarray, hr_on_lr: np.ndarray, clear: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mean over bands of the standard deviation of HR within clear LR pixels; NaN when there are none.
-
-    From the difference of second moments: the mean of squares in an LR pixel less the square of its mean.
-    """
-    variance = weights @ hr.astype(np.float64) ** 2 @ weights.T - hr_on_lr.astype(np.float64) ** 2
+def texture(within: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return the mean over bands of the standard deviation of HR within clear LR pixels; NaN when there are none."""
     count = clear.sum(axis=(1, 2))
-    mean = np.where(clear[:, None], variance, 0).sum(axis=(2, 3)) / np.maximum(count, 1)[:, None]
-    return np.where(count > 0, np.sqrt(np.maximum(mean, 0)).mean(axis=1), np.nan)
+    mean = np.where(clear[:, None], within, 0).sum(axis=(2, 3)) / np.maximum(count, 1)[:, None]
+    return np.where(count > 0, np.sqrt(mean).mean(axis=1), np.nan)
