@@ -22,6 +22,7 @@ from crossres.diffusion.paths import path_of
 from crossres.diffusion.products import numbers
 from crossres.diffusion.standardise import Standard
 from crossres.diffusion.upsample import View
+from crossres.imagery.engine import keep_memory
 from crossres.operators import nearest
 from crossres.settings.sample import ArmSettings, TilingSettings
 
@@ -82,6 +83,7 @@ def load_arm(
 def keep(job: Job, block: Block, lr: np.ndarray, threads: int = 1) -> None:
     """Render a block and keep it in the job's store. `lr` is (band, row, column) reflectance, all that is read."""
     torch.set_num_threads(1)
+    keep_memory()  # a worker elsewhere has not been told
     job.store.write(block.number, numbers(render(_arm(job, threads), job.target, block, lr)))
 
 

@@ -4,6 +4,7 @@ Results never depend on which: blocks are cut by the scene alone, sums over them
 Snakemake goes through scenes; this goes through one scene.
 """
 
+import ctypes
 import logging
 import os
 import sys
@@ -36,6 +37,8 @@ BY_TASKS = {"array.rechunk.method": "tasks"}
 """How chunks are cut anew: to choose another way, dask would first load dask.distributed, too."""
 AHEAD = 4
 """Blocks a worker that are begun before one is written."""
+MALLOC = {"M_MMAP_THRESHOLD": (-3, 2**30), "M_TRIM_THRESHOLD": (-1, 2**30), "M_ARENA_MAX": (-8, 1)}
+"""What is asked of glibc's `mallopt`: an option's number in malloc.h, and its value."""
 
 
 class Target(Protocol):
@@ -48,6 +51,7 @@ class Target(Protocol):
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
     """Compute in this many threads or, where `CROSSRES_DASK` names a cluster, on its workers (see `cluster`)."""
+    keep_memory()
     with dask.config.set({"scheduler": THREADS, "num_workers": threads, **BY_TASKS}):
         said = os.environ.get(ADDRESS)
         if not said:
@@ -57,6 +61,19 @@ def computing(threads: int) -> Iterator[None]:
 
         with workers(said):
             yield
+
+
+def keep_memory() -> None:
+    """Let glibc give the memory of one large array to the next, for the rest of this process.
+
+    Left alone it returns every array of more than 32 MB to the kernel, which clears each page for the next one: half
+    of a network's time on a CPU. There is one arena for all threads, since a thread's own holds no large array. Where
+    the C library is another one, nothing is done.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option, value in MALLOC.values():
+            mallopt(option, value)
 
 
 def threads() -> int:
