@@ -28,7 +28,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
 from crossres.files import read_json, write_json
-from crossres.imagery.engine import computing
+from crossres.imagery.engine import computing, keep_memory
 from crossres.imagery.raster import write_cog
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
@@ -99,6 +99,7 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall, cpu = time.perf_counter(), time.process_time()
         settings = AcquireSettings(pansharpen=args.method)
+        keep_memory()
         with computing(args.threads):
             download(settings, GridSettings(gsd_m=0.8), item, str(Path(folder, "dem.tif")), Path(folder, "scene"))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

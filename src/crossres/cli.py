@@ -82,8 +82,11 @@ def _fill_in(args: argparse.Namespace) -> None:
 def _engine(args: argparse.Namespace) -> AbstractContextManager[None]:
     if not hasattr(args, "threads"):
         return nullcontext()
-    from crossres.imagery.engine import computing
+    from crossres.imagery.engine import computing, keep_memory
 
+    # Training's arrays are small, and when memory runs out it goes on with what it gave back.
+    if args.stage not in ("train", "distill"):
+        keep_memory()
     return computing(args.threads)
 
 

@@ -51,7 +51,6 @@ class Target(Protocol):
 @contextmanager
 def computing(threads: int) -> Iterator[None]:
     """Compute in this many threads or, where `CROSSRES_DASK` names a cluster, on its workers (see `cluster`)."""
-    keep_memory()
     with dask.config.set({"scheduler": THREADS, "num_workers": threads, **BY_TASKS}):
         said = os.environ.get(ADDRESS)
         if not said:
