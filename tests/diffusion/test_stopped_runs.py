@@ -205,7 +205,8 @@ def test_when_the_machines_memory_really_runs_out_training_goes_on(small_dataset
     settings = TrainSettings(steps=2, batch=32, micro_batch=32, crop_px=64, validate_every=9)
     arguments = command(settings, small_dataset, tmp_path / "model")
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, *arguments, str(100 * 2**20)], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", LIMITED, *arguments, "--threads", "1", str(100 * 2**20)],
+        capture_output=True, text=True, check=False,
         env=os.environ | {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
