@@ -37,8 +37,10 @@ BY_TASKS = {"array.rechunk.method": "tasks"}
 """How chunks are cut anew: to choose another way, dask would first load dask.distributed, too."""
 AHEAD = 4
 """Blocks a worker that are begun before one is written."""
-MALLOC = {"M_MMAP_THRESHOLD": (-3, 2**30), "M_TRIM_THRESHOLD": (-1, 2**30), "M_ARENA_MAX": (-8, 1)}
-"""What is asked of glibc's `mallopt`: an option's number in malloc.h, and its value."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+"""Options of glibc's `mallopt`, by their numbers in malloc.h."""
+LARGE_BYTES = 2**30
+"""An array above this size goes back to the kernel all the same."""
 
 
 class Target(Protocol):
@@ -71,8 +73,9 @@ def keep_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        for option, value in MALLOC.values():
-            mallopt(option, value)
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        mallopt(M_TRIM_THRESHOLD, LARGE_BYTES)
+        mallopt(M_ARENA_MAX, 1)
 
 
 def threads() -> int:
