@@ -181,9 +181,13 @@ def test_moments_are_those_of_the_fine_pixels_in_each_lr_pixel() -> None:
     # At 2 LR pixels to 25 fine ones the middle pixel belongs to both by half.
     row = np.random.default_rng(1).integers(0, 10000, 25).astype(np.float64)
     share = np.concatenate([np.ones(12), [0.5]])
-    mean, _ = moments(np.tile(row, (1, 25, 1)), area(2, Fraction(25, 2)).dense())
+    mean, variance = moments(np.tile(row, (1, 25, 1)), area(2, Fraction(25, 2)).dense())
     left, right = (np.average(part, weights=share) for part in (row[:13], row[:11:-1]))
     np.testing.assert_allclose(mean[0], [[left, right]] * 2, rtol=1e-6)
+    squares = [np.average(part**2, weights=share) for part in (row[:13], row[:11:-1])]
+    np.testing.assert_allclose(variance[0], [np.subtract(squares, np.square([left, right]))] * 2, rtol=1e-5)
+    flat = moments(np.full((1, 25, 25), 3000, np.uint16), area(2, Fraction(25, 2)).dense())[1]
+    assert flat.max() < 1e-6
 
 
 def test_quality_tells_what_is_in_the_patch() -> None:

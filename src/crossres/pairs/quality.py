@@ -40,6 +40,7 @@ def moments(fine: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarr
     multiple of their number along each side. The variance is the mean of squares less the square of the mean.
     """
     values, own = fine.astype(np.float64), weights.astype(np.float64)
+    own /= own.sum(axis=1, keepdims=True)  # float32 weights of 1/12.5 miss 1 by what a flat image would show as detail
     mean = _to_lr(values, own)
     np.square(values, out=values)
     return mean, np.maximum(_to_lr(values, own) - mean**2, 0)
