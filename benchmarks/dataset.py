@@ -22,9 +22,9 @@ import torch
 from scipy import ndimage
 from shapely.geometry import box
 
-from crossres.diffusion import data
-from crossres.diffusion.data import Split, batches
-from crossres.diffusion.standardise import Standard
+from crossres.diffusion.model.standardise import Standard
+from crossres.diffusion.train import data
+from crossres.diffusion.train.data import Split, batches
 from crossres.imagery.numbers import OFFSET, SCALE
 from crossres.pairs.cache import write_cache
 from crossres.pairs.store import digest, write_zarr

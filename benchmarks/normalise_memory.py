@@ -52,7 +52,7 @@ def write_pair(root: Path, side: int) -> None:
 
 def normalise_here(root: Path) -> None:
     """Normalise in this process and report its time and memory."""
-    from crossres.align.normalise import normalise
+    from crossres.align.radiometry.normalise import normalise
     from crossres.settings.grid import GridSettings
     from crossres.settings.normalise import NormaliseSettings
 

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from crossres.align.changes import changed_areas, suspects
-from crossres.align.degrade import blur, on_lr_grid
-from crossres.align.radiometry import Sample, fit_relations
-from crossres.align.relation import straight
-from crossres.align.sampling import Displacement
-from crossres.align.statement import detail_correlation
+from crossres.align.radiometry.changes import changed_areas, suspects
+from crossres.align.radiometry.fit import Sample, fit_relations
+from crossres.align.radiometry.relation import straight
+from crossres.align.radiometry.statement import detail_correlation
+from crossres.align.registration.degrade import blur, on_lr_grid
+from crossres.align.registration.sampling import Displacement
 from crossres.imagery.numbers import to_dn
 from crossres.imagery.scene import open_scene
 from crossres.settings.normalise import NormaliseSettings

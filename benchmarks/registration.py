@@ -32,20 +32,20 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy import ndimage
 
-from crossres.align.coregister import frame_of
-from crossres.align.degrade import Blurred, blur, on_lr_grid
-from crossres.align.field import Extent, fit, zero_field
-from crossres.align.image_pair import ImagePair
-from crossres.align.matching import View, match_views, match_whole, orientation
-from crossres.align.registration import Registration, register
-from crossres.align.sampling import Displacement, interpolate, spline_coefficients
-from crossres.align.selection import MODELS, fit_to
-from crossres.align.window_sums import Windows
+from crossres.align.registration.coregister import frame_of
+from crossres.align.registration.degrade import Blurred, blur, on_lr_grid
+from crossres.align.registration.displacement import Extent, fit, zero_field
+from crossres.align.registration.image_pair import ImagePair
+from crossres.align.registration.register import Registration, register
+from crossres.align.registration.sampling import Displacement, interpolate, spline_coefficients
+from crossres.align.registration.selection import MODELS, fit_to
+from crossres.align.registration.window_shifts import View, match_views, match_whole, orientation
+from crossres.align.registration.window_sums import Windows
 from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import open_scene
 from crossres.settings.coregister import CoregisterSettings
-from crossres.simulate.clouds import draw_clouds
+from crossres.simulate.sentinel2.clouds import draw_clouds
 
 SIDE = 288
 SEARCH_PX = 15

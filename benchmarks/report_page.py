@@ -13,8 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from crossres.evaluate.report import report
-from crossres.evaluate.report_inputs import ReportInputs
+from crossres.evaluate.report.inputs import ReportInputs
+from crossres.evaluate.report.run_report import report
 from crossres.files import read_json, write_json
 from crossres.settings.config import load
 

@@ -18,10 +18,10 @@ import torch
 from peer_networks import Decoder, Encoder, Rrdb, UNet, millions
 from torch.utils.flop_counter import FlopCounterMode
 
-from crossres.diffusion.arms import Arm, chain_of
-from crossres.diffusion.network import Network
+from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.upsample import View
 from crossres.diffusion.paths.residual import Residual
-from crossres.diffusion.upsample import View
+from crossres.diffusion.sample.arms import Arm, chain_of
 from crossres.settings.model import ModelSettings
 from crossres.settings.sample import ArmSettings, TilingSettings
 

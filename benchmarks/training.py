@@ -22,14 +22,14 @@ import zarr
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from crossres.diffusion.data import Split, batches
-from crossres.diffusion.ema import Ema
-from crossres.diffusion.fit import BETAS, LOADERS
-from crossres.diffusion.learning_step import LearningStep
-from crossres.diffusion.network import Network
+from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.paths import path_of
-from crossres.diffusion.processes import Processes
-from crossres.diffusion.standardise import Standard
+from crossres.diffusion.train.data import Split, batches
+from crossres.diffusion.train.ema import Ema
+from crossres.diffusion.train.fit import BETAS, LOADERS
+from crossres.diffusion.train.learning_step import LearningStep
+from crossres.diffusion.train.processes import Processes
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 

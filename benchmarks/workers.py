@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 from distributed import LocalCluster
 
-from crossres.diffusion.scenes import BLOCK_PX, sample_scene
+from crossres.diffusion.sample.scenes import BLOCK_PX, sample_scene
 from crossres.imagery.engine import ADDRESS, computing
 from crossres.imagery.numbers import PARTS
 from crossres.imagery.raster import grid_of

@@ -13,7 +13,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from crossres import cli
-from crossres.diffusion.checkpoint import Card
+from crossres.diffusion.model.checkpoint import Card
 from crossres.files import whole, write_json
 from crossres.outputs import OUTPUTS, guard, scene_outputs
 from crossres.settings.model import ModelSettings

@@ -57,7 +57,7 @@ def run_schema(args: argparse.Namespace) -> None:
 
 
 def run_simulate(args: argparse.Namespace) -> None:
-    from crossres.simulate.places import place_number
+    from crossres.simulate.place_names import place_number
     from crossres.simulate.world import simulate_place
 
     simulate_place(_section(args, "simulate"), place_number(args.place), args.output)
@@ -124,14 +124,14 @@ def run_lock(args: argparse.Namespace) -> None:
 
 
 def run_coregister(args: argparse.Namespace) -> None:
-    from crossres.align.coregister import coregister
+    from crossres.align.registration.coregister import coregister
 
     pair = read_json(args.pair)
     coregister(_section(args, "coregister"), _section(args, "grid"), pair, args.lr, args.hr, args.output)
 
 
 def run_normalise(args: argparse.Namespace) -> None:
-    from crossres.align.normalise import normalise
+    from crossres.align.radiometry.normalise import normalise
 
     settings, grid = _section(args, "normalise"), _section(args, "grid")
     normalise(settings, grid, args.lr, args.registered, args.registration, args.output)
@@ -164,8 +164,8 @@ def run_cache(args: argparse.Namespace) -> None:
 
 
 def run_train(args: argparse.Namespace) -> None:
-    from crossres.diffusion.processes import share
-    from crossres.diffusion.training import train
+    from crossres.diffusion.train.processes import share
+    from crossres.diffusion.train.training import train
 
     model, settings = _section(args, "model"), _section(args, "train")
     content = _settings(args.settings)
@@ -180,9 +180,9 @@ def run_train(args: argparse.Namespace) -> None:
 
 
 def run_distill(args: argparse.Namespace) -> None:
-    from crossres.diffusion.checkpoint import load_card
-    from crossres.diffusion.distillation import distill
-    from crossres.diffusion.processes import share
+    from crossres.diffusion.model.checkpoint import load_card
+    from crossres.diffusion.train.distillation import distill
+    from crossres.diffusion.train.processes import share
 
     settings = _section(args, "distill")
     if share(load_card(args.teacher).train.processes, args.arguments):
@@ -191,7 +191,7 @@ def run_distill(args: argparse.Namespace) -> None:
 
 
 def run_sample(args: argparse.Namespace) -> None:
-    from crossres.diffusion.scenes import sample_scene
+    from crossres.diffusion.sample.scenes import sample_scene
     from crossres.settings.sample import ArmSettings, TilingSettings
 
     content = _settings(args.settings)
@@ -211,9 +211,9 @@ def run_super_resolve(args: argparse.Namespace) -> None:
     from crossres.acquire.bands.numbers import Stated
     from crossres.acquire.read.scene import read_any
     from crossres.acquire.stac.hrefs import is_remote, without_signature
-    from crossres.diffusion.checkpoint import load_card
-    from crossres.diffusion.lr_scene import check_gsd
-    from crossres.diffusion.scenes import super_resolve
+    from crossres.diffusion.model.checkpoint import load_card
+    from crossres.diffusion.sample.lr_scene import check_gsd
+    from crossres.diffusion.sample.scenes import super_resolve
     from crossres.outputs import scene_outputs
     from crossres.settings.sample import ArmSettings, TilingSettings
 
@@ -254,14 +254,14 @@ def run_evaluate(args: argparse.Namespace) -> None:
 
 
 def run_summarise(args: argparse.Namespace) -> None:
-    from crossres.evaluate.report_inputs import held_out
-    from crossres.evaluate.summary import summarise
+    from crossres.evaluate.report.inputs import held_out
+    from crossres.evaluate.results.summary import summarise
 
     summarise(_section(args, "evaluate"), held_out(args.dataset, args.scenes), args.primary, args.summary, args.table)
 
 
 def run_claim(args: argparse.Namespace) -> None:
-    from crossres.evaluate.claim_curves import claim
+    from crossres.evaluate.results.claim_curves import claim
 
     given = _settings(args.settings).get("models") or {"main": {}}
     models = {name: configuration.parse(own, f"models.{name}", ModelVariant) for name, own in given.items()}
@@ -270,28 +270,28 @@ def run_claim(args: argparse.Namespace) -> None:
 
 
 def run_figures(args: argparse.Namespace) -> None:
-    from crossres.evaluate.figures import figures
-    from crossres.evaluate.report_inputs import held_out
+    from crossres.evaluate.charts.over_scenes import figures
+    from crossres.evaluate.report.inputs import held_out
 
     arms = _section(args, "sample").model_dump(mode="json")["arms"]
     figures(arms, args.summary, held_out(args.dataset, args.scenes), args.output)
 
 
 def run_report(args: argparse.Namespace) -> None:
-    from crossres.evaluate.report import report
-    from crossres.evaluate.report_inputs import ReportInputs
+    from crossres.evaluate.report.inputs import ReportInputs
+    from crossres.evaluate.report.run_report import report
 
     inputs = ReportInputs.of_run(args.run, args.primary, args.model)
     report(_section(args, "report"), _mapping(str(args.run / "config.yaml")), inputs, args.output)
 
 
 def run_compare(args: argparse.Namespace) -> None:
-    from crossres.evaluate.compare import compare
+    from crossres.evaluate.report.compare import compare
 
     compare(args.runs, args.output)
 
 
 def run_costs(args: argparse.Namespace) -> None:
-    from crossres.evaluate.costs import costs
+    from crossres.evaluate.report.costs import costs
 
     costs(args.run, args.output)

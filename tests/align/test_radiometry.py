@@ -10,13 +10,13 @@ import pytest
 from align_scenes import change, pixels
 from scipy import ndimage
 
-from crossres.align import changes
-from crossres.align.changes import changed_areas, suspects
-from crossres.align.gain_field import KERNEL_PX
-from crossres.align.irmad import find_no_change
-from crossres.align.normalise import normalise
-from crossres.align.radiometry import Sample, fit_relations
-from crossres.align.relation import orthogonal_line, quantile_curve, standard_errors
+from crossres.align.radiometry import changes
+from crossres.align.radiometry.changes import changed_areas, suspects
+from crossres.align.radiometry.fit import Sample, fit_relations
+from crossres.align.radiometry.gain_field import KERNEL_PX
+from crossres.align.radiometry.irmad import find_no_change
+from crossres.align.radiometry.normalise import normalise
+from crossres.align.radiometry.relation import orthogonal_line, quantile_curve, standard_errors
 from crossres.grids import crop, fine_grid, scale_factor
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
@@ -276,7 +276,7 @@ def test_chunks_change_nothing(make_pair: MakePair, direction: str, monkeypatch:
     lr, hr = make_pair(gains=(1.2, 0.85), hr_hole=(slice(500, 600), slice(500, 600)))
     images = []
     for chunk_px in (10_000, 230):
-        monkeypatch.setattr("crossres.align.normalise.CHUNK_PX", chunk_px)
+        monkeypatch.setattr("crossres.align.radiometry.normalise.CHUNK_PX", chunk_px)
         _, output = run(lr, hr, direction=direction, gain_field_order=1)
         images.append([*(pixels(output / name) for name in ("lr.tif", "hr.tif")), read_mask(output / "mask.tif")])
     for one, other in zip(*images, strict=True):
@@ -285,7 +285,7 @@ def test_chunks_change_nothing(make_pair: MakePair, direction: str, monkeypatch:
 
 
 def test_any_number_of_threads_gives_the_same_bytes(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crossres.align.normalise.CHUNK_PX", 230)
+    monkeypatch.setattr("crossres.align.radiometry.normalise.CHUNK_PX", 230)
     lr, hr = make_pair(gains=(1.2, 0.85), hr_hole=(slice(500, 600), slice(500, 600)))
     contents = []
     for threads in (1, 2, 4):
@@ -300,7 +300,7 @@ def test_a_large_scene_is_sampled_evenly_and_comes_to_the_same(
 ) -> None:
     lr, hr = make_pair(gains=(1.2, 0.85))
     whole_scene, _ = run(lr, hr)
-    monkeypatch.setattr("crossres.align.normalise.MAX_SAMPLE", 3000)
+    monkeypatch.setattr("crossres.align.radiometry.normalise.MAX_SAMPLE", 3000)
     sampled, _ = run(lr, hr)
     assert sampled["sampled_pixels"] <= 3000 < whole_scene["sampled_pixels"]
     for band in ("red", "nir"):
@@ -312,7 +312,7 @@ def test_the_band_adjustment_comes_first_where_the_sensors_are_known() -> None:
     from crossres.sensors.gaofen2 import PMS1
     from crossres.sensors.sentinel2 import S2A
     from crossres.sensors.spectral_adjustment import BANDS, band_adjustment
-    from crossres.simulate.spectra import ground_reflectance, plant_reflectance
+    from crossres.simulate.land.spectra import ground_reflectance, plant_reflectance
 
     rng = np.random.default_rng(0)
     seen = [np.concatenate([ground_reflectance(s)[:, :4], plant_reflectance(s)[:, :4]]) for s in (PMS1, S2A)]

@@ -12,7 +12,7 @@ from align_scenes import HR_M, LR_M, landscape, pixels, to_lr, write_folder
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
-from crossres.align.coregister import coregister
+from crossres.align.registration.coregister import coregister
 from crossres.errors import UserError
 from crossres.grids import crop, fine_grid, scale_factor
 from crossres.imagery.engine import computing

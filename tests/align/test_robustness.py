@@ -13,16 +13,16 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy import ndimage
 
-from crossres.align.coregister import coregister
-from crossres.align.degrade import Blurred, blur
-from crossres.align.registration import Registration, register
+from crossres.align.registration.coregister import coregister
+from crossres.align.registration.degrade import Blurred, blur
+from crossres.align.registration.register import Registration, register
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import write_mask
 from crossres.imagery.scene import make_scene, write_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
-from crossres.simulate.clouds import draw_clouds
+from crossres.simulate.sentinel2.clouds import draw_clouds
 
 SETTINGS = CoregisterSettings()
 SIDE = 120

@@ -8,10 +8,9 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
-from crossres.align.degrade import blur, on_lr_grid
-from crossres.align.field import Extent, Model, fit
-from crossres.align.matching import orientation
-from crossres.align.sampling import (
+from crossres.align.registration.degrade import blur, on_lr_grid
+from crossres.align.registration.displacement import Extent, Model, fit
+from crossres.align.registration.sampling import (
     covered,
     gaps_before,
     hr_indices,
@@ -19,8 +18,9 @@ from crossres.align.sampling import (
     low_pass,
     spline_coefficients,
 )
-from crossres.align.selection import MODELS, Half, chessboard, select
-from crossres.align.tie_points import TiePoints
+from crossres.align.registration.selection import MODELS, Half, chessboard, select
+from crossres.align.registration.tie_points import TiePoints
+from crossres.align.registration.window_shifts import orientation
 from crossres.operators import antialias_taps, mtf_sigma
 
 LR = GeoBox((40, 40), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32650")

@@ -12,9 +12,9 @@ from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Chain
 from crossres.diffusion.paths.residual import Residual
 from crossres.diffusion.paths.resshift import ETA_FIRST, ETA_LAST, KAPPA, ResShift, eta
+from crossres.diffusion.paths.samplers import sample_ddim, sample_dpm_solver_pp_2m
 from crossres.diffusion.paths.straight import Straight
 from crossres.diffusion.paths.variance_preserving import T_MAX, VariancePreserving, alpha_sigma, even_times, time_of
-from crossres.diffusion.samplers import sample_ddim, sample_dpm_solver_pp_2m
 from crossres.settings.train import TrainSettings
 
 MEAN, SPREAD = 0.4, 0.6

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from crossres.diffusion import checkpoint
-from crossres.diffusion.network import Network
+from crossres.diffusion.model import checkpoint
+from crossres.diffusion.model.network import Network
 from crossres.errors import UserError
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings

@@ -8,13 +8,13 @@ import torch
 from small_world import write_dataset
 from test_scenes import lr_scene, run
 
-from crossres.diffusion import checkpoint
-from crossres.diffusion.data import Split
-from crossres.diffusion.distillation import distill
+from crossres.diffusion.model import checkpoint
+from crossres.diffusion.model.upsample import View
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Chain
-from crossres.diffusion.training import train
-from crossres.diffusion.upsample import View
+from crossres.diffusion.train.data import Split
+from crossres.diffusion.train.distillation import distill
+from crossres.diffusion.train.training import train
 from crossres.errors import UserError
 from crossres.settings.distill import DistillSettings
 from crossres.settings.model import ModelSettings

@@ -6,9 +6,9 @@ import torch
 import yaml
 from test_scenes import lr_scene, run
 
-from crossres.diffusion import checkpoint
-from crossres.diffusion.network import Network
-from crossres.diffusion.training import train
+from crossres.diffusion.model import checkpoint
+from crossres.diffusion.model.network import Network
+from crossres.diffusion.train.training import train
 from crossres.errors import UserError
 from crossres.imagery.scene import open_scene
 from crossres.settings.config import parse

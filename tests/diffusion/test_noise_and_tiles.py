@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from crossres.diffusion.network import Network
-from crossres.diffusion.noise import noise_window
-from crossres.diffusion.tiling import blend, overlap_for, plan
-from crossres.diffusion.upsample import View, upsample
+from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.upsample import View, upsample
+from crossres.diffusion.sample.noise import noise_window
+from crossres.diffusion.sample.tiling import blend, overlap_for, plan
 from crossres.settings.model import ModelSettings
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from crossres.diffusion.paths.samplers import even, sample_adams_bashforth, sample_euler, sample_midpoint
 from crossres.diffusion.paths.straight import draw_sigma, source_state, state, velocity_target
-from crossres.diffusion.samplers import even, sample_adams_bashforth, sample_euler, sample_midpoint
 
 
 def images(seed: int) -> torch.Tensor:

@@ -17,7 +17,7 @@ from distributed import LocalCluster
 from small_world import BANDS
 from test_scenes import lr_scene, make_model, run
 
-from crossres.diffusion import render, scenes
+from crossres.diffusion.sample import render, scenes
 from crossres.errors import UserError
 from crossres.imagery import cluster
 from crossres.imagery.engine import computing

@@ -16,8 +16,9 @@ from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 from small_world import BANDS, landscape
 
-from crossres.diffusion import checkpoint, scenes
-from crossres.diffusion.network import Network
+from crossres.diffusion.model import checkpoint
+from crossres.diffusion.model.network import Network
+from crossres.diffusion.sample import scenes
 from crossres.errors import UserError
 from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from crossres.diffusion.paths.straight import Straight
-from crossres.diffusion.validation import NEAR_BEST, Validation
+from crossres.diffusion.train.validation import NEAR_BEST, Validation
 
 BEST = 0.05
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 
-from crossres.diffusion.consistency import enforce
-from crossres.diffusion.gaps import fill_nearest
-from crossres.diffusion.upsample import View, upsample
+from crossres.diffusion.model.gaps import fill_nearest
+from crossres.diffusion.model.upsample import View, upsample
+from crossres.diffusion.sample.consistency import enforce
 from crossres.operators import nearest, through_mtf
 
 FACTORS = [Fraction(2), Fraction(4), Fraction(25, 2), Fraction(25, 8)]

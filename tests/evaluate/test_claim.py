@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossres.evaluate.claim import judge_claim, matches, speed_up, verdict
-from crossres.evaluate.claim_curves import claim, curves
-from crossres.evaluate.claim_table import claim_tables
-from crossres.evaluate.judge import ALL_BANDS
+from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
+from crossres.evaluate.report.claim_table import claim_tables
+from crossres.evaluate.results.claim import judge_claim, matches, speed_up, verdict
+from crossres.evaluate.results.claim_curves import claim, curves
 from crossres.files import read_json
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.model import ModelVariant

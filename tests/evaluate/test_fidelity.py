@@ -11,7 +11,7 @@ from torchmetrics.functional.image import (
 )
 from wholly import made_errors, means_of, rmse, sam_deg
 
-from crossres.evaluate import fidelity
+from crossres.evaluate.metrics import fidelity
 
 PEAK = 0.5
 BANDS = ("blue", "green", "red", "nir")

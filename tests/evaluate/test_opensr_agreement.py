@@ -9,7 +9,7 @@ import pytest
 import torch
 from wholly import triplet_of
 
-from crossres.evaluate.consistency import consistency
+from crossres.evaluate.metrics.consistency import consistency
 from crossres.operators import enlarged, to_lr
 
 # satalign's LightGlue matcher asks for torchvision; phase correlation, which is used here, does not

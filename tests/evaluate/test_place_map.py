@@ -4,7 +4,7 @@ import pytest
 from shapely.affinity import translate
 from shapely.geometry import box, mapping
 
-from crossres.evaluate.place_map import place_map
+from crossres.evaluate.report.footprint_map import place_map
 from crossres.globe import split
 
 

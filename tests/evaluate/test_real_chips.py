@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from wholly import best_match, radial_spectrum, rmse, triplet_of
 
-from crossres.evaluate import fidelity
-from crossres.evaluate.spectrum import clear_blocks, spectrum_error
+from crossres.evaluate.metrics import fidelity
+from crossres.evaluate.metrics.spectrum import clear_blocks, spectrum_error
 from crossres.operators import enlarged
 
 PANEL, CHIP, LR = 256, 128, 32

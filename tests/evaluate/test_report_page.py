@@ -18,18 +18,18 @@ from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as BrowserPage
 
 from crossres.errors import UserError
-from crossres.evaluate.compare import compare
-from crossres.evaluate.costs import costs
-from crossres.evaluate.disclosure import public
-from crossres.evaluate.figures import figures
-from crossres.evaluate.metrics import METRICS
-from crossres.evaluate.nfe_chart import draw_nfe, series
-from crossres.evaluate.report import report
-from crossres.evaluate.report_inputs import ReportInputs, reasons_in_short
-from crossres.evaluate.report_tables import missing_baselines
+from crossres.evaluate.charts.nfe import draw_nfe, series
+from crossres.evaluate.charts.over_scenes import figures
+from crossres.evaluate.metrics.metric import METRICS
+from crossres.evaluate.report.compare import compare
+from crossres.evaluate.report.costs import costs
+from crossres.evaluate.report.disclosure import public
+from crossres.evaluate.report.findings import findings, headline
+from crossres.evaluate.report.inputs import ReportInputs, reasons_in_short
+from crossres.evaluate.report.run_report import report
+from crossres.evaluate.report.tables import missing_baselines
+from crossres.evaluate.results.summary import summarise
 from crossres.evaluate.scene import evaluate_scene
-from crossres.evaluate.story import findings, headline
-from crossres.evaluate.summary import summarise
 from crossres.files import read_json
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings

@@ -13,11 +13,11 @@ from wholly import choose_places
 
 from crossres.errors import UserError
 from crossres.evaluate import scene
-from crossres.evaluate.bootstrap import interval
-from crossres.evaluate.figures import figures
-from crossres.evaluate.metrics import METRICS
+from crossres.evaluate.charts.over_scenes import figures
+from crossres.evaluate.metrics.metric import METRICS
+from crossres.evaluate.results.intervals import interval
+from crossres.evaluate.results.summary import summarise
 from crossres.evaluate.scene import evaluate_scene
-from crossres.evaluate.summary import summarise
 from crossres.imagery.engine import computing
 from crossres.imagery.scene import crop, open_scene, write_scene
 from crossres.settings.evaluate import EvaluateSettings

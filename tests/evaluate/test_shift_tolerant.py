@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from wholly import best_match, best_shift, cssim, rmse, structure_of
 
-from crossres.evaluate import fidelity
+from crossres.evaluate.metrics import fidelity
 
 PEAK, REACH = 0.5, 3
 

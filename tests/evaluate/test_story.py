@@ -1,6 +1,6 @@
 """What the report's first tiles say of a run."""
 
-from crossres.evaluate import story
+from crossres.evaluate.report import findings as story
 
 
 def difference(mean: float) -> dict:

@@ -3,7 +3,7 @@
 import numpy as np
 from wholly import lazily
 
-from crossres.evaluate.strata import strata_of
+from crossres.evaluate.metrics.strata import strata_of
 
 BANDS = ("blue", "green", "red", "nir")
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from wholly import projected, radial_spectrum, slices_of
 
-from crossres.evaluate.spectrum import clear_blocks, spectrum_error
-from crossres.evaluate.swd import sliced_wasserstein
+from crossres.evaluate.metrics.spectrum import clear_blocks, spectrum_error
+from crossres.evaluate.metrics.swd import sliced_wasserstein
 
 
 def error_of(image: np.ndarray, hr: np.ndarray, clear: np.ndarray) -> tuple[float, float]:

@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from wholly import calibration, threshold_of, triplet_of
 
-from crossres.evaluate.consistency import consistency
-from crossres.evaluate.triplet import hallucination_map
+from crossres.evaluate.metrics.consistency import consistency
+from crossres.evaluate.metrics.triplet import hallucination_map
 from crossres.operators import enlarged, on_fine, to_lr
 
 FACTOR, LR_SHAPE, MTF = Fraction(4), (24, 30), (0.25,) * 4

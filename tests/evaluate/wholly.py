@@ -6,10 +6,11 @@ import dask
 import dask.array as da
 import numpy as np
 
-from crossres.evaluate import calibration as calibrations
-from crossres.evaluate import fidelity, places, shift_tolerant, spectrum, structure, triplet
-from crossres.evaluate.percentile import added, sought, value
-from crossres.evaluate.swd import PatchSlices
+from crossres.evaluate.metrics import calibration as calibrations
+from crossres.evaluate.metrics import fidelity, shift_tolerant, spectrum, structure, triplet
+from crossres.evaluate.metrics.percentile import added, sought, value
+from crossres.evaluate.metrics.swd import PatchSlices
+from crossres.evaluate.pictures import crop_choice as places
 from crossres.imagery.neighbourhood import chunks_of
 
 STD_STEP = 1e-4

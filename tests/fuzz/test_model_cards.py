@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from mutations import fuzz, mutated_bytes, mutated_json_text
 
-from crossres.diffusion import checkpoint
-from crossres.diffusion.network import Network
+from crossres.diffusion.model import checkpoint
+from crossres.diffusion.model.network import Network
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 

@@ -23,12 +23,12 @@ from crossres.imagery.scene import open_scene
 from crossres.pairs.patch_file import read_patches
 from crossres.sensors.sentinel2 import S2A
 from crossres.sensors.sun import sun_position
-from crossres.simulate.landscape import make_landscape, theme_of
-from crossres.simulate.light import direct_light
+from crossres.simulate.land.landscape import make_landscape, theme_of
+from crossres.simulate.land.light import direct_light
+from crossres.simulate.land.surface import Surface
 from crossres.simulate.schedule import Sentinel2Pass
-from crossres.simulate.sentinel2_product import write_sentinel2
+from crossres.simulate.sentinel2.product import write_sentinel2
 from crossres.simulate.sites import Site
-from crossres.simulate.surface import Surface
 
 pytestmark = pytest.mark.integration
 

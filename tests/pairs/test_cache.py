@@ -12,8 +12,8 @@ import zarr
 from aligned_pairs import write_aligned
 from dataset_runs import run_dataset
 
-from crossres.diffusion.data import Split, batches
-from crossres.diffusion.standardise import Standard
+from crossres.diffusion.model.standardise import Standard
+from crossres.diffusion.train.data import Split, batches
 from crossres.errors import UserError
 from crossres.pairs.cache import write_cache
 from crossres.pairs.store import digest
@@ -46,7 +46,7 @@ def test_a_cached_patch_is_the_dataset_s(dataset: Path) -> None:
 def test_training_batches_are_the_same_with_and_without_the_cache(
     dataset: Path, in_memory: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crossres.diffusion.data.IN_MEMORY_BYTES", IN_MEMORY_BYTES if in_memory else 0)
+    monkeypatch.setattr("crossres.diffusion.train.data.IN_MEMORY_BYTES", IN_MEMORY_BYTES if in_memory else 0)
     write_cache(dataset / "dataset.zarr", dataset / "index.parquet", dataset / "cache")
     splits = [
         Split(path, dataset / "index.parquet", "train", Fraction(4), STANDARD)

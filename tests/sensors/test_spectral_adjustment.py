@@ -17,7 +17,7 @@ from crossres.sensors.spectral_adjustment import (
     linear_map,
     mixtures,
 )
-from crossres.simulate.spectra import Ground, Plant, ground_reflectance, plant_reflectance
+from crossres.simulate.land.spectra import Ground, Plant, ground_reflectance, plant_reflectance
 
 
 @pytest.fixture

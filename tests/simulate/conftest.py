@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crossres.settings.simulate import SimulateSettings
-from crossres.simulate.places import place_names
+from crossres.simulate.place_names import place_names
 from crossres.simulate.world import link_world, simulate_place
 
 SETTINGS = SimulateSettings(places=3, size_m=640.0, seed=3)

@@ -13,11 +13,11 @@ from skimage.registration import phase_cross_correlation
 
 from crossres.files import read_json
 from crossres.sensors.sun import sun_position
-from crossres.simulate.camera import draw_location_error, true_ground
-from crossres.simulate.gaofen2_product import camera_rpc, cameras, satellite_direction
+from crossres.simulate.gaofen2.camera import draw_location_error, true_ground
+from crossres.simulate.gaofen2.product import camera_rpc, cameras, satellite_direction
+from crossres.simulate.land.terrain import make_terrain
 from crossres.simulate.schedule import gaofen2_pass
 from crossres.simulate.sites import site
-from crossres.simulate.terrain import make_terrain
 
 
 def member(folder, pattern):

@@ -6,12 +6,12 @@ from scipy.ndimage import gaussian_filter
 
 from crossres.sensors.gaofen2 import PMS1
 from crossres.sensors.sentinel2 import S2A
-from crossres.simulate.landscape import make_landscape, theme_of
-from crossres.simulate.light import direct_light
+from crossres.simulate.land.landscape import make_landscape, theme_of
+from crossres.simulate.land.light import direct_light
+from crossres.simulate.land.plan import THEMES
+from crossres.simulate.land.spectra import Ground, Plant, ground_reflectance, plant_reflectance
+from crossres.simulate.land.surface import Surface
 from crossres.simulate.optics import mtf_sigma_px
-from crossres.simulate.plan import THEMES
-from crossres.simulate.spectra import Ground, Plant, ground_reflectance, plant_reflectance
-from crossres.simulate.surface import Surface
 
 SIZE = 1000
 

@@ -8,11 +8,11 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossres.files import read_json
 from crossres.sensors.sentinel2 import S2A
-from crossres.simulate.clouds import draw_clouds
-from crossres.simulate.landscape import make_landscape, theme_of
+from crossres.simulate.land.landscape import make_landscape, theme_of
+from crossres.simulate.land.surface import Surface
 from crossres.simulate.optics import mtf_sigma_px
-from crossres.simulate.sentinel2_product import NOISE, sample_msi
-from crossres.simulate.surface import Surface
+from crossres.simulate.sentinel2.clouds import draw_clouds
+from crossres.simulate.sentinel2.product import NOISE, sample_msi
 
 
 def scenes(place):

@@ -9,7 +9,7 @@ import rasterio
 from pyproj import Transformer
 
 from crossres.settings.simulate import SimulateSettings
-from crossres.simulate.places import place_names
+from crossres.simulate.place_names import place_names
 from crossres.simulate.sites import mgrs_square, site
 from crossres.simulate.world import simulate_place
 

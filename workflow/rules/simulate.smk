@@ -5,7 +5,7 @@ world/dem.vrt, all of which later stages read as they would read anybody's data.
 """
 
 if CONFIG.simulate is not None:
-    from crossres.simulate.places import place_names
+    from crossres.simulate.place_names import place_names
 
     PLACES = place_names(CONFIG.simulate)
 else:

@@ -9,14 +9,14 @@ import dask.array as da
 import numpy as np
 
 from crossres.errors import UserError
-from crossres.evaluate import fidelity
-from crossres.evaluate.consistency import consistency
-from crossres.evaluate.judge import Judge
-from crossres.evaluate.pair import AlignedPair, read_pair
-from crossres.evaluate.scene_images import Pictured, save_pictures
-from crossres.evaluate.spectrum import RadialSpectrum
-from crossres.evaluate.spectrum_chart import draw_spectra
-from crossres.evaluate.theme import chart, save
+from crossres.evaluate.charts.spectra import draw_spectra
+from crossres.evaluate.charts.theme import chart, save
+from crossres.evaluate.metrics import fidelity
+from crossres.evaluate.metrics.aligned_pair import AlignedPair, read_pair
+from crossres.evaluate.metrics.consistency import consistency
+from crossres.evaluate.metrics.scene_metrics import Judge
+from crossres.evaluate.metrics.spectrum import RadialSpectrum
+from crossres.evaluate.pictures.scene_images import Pictured, save_pictures
 from crossres.files import read_json, whole, write_json
 from crossres.imagery.lazy import CHUNK_PX
 from crossres.sensors.mtf import lr_mtf

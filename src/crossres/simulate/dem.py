@@ -13,8 +13,8 @@ from rasterio.transform import Affine
 from crossres.files import whole
 from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
+from crossres.simulate.land.terrain import Terrain
 from crossres.simulate.sites import Site
-from crossres.simulate.terrain import Terrain
 
 POSTING_DEG = 1 / 5400
 """About 20 m; every model lies on the same global grid, so that one mosaic holds them."""

@@ -12,11 +12,11 @@ from crossres.imagery.numbers import CODES
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import make_scene, write_scene
 from crossres.sensors.sentinel2 import S2A
-from crossres.simulate.camera import LocationError
-from crossres.simulate.landscape import Landscape
+from crossres.simulate.gaofen2.camera import LocationError
+from crossres.simulate.land.landscape import Landscape
+from crossres.simulate.land.surface import Surface
 from crossres.simulate.optics import area_matrix, resample
 from crossres.simulate.sites import Site
-from crossres.simulate.surface import Surface
 
 GSD_M, SHIFT_GSD_M = 2.5, 100.0
 

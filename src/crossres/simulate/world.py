@@ -9,13 +9,13 @@ from crossres.files import read_json, whole, write_json
 from crossres.sensors.sun import sun_position
 from crossres.settings.simulate import SimulateSettings
 from crossres.simulate.dem import write_dem, write_mosaic
-from crossres.simulate.gaofen2_product import write_gaofen2
-from crossres.simulate.landscape import make_landscape, theme_of
-from crossres.simulate.light import direct_light
+from crossres.simulate.gaofen2.product import write_gaofen2
+from crossres.simulate.land.landscape import make_landscape, theme_of
+from crossres.simulate.land.light import direct_light
+from crossres.simulate.land.surface import Surface
 from crossres.simulate.schedule import gaofen2_pass, sentinel2_passes
-from crossres.simulate.sentinel2_product import write_sentinel2
+from crossres.simulate.sentinel2.product import write_sentinel2
 from crossres.simulate.sites import site
-from crossres.simulate.surface import Surface
 from crossres.simulate.truth import write_truth
 
 log = logging.getLogger(__name__)

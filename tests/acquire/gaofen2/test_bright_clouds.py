@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import binary_erosion
 
 from crossres.acquire.gaofen2.bright_clouds import cloud_mask, is_bright
-from crossres.simulate.clouds import draw_clouds
+from crossres.simulate.sentinel2.clouds import draw_clouds
 
 BANDS = ("blue", "green", "red", "nir")
 SIDE = 400

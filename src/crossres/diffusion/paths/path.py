@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from crossres.diffusion.samplers import Velocity
+from crossres.diffusion.paths.samplers import Velocity
 from crossres.settings.sample import EVALUATIONS
 
 Field = Callable[[Tensor, float, float], Tensor]

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
-from crossres.diffusion.samplers import ODE_SOLVERS, Velocity, even
+from crossres.diffusion.paths.samplers import ODE_SOLVERS, Velocity, even
 from crossres.settings.sample import SOLVERS
 
 LAST = math.pi / 2

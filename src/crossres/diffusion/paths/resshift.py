@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
-from crossres.diffusion.samplers import sample_residual_shift
+from crossres.diffusion.paths.samplers import sample_residual_shift
 from crossres.settings.sample import SOLVERS
 
 KAPPA = 2.0

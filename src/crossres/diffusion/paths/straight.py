@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
-from crossres.diffusion.samplers import ODE_SOLVERS, Velocity, even
+from crossres.diffusion.paths.samplers import ODE_SOLVERS, Velocity, even
 from crossres.settings.sample import SOLVERS
 
 SIGMAS = (0.15, 0.22, 0.32, 0.47, 0.68)

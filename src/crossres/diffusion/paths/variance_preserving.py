@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
-from crossres.diffusion.samplers import sample_ddim, sample_dpm_solver_pp_2m
+from crossres.diffusion.paths.samplers import sample_ddim, sample_dpm_solver_pp_2m
 from crossres.settings.sample import SOLVERS
 
 T_MAX = 0.999

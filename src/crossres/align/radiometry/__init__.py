@@ -1,0 +1,1 @@
+"""One radiometry for a registered pair."""

@@ -1,0 +1,81 @@
+"""The radiometry figure: both images before and after, what changed, and the relation of each band."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from crossres.align.radiometry.fit import Radiometry
+from crossres.drawing import INK, ORANGE, QUIET, rgb, stretch
+from crossres.imagery.numbers import Mask
+
+BLUE = "#0072b2"
+DOTS = 4000
+"""Most pixels drawn in a scatter plot."""
+
+
+def radiometry_figure(
+    bands: Sequence[str],
+    found: Radiometry,
+    before: tuple[np.ndarray, np.ndarray],
+    after: tuple[np.ndarray, np.ndarray],
+    mask: np.ndarray,
+    pifs: np.ndarray,
+    report: dict[str, Any],
+) -> Figure:
+    """Draw (LR, HR on the LR grid) reflectance `before` and `after`, the mask and the relations of the bands.
+
+    `pifs` are the invariant pixels; all are on one grid, which may be a thinned one.
+    """
+    figure = Figure(figsize=(11, 6.2), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.25, 1))
+    top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    limits = stretch(after[0], bands)
+    images = {
+        "LR": rgb(after[0], bands, limits),
+        "HR before, own stretch": rgb(before[1], bands),
+        "HR after, LR's stretch": rgb(after[1], bands, limits),
+        f"changed: {report['changed_share']:.1%}": 0.5 + 0.5 * rgb(after[0], bands, limits),
+    }
+    for axes, (title, image) in zip(top.subplots(1, 4), images.items(), strict=True):
+        axes.imshow(image, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, fontsize=9, loc="left")
+    axes.imshow(np.ma.masked_equal(mask == Mask.CHANGED, False), cmap=ListedColormap([ORANGE]))
+    clear = mask == Mask.CLEAR
+    x, y = (before[1], before[0]) if report["direction"] == "hr-to-lr" else before
+    x = found.adjusted(x)
+    names = ("HR at LR scale", "LR") if report["direction"] == "hr-to-lr" else ("LR", "HR at LR scale")
+    for k, (axes, band) in enumerate(zip(np.atleast_1d(bottom.subplots(1, len(bands))), bands, strict=True)):
+        _draw_relation(axes, found, k, x[k], y[k], (clear & ~pifs, clear & pifs))
+        axes.set_title(f"{band}: gain {report['bands'][band]['gain']:.3f}", fontsize=9, loc="left")
+        axes.set_xlabel(f"{names[0]} reflectance", fontsize=8)
+    bottom.axes[0].set_ylabel(f"{names[1]} reflectance", fontsize=8)
+    figure.suptitle(report["summary"], fontsize=10, x=0.01, ha="left", color=INK if report["normalised"] else ORANGE)
+    return figure
+
+
+def _draw_relation(
+    axes: Axes, found: Radiometry, k: int, x: np.ndarray, y: np.ndarray, kinds: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Draw one band's pixels, those that are not invariant first, and the line that relates `x` to `y`."""
+    clear = kinds[0] | kinds[1]
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    for chosen, color, label in zip(kinds, (QUIET, BLUE), ("clear", "invariant"), strict=True):
+        thin = slice(None, None, max(1, int(chosen.sum()) // DOTS))
+        axes.scatter(x[chosen][thin], y[chosen][thin], s=2, alpha=0.3, color=color, linewidths=0, label=label)
+    if clear.any():
+        (left, right), (low, high) = (np.percentile(v[clear], (0.2, 99.8)) for v in (x, y))
+        along = np.linspace(min(left, low), max(right, high), 50)
+        axes.plot(along, along, color=INK, lw=0.7, ls=(0, (4, 3)), label="equal")
+        axes.plot(along, found.relations[k](along), color=ORANGE, lw=1.4, label="relation")
+        axes.set(xlim=(left - 0.002, right + 0.002), ylim=(low - 0.002, high + 0.002))
+    if k == 0:
+        legend = axes.legend(fontsize=7, frameon=False, loc="upper left", markerscale=3)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1)

@@ -1,0 +1,1 @@
+"""Registration of HR to LR: tie points, a displacement field, one resampling."""

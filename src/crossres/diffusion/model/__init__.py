@@ -1,0 +1,1 @@
+"""The model itself: network, prior module, standardisation, and its file on disk."""

@@ -1,0 +1,1 @@
+"""From an LR scene and a model to a super-resolved scene."""

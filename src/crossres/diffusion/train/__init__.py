@@ -1,0 +1,1 @@
+"""From a patch dataset to a model folder."""

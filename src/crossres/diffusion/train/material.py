@@ -1,0 +1,76 @@
+"""What training learns from: the splits of a patch dataset and what is known of them."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from crossres.diffusion.model.standardise import Standard
+from crossres.diffusion.train.data import Split, residual_rms
+from crossres.errors import UserError
+from crossres.files import read_json
+from crossres.settings.train import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A dataset ready to train on."""
+
+    data: Split
+    held_out: Split
+    """The validation split; it may be empty."""
+    bands: tuple[str, ...]
+    lr_gsd_m: float
+    hr_gsd_m: float
+    residual_rms: float
+    """RMS of the target, HR or its detail, less bicubic LR on the training split, in HR standard deviations."""
+    sha256: str
+
+    def card(self) -> dict[str, Any]:
+        """Return what a model's card says of it."""
+        return dict(
+            bands=self.bands, factor=str(self.data.factor), lr_gsd_m=self.lr_gsd_m, hr_gsd_m=self.hr_gsd_m,
+            mean=self.data.standard.mean, std=self.data.standard.std, residual_rms=self.residual_rms,
+            data_sha256=self.sha256,
+        )  # fmt: skip
+
+
+def read_material(dataset: Path, index: Path, summary: Path, target: Target) -> Material:
+    """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread.
+
+    `target` is `train.target`.
+    """
+    about = read_json(summary)
+    standard = _standard(about, summary)
+    factor = Fraction(about["factor"])
+    data = Split(dataset, index, "train", factor, standard, target)
+    if not len(data):
+        raise UserError(f"{index}: no patch in the training split; get more pairs or lower dataset.test_share")
+    residual = residual_rms(data)
+    if residual == 0:
+        raise UserError(f"{dataset}: the training split has no clear pixel; check the masks of the aligned pairs")
+    what = {"hr": "HR", "detail": "HR's detail"}[target]
+    log.info("%d training patches; %s differs from bicubic LR by %.3f of HR's spread", len(data), what, residual)
+    held_out = Split(dataset, index, "val", factor, standard, target)
+    bands = tuple(about["bands"])
+    return Material(data, held_out, bands, about["lr_gsd_m"], about["hr_gsd_m"], residual, _data_hash(index, summary))
+
+
+def _standard(about: dict[str, Any], path: Path) -> Standard:
+    statistics = about["statistics"]
+    mean, std = tuple(statistics["hr_mean"]), tuple(statistics["hr_std"])
+    for band, spread in zip(about["bands"], std, strict=True):
+        if not spread:
+            raise UserError(f"{path}: band {band} has no spread in the training split; check the HR scenes")
+    return Standard(mean, std)
+
+
+def _data_hash(index: Path, summary: Path) -> str:
+    digest = hashlib.sha256()
+    for path in (index, summary):
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()

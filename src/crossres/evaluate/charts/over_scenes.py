@@ -1,0 +1,163 @@
+"""`evaluate`: the charts over all scenes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from crossres.evaluate.charts.nfe import draw_nfe
+from crossres.evaluate.charts.spectra import draw_spectra
+from crossres.evaluate.charts.theme import (
+    INK,
+    MUTED,
+    RULE,
+    arm_colours,
+    arm_label,
+    arm_markers,
+    chart,
+    quiet,
+    save,
+    title,
+)  # fmt: skip
+from crossres.evaluate.metrics.metric import BY_KEY
+from crossres.files import read_json, whole
+
+IMAGES = ("mean", "sample")
+CHARTED = ("psnr_db", "cpsnr_db", "spectrum_error", "swd", "hallucination", "lr_l1")
+
+
+def figures(arms: dict[str, Any], summary: Path, scenes: list[Path], output: Path) -> None:
+    """Draw metrics.png, spectra.png, calibration.png, tradeoff.png and, where steps vary, nfe.png into a folder.
+
+    `arms` holds the settings of each arm, `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote.
+    """
+    content = read_json(summary)
+    with whole(output) as part:
+        part.mkdir()
+        _metrics(content, part / "metrics.png")
+        _spectra([read_json(s / "spectra.json") for s in sorted(scenes)], content["arm_order"], part / "spectra.png")
+        _calibration(content, part / "calibration.png")
+        _tradeoff(content, part / "tradeoff.png")
+        if over_steps := draw_nfe(content, arms):
+            save(over_steps, part / "nfe.png")
+
+
+def _metrics(content: dict[str, Any], path: Path) -> None:
+    """A dot per arm and image with its interval over scenes; filled is the mean of samples, open one sample."""
+    arms = content["arm_order"]
+    colours = arm_colours(arms)
+    figure, axes = chart(9.2, 0.9 + 0.62 * len(arms), 2, 3)
+    for k, (ax, key) in enumerate(zip(axes, CHARTED)):
+        metric = BY_KEY[key]
+        for i, arm in enumerate(arms):
+            for image, lift in (("mean", -0.14), ("sample", 0.14)):
+                found = content["arms"][arm][image][key]
+                if not found or (image == "sample" and found == content["arms"][arm]["mean"][key]):
+                    continue
+                ax.plot([found["low"], found["high"]], [i + lift] * 2, color=colours[arm], lw=1.6, alpha=0.55)
+                face = colours[arm] if image == "mean" else "white"
+                ax.plot(found["mean"], i + lift, "o", ms=5, color=colours[arm], mfc=face, mew=1.3)
+        ax.set_yticks(range(len(arms)), [arm_label(a) for a in arms] if k % 3 == 0 else [""] * len(arms))
+        ax.set_ylim(len(arms) - 0.5, -0.5)
+        ax.grid(False, axis="x")
+        ax.tick_params(axis="y", length=0, labelcolor=INK)
+        ax.locator_params(axis="x", nbins=5)
+        arrow = {"higher": "higher is better →", "lower": "← lower is better", None: ""}[metric.better]
+        title(ax, metric.label)
+        ax.set_xlabel("   ".join(filter(None, (metric.unit, arrow))))
+    dots = [
+        axes[0].plot([], [], "o", ms=5, color=MUTED, mfc=face, mew=1.3, label=label)[0]
+        for face, label in ((MUTED, "mean of samples"), ("white", "one sample"))
+    ]
+    figure.legend(handles=dots, loc="outside lower right", ncols=2, frameon=False, fontsize=8, labelcolor=MUTED)
+    save(figure, path)
+
+
+def _spectra(scenes: list[dict[str, Any]], arms: list[str], path: Path) -> None:
+    """One chart per image; geometric mean over the scenes that share the first one's frequencies."""
+    first = scenes[0]
+    alike = [s for s in scenes if s["frequency_per_m"] == first["frequency_per_m"]]
+    merged = {**first, "hr": _geometric([s["hr"] for s in alike])}
+    merged["arms"] = {
+        arm: {image: _geometric([s["arms"][arm][image] for s in alike if arm in s["arms"]]) for image in IMAGES}
+        for arm in arms
+        if any(arm in s["arms"] for s in alike)
+    }
+    alike_lr = [s for s in alike if s["lr_frequency_per_m"] == first["lr_frequency_per_m"]]
+    merged["lr"] = _geometric([s["lr"] for s in alike_lr])
+    figure, axes = chart(9.2, 3.9, 1, 2)
+    for ax, image, name in zip(axes, ("mean", "sample"), ("Mean of samples", "One sample")):
+        draw_spectra(ax, merged, arms, image, legend=image == "mean")
+        title(ax, name)
+    save(figure, path)
+
+
+def _geometric(powers: list[Any]) -> list[list[float]]:
+    stack = np.array(powers, float)
+    return np.exp(np.nanmean(np.log(np.maximum(stack, 1e-30)), axis=0)).tolist()
+
+
+def _calibration(content: dict[str, Any], path: Path) -> None:
+    """Left: error against predicted std. Right: real against nominal coverage. The diagonal is honest."""
+    arms = content["arm_order"]
+    colours, markers = arm_colours(arms), arm_markers(arms)
+    figure, (left, right) = chart(9.2, 4.0, 1, 2)
+    top = 0.0
+    for arm in arms:
+        found = content["calibration"][arm]
+        if not found:
+            continue
+        style: dict[str, Any] = dict(color=colours[arm], marker=markers[arm], ms=4.5, lw=1.3, label=arm_label(arm))
+        left.plot(found["std"], found["error"], **style)
+        nominal = sorted(found["coverage"], key=float)
+        right.plot([float(n) for n in nominal], [found["coverage"][n] for n in nominal], **style)
+        top = max(top, *found["std"], *found["error"])
+    _diagonal(left, top * 1.05 or 1.0, "over-confident", "over-cautious")
+    _diagonal(right, 1.0, "over-cautious", "over-confident")
+    left.set(xlabel="predicted std, reflectance", ylabel="root mean square error, reflectance")
+    right.set(xlabel="nominal share within the interval", ylabel="real share")
+    title(left, "Does the spread say how wrong it is?")
+    title(right, "Do the intervals hold what they promise?")
+    if top:
+        right.legend(frameon=False, fontsize=8, labelcolor=MUTED, loc="lower right")
+    else:
+        left.text(0.5, 0.6, "no arm has more than one sample", transform=left.transAxes, ha="center", color=MUTED)
+    save(figure, path)
+
+
+def _diagonal(ax: Axes, top: float, above: str, below: str) -> None:
+    ax.plot([0, top], [0, top], color=MUTED, lw=1, ls=(0, (3, 2)), zorder=0)
+    ax.set(xlim=(0, top), ylim=(0, top))
+    ax.text(0.03, 0.95, above, transform=ax.transAxes, fontsize=8, color=MUTED, va="top")
+    ax.text(0.97, 0.30, below, transform=ax.transAxes, fontsize=8, color=MUTED, ha="right")
+
+
+def _tradeoff(content: dict[str, Any], path: Path) -> None:
+    """Fidelity against perception: no arm can have both to the end, so a fair comparison shows both."""
+    arms = content["arm_order"]
+    colours, markers = arm_colours(arms), arm_markers(arms)
+    figure, axes = chart(9.2, 4.0, 1, 2)
+    for ax, key in zip(axes, ("swd", "spectrum_error")):
+        for arm in arms:
+            pair = [content["arms"][arm][image] for image in ("mean", "sample")]
+            points = [(p["psnr_db"]["mean"], p[key]["mean"]) for p in pair if p["psnr_db"] and p[key]]
+            if not points:
+                continue
+            ax.plot(*zip(*points), color=colours[arm], lw=1, alpha=0.5)
+            for (x, y), face in zip(points[::-1], ("white", colours[arm])):
+                ax.plot(x, y, markers[arm], ms=7, color=colours[arm], mfc=face, mew=1.4)
+            ax.plot([], [], markers[arm], ms=6, color=colours[arm], label=arm_label(arm))
+        metric = BY_KEY[key]
+        ax.set(xlabel="PSNR, dB (higher is better →)", ylabel=f"{metric.label}, {metric.unit} (lower is better ↓)")
+        ax.set_ylim(bottom=0)
+        ax.margins(x=0.1)
+        quiet(ax)
+        for side in ("left", "bottom"):
+            ax.spines[side].set_color(RULE)
+        title(ax, f"Fidelity against {'texture' if key == 'swd' else 'sharpness'}")
+    axes[1].legend(frameon=False, fontsize=8, labelcolor=MUTED, loc="best")
+    axes[0].text(
+        0.0, -0.2, "filled: mean of samples, open: one sample", transform=axes[0].transAxes, fontsize=8, color=MUTED
+    )
+    save(figure, path)

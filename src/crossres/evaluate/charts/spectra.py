@@ -1,0 +1,45 @@
+"""Radial power spectra of LR, HR and every arm in one chart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from crossres.evaluate.charts.theme import (
+    ARM_COLOURS,
+    HR_COLOUR,
+    LR_COLOUR,
+    MUTED,
+    arm_colours,
+    arm_label,
+    quiet,
+)  # fmt: skip
+
+
+def draw_spectra(ax: Axes, spectra: Mapping[str, Any], arms: list[str], image: str, legend: bool = True) -> None:
+    """Draw power (mean of bands) over spatial frequency; `spectra` is the content of a scene's spectra.json."""
+    colours = arm_colours(arms)
+    for arm in (a for a in arms if a in spectra["arms"]):
+        entry = spectra["arms"][arm][image]
+        style = (0, (4, 1.5)) if list(colours).index(arm) >= len(ARM_COLOURS) // 2 else "solid"
+        ax.plot(spectra["frequency_per_m"], _mean(entry), color=colours[arm], lw=1.5, ls=style, label=arm_label(arm))
+    ax.plot(spectra["frequency_per_m"], _mean(spectra["hr"]), color=HR_COLOUR, lw=2, label="HR")
+    ax.plot(spectra["lr_frequency_per_m"], _mean(spectra["lr"]), color=LR_COLOUR, lw=1.2, ls=":", label="LR")
+    ax.set(xscale="log", yscale="log", xlabel="cycles per metre", ylabel="power, reflectance² m²")
+    quiet(ax)
+    nyquist = 0.5 / spectra["lr_gsd_m"]
+    ax.axvspan(nyquist, 0.5 / spectra["hr_gsd_m"], color=MUTED, alpha=0.09, lw=0)
+    ax.text(
+        nyquist * 1.03, 0.99, "detail LR cannot show", transform=ax.get_xaxis_transform(), fontsize=7.5, color=MUTED,
+        va="top",
+    )  # fmt: skip
+    hr = _mean(spectra["hr"])
+    if np.isfinite(hr).any():
+        ax.set_ylim(np.nanmin(hr) * 1e-3, np.nanmax(hr) * 4)
+    if legend:
+        ax.legend(frameon=False, fontsize=7.5, loc="lower left", labelcolor=MUTED)
+
+
+def _mean(power: list[list[float | None]]) -> np.ndarray:
+    return np.asarray(power, float).mean(axis=0)

@@ -1,0 +1,1 @@
+"""Metrics: numbers from the pixels of one scene."""

@@ -1,0 +1,1 @@
+"""Pictures of scenes, of which every image has the same stretch."""

@@ -1,0 +1,67 @@
+"""The same places as several runs see them, whatever their grids."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.windows import from_bounds
+
+from crossres.evaluate.pictures.stretch import Stretch
+from crossres.evaluate.report.embedding import photo_of
+from crossres.files import read_json
+from crossres.imagery.numbers import NODATA, to_reflectance
+
+SHOWN_PX = 192
+PERCENTILES = (0.5, 99.5)
+
+
+def common_places(runs: list[Path], primaries: list[str], pairs: list[str], count: int) -> list[dict[str, Any]]:
+    """Return up to `count` places, each with LR, HR and one sample of each run's product as data URIs.
+
+    Places are the crops of the first run, which HR's content alone has chosen; they are found again in the other runs
+    by their coordinates. A run whose images are gone has None there.
+    """
+    found = []
+    for pair in pairs:
+        first = runs[0] / "evaluation/scenes" / pair
+        hr_path = runs[0] / "aligned" / pair / "hr.tif"
+        if not hr_path.exists():
+            continue
+        content = read_json(first / "metrics.json")
+        rgb = [content["bands"].index(b) for b in ("red", "green", "blue") if b in content["bands"]]
+        shown = rgb if len(rgb) == 3 else [min(i, len(content["bands"]) - 1) for i in range(3)]
+        names = [content["bands"][i] for i in shown]
+        for place in content["pictures"]["crops"]:
+            with rasterio.open(hr_path) as src:
+                left, top = src.transform @ (place["col"], place["row"])
+                right, bottom = src.transform @ (place["col"] + place["side"], place["row"] + place["side"])
+            box = left, bottom, right, top
+            hr = _cut(hr_path, names, box)
+            if hr is None:
+                continue
+            low, high = np.nanpercentile(hr, PERCENTILES, axis=(1, 2)).astype(np.float32)
+            stretch = Stretch((0, 1, 2), low, np.maximum(high, low + 1e-4), 1.0)
+            images = {"LR": runs[0] / "aligned" / pair / "lr.tif"}
+            images |= {run.name: run / "sr" / pair / arm / "sample.tif" for run, arm in zip(runs, primaries)}
+            cuts = {name: _cut(path, names, box) for name, path in images.items()} | {"HR": hr}
+            uris = {n: None if cut is None else photo_of(stretch.colour(cut)) for n, cut in cuts.items()}
+            found.append(dict(pair=pair, side_m=abs(right - left), images=uris))
+    step = max(1, -(-len(found) // count))
+    return found[::step]
+
+
+def _cut(path: Path, bands: list[str], box: tuple[float, float, float, float]) -> np.ndarray | None:
+    """Return some bands of a box in the raster's own coordinates, (band, row, column) reflectance; None without it."""
+    if not path.exists():
+        return None
+    with rasterio.open(path) as src:
+        if any(band not in src.descriptions for band in bands):
+            return None
+        dn = src.read(
+            [src.descriptions.index(band) + 1 for band in bands], window=from_bounds(*box, src.transform), masked=True,
+            boundless=True, out_shape=(len(bands), SHOWN_PX, SHOWN_PX), resampling=Resampling.nearest,
+        )  # fmt: skip
+    values = to_reflectance(dn.filled(NODATA))
+    return values if np.isfinite(values).any() else None

@@ -1,0 +1,1 @@
+"""Results: what all scenes say together, and what follows from it."""

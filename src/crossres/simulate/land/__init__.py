@@ -1,0 +1,1 @@
+"""The land: what stands where, what it is made of, and the light on it."""
