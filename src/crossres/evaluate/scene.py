@@ -8,9 +8,9 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from crossres.drawing import chart, save
 from crossres.errors import UserError
 from crossres.evaluate.charts.spectra import draw_spectra
-from crossres.evaluate.charts.theme import chart, save
 from crossres.evaluate.metrics import fidelity
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, read_pair
 from crossres.evaluate.metrics.consistency import consistency

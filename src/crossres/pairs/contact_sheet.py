@@ -3,23 +3,21 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.drawing import DPI, INK, caption, image, rgb_bands
+from crossres.imagery.numbers import to_reflectance
 
 COLUMNS = 4
-INK = "#222222"
 
 
 def contact_sheet(patches: Sequence[dict[str, np.ndarray]], titles: Sequence[str], bands: Sequence[str]) -> Figure:
     """Draw patches (`lr` and `hr` (C, y, x) uint16 DN), four couples a row, each under its title."""
     rows = max(1, -(-len(patches) // COLUMNS))
-    figure = Figure(figsize=(2.9 * COLUMNS, 1.72 * rows + 0.35), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(2.9 * COLUMNS, 1.72 * rows + 0.35), layout="constrained", dpi=DPI)
     cells = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes in cells:
-        axes.axis("off")
+        image(axes)
     ranges = [np.ptp(np.nanpercentile(_rgb(patch["lr"], bands), (1, 99), axis=(1, 2)), axis=0) for patch in patches]
     least = np.median(ranges, axis=0)
     for axes, patch, title in zip(cells, patches, titles, strict=False):
@@ -31,14 +29,12 @@ def contact_sheet(patches: Sequence[dict[str, np.ndarray]], titles: Sequence[str
             interpolation="antialiased",
         )
         axes.set_title(title, fontsize=7.5, loc="left", color=INK, pad=3)
-    figure.suptitle("LR | HR", fontsize=10, x=0.01, ha="left", color=INK)
+    caption(figure, "LR | HR")
     return figure
 
 
 def _rgb(dn: np.ndarray, bands: Sequence[str]) -> np.ndarray:
-    names = ("red", "green", "blue") if {"red", "green", "blue"} <= set(bands) else (bands[0],) * 3
-    chosen = dn[[list(bands).index(n) for n in names]]
-    return np.where(chosen == NODATA, np.nan, chosen * SCALE + OFFSET)
+    return to_reflectance(dn[rgb_bands(bands)])
 
 
 def _limits(values: np.ndarray, least: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from crossres.drawing import save
 from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.imagery.numbers import Mask
@@ -58,9 +59,8 @@ def assemble(
 
     _write_left_out(output / "left_out.parquet", pairs, patches, parted)
     moments, sheet = _write(output, usable, parted, sum(counts.values()), grid, settings.seed)
-    with whole(output / "contact_sheet.png") as file:
-        figure = draw_contact_sheet([p for _, p in sheet], [title for title, _ in sheet], grid.bands)
-        figure.savefig(file, dpi=130, metadata={"Software": None}, facecolor="white")
+    figure = draw_contact_sheet([p for _, p in sheet], [title for title, _ in sheet], grid.bands)
+    save(figure, output / "contact_sheet.png")
     size = sum(array.nbytes for array in next(read_patches(usable[0].patches)).values())
     write_json(
         output / "summary.json",

@@ -9,10 +9,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from crossres.align.radiometry.fit import Radiometry
-from crossres.drawing import INK, ORANGE, QUIET, rgb, stretch
+from crossres.drawing import BLUE, DPI, INK, MUTED, ORANGE, caption, image, quiet, rgb, stretch, title
 from crossres.imagery.numbers import Mask
 
-BLUE = "#0072b2"
 DOTS = 4000
 """Most pixels drawn in a scatter plot."""
 
@@ -30,7 +29,7 @@ def radiometry_figure(
 
     `pifs` are the invariant pixels; all are on one grid, which may be a thinned one.
     """
-    figure = Figure(figsize=(11, 6.2), layout="constrained")
+    figure = Figure(figsize=(11, 6.2), layout="constrained", dpi=DPI)
     grid = figure.add_gridspec(2, 1, height_ratios=(1.25, 1))
     top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     limits = stretch(after[0], bands)
@@ -40,10 +39,10 @@ def radiometry_figure(
         "HR after, LR's stretch": rgb(after[1], bands, limits),
         f"changed: {report['changed_share']:.1%}": 0.5 + 0.5 * rgb(after[0], bands, limits),
     }
-    for axes, (title, image) in zip(top.subplots(1, 4), images.items(), strict=True):
-        axes.imshow(image, interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-        axes.set_title(title, fontsize=9, loc="left")
+    for axes, (what, colours) in zip(top.subplots(1, 4), images.items(), strict=True):
+        axes.imshow(colours, interpolation="nearest")
+        image(axes)
+        title(axes, what)
     axes.imshow(np.ma.masked_equal(mask == Mask.CHANGED, False), cmap=ListedColormap([ORANGE]))
     clear = mask == Mask.CLEAR
     x, y = (before[1], before[0]) if report["direction"] == "hr-to-lr" else before
@@ -51,10 +50,10 @@ def radiometry_figure(
     names = ("HR at LR scale", "LR") if report["direction"] == "hr-to-lr" else ("LR", "HR at LR scale")
     for k, (axes, band) in enumerate(zip(np.atleast_1d(bottom.subplots(1, len(bands))), bands, strict=True)):
         _draw_relation(axes, found, k, x[k], y[k], (clear & ~pifs, clear & pifs))
-        axes.set_title(f"{band}: gain {report['bands'][band]['gain']:.3f}", fontsize=9, loc="left")
-        axes.set_xlabel(f"{names[0]} reflectance", fontsize=8)
-    bottom.axes[0].set_ylabel(f"{names[1]} reflectance", fontsize=8)
-    figure.suptitle(report["summary"], fontsize=10, x=0.01, ha="left", color=INK if report["normalised"] else ORANGE)
+        title(axes, f"{band}: gain {report['bands'][band]['gain']:.3f}")
+        axes.set_xlabel(f"{names[0]} reflectance")
+    bottom.axes[0].set_ylabel(f"{names[1]} reflectance")
+    caption(figure, report["summary"], warns=not report["normalised"])
     return figure
 
 
@@ -63,9 +62,8 @@ def _draw_relation(
 ) -> None:
     """Draw one band's pixels, those that are not invariant first, and the line that relates `x` to `y`."""
     clear = kinds[0] | kinds[1]
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    for chosen, color, label in zip(kinds, (QUIET, BLUE), ("clear", "invariant"), strict=True):
+    quiet(axes)
+    for chosen, color, label in zip(kinds, (MUTED, BLUE), ("clear", "invariant"), strict=True):
         thin = slice(None, None, max(1, int(chosen.sum()) // DOTS))
         axes.scatter(x[chosen][thin], y[chosen][thin], s=2, alpha=0.3, color=color, linewidths=0, label=label)
     if clear.any():

@@ -111,7 +111,7 @@ def normalise(
     few = slice(None, None, pictures.step)
     before, then = pictures.pairs()
     figure = radiometry_figure(grid.bands, found, before, then, mask[few, few], pifs[few, few], report)
-    save(output / "radiometry.png", figure)
+    save(figure, output / "radiometry.png")
     log.info("%s: %s", state["pair"], report["summary"])
 
 

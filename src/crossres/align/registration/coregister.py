@@ -84,7 +84,7 @@ def coregister(
     write_json(output / "registration.json", report)
     with whole(output / "tie_points.parquet") as part:
         _table(found, lr_grid).to_parquet(part, index=False)
-    save(output / "registration.png", registration_figure(values, grid.bands, frame, found, report))
+    save(registration_figure(values, grid.bands, frame, found, report), output / "registration.png")
     log.info("%s: %s", pair["id"], _in_words(report))
 
 

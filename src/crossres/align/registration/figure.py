@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from rasterio.windows import Window
 
 from crossres.align.registration.register import Registration
-from crossres.drawing import INK, ORANGE, QUIET, rgb
+from crossres.drawing import BLUE, DPI, MUTED, ORANGE, caption, image, quiet, rgb, title
 
 ARROW_SHARE = 0.05
 """Length of a typical arrow, as a share of the image's longer side."""
@@ -22,7 +22,7 @@ def registration_figure(
     lr: np.ndarray, bands: Sequence[str], frame: Window, found: Registration, report: dict[str, Any]
 ) -> Figure:
     """Draw the LR image with what was matched on it, and how far held-out tie points lie from the field."""
-    figure = Figure(figsize=(10.5, 5.6), layout="constrained")
+    figure = Figure(figsize=(10.5, 5.6), layout="constrained", dpi=DPI)
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     _draw_map(figure, left, lr, bands, frame, found)
     _draw_residuals(right, found)
@@ -31,7 +31,7 @@ def registration_figure(
         if found.accepted
         else f"declined: {report['reason']}"
     )
-    figure.suptitle(state, fontsize=11, color=INK if found.accepted else ORANGE, x=0.01, ha="left")
+    caption(figure, state, warns=not found.accepted)
     return figure
 
 
@@ -42,8 +42,9 @@ def _draw_map(
     faded = 0.45 + 0.55 * rgb(lr, bands)
     axes.imshow(faded, extent=_extent(frame), interpolation="nearest")
     row, col = points.points.T
-    axes.scatter(col[~kept], row[~kept], s=9, marker="x", linewidths=0.7, color=QUIET)
-    axes.set(xticks=[], yticks=[], xlim=_extent(frame)[:2], ylim=_extent(frame)[2:])
+    axes.scatter(col[~kept], row[~kept], s=9, marker="x", linewidths=0.7, color=MUTED)
+    image(axes)
+    axes.set(xlim=_extent(frame)[:2], ylim=_extent(frame)[2:])
     if kept.any():
         moved = points.displacement[kept]
         mean = moved.mean(axis=0)
@@ -65,37 +66,32 @@ def _draw_map(
         bar.set_label("standard error of the field, from half the pixels each [LR px]", fontsize=8)
         bar.ax.tick_params(labelsize=8)
     declined = ", ".join(f"{n} {why}" for why, n in sorted(Counter(points.reason[~kept].tolist()).items()))
-    title = (
-        f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows\nx: {declined or 'none declined'}"
-    )
-    axes.set_title(title, fontsize=9, loc="left")
+    found_of = f"{int(kept.sum())} tie points of {int(points.usable.sum())} usable windows"
+    title(axes, f"{found_of}\nx: {declined or 'none declined'}")
 
 
 def _draw_residuals(axes: Axes, found: Registration) -> None:
     residual = found.residual[np.isfinite(found.residual).all(axis=1)]
     length = np.hypot(*residual.T)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
+    quiet(axes)
     if not length.size:
-        axes.text(0.5, 0.5, "no check windows", transform=axes.transAxes, ha="center", color=QUIET)
-        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no check windows", transform=axes.transAxes, ha="center", color=MUTED)
+        image(axes)
         return
     top = max(0.1, float(np.percentile(length, 99)))
     axes.set_aspect("equal")
-    axes.axhline(0, color=QUIET, lw=0.5)
-    axes.axvline(0, color=QUIET, lw=0.5)
-    axes.scatter(residual[:, 1], residual[:, 0], s=7, color="#0072b2", alpha=0.45, linewidths=0)
+    axes.axhline(0, color=MUTED, lw=0.5)
+    axes.axvline(0, color=MUTED, lw=0.5)
+    axes.scatter(residual[:, 1], residual[:, 0], s=7, color=BLUE, alpha=0.45, linewidths=0)
     rmse = float(np.sqrt((length**2).mean()))
     turn = np.linspace(0, 2 * np.pi, 100)
     axes.plot(rmse * np.cos(turn), rmse * np.sin(turn), color=ORANGE, lw=1.2)
     axes.text(0.02, 0.98, f"RMSE {rmse:.3f}", transform=axes.transAxes, va="top", fontsize=9, color=ORANGE)
     axes.set(xlim=(-top, top), ylim=(top, -top))
-    axes.set_xlabel("held-out residual along columns [LR px]", fontsize=8)
-    axes.set_ylabel("along rows [LR px]", fontsize=8)
-    axes.set_title(
+    axes.set(xlabel="held-out residual along columns [LR px]", ylabel="along rows [LR px]")
+    title(
+        axes,
         f"{len(length)} of {found.check_windows} check windows, off the field from other pixels; the rest are outliers",
-        fontsize=9,
-        loc="left",
     )
 
 

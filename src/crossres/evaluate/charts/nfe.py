@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from crossres.evaluate.charts.theme import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
+from crossres.drawing import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
 from crossres.evaluate.metrics.metric import BY_KEY, Metric
 from crossres.settings.sample import SOLVERS, ArmSettings
 

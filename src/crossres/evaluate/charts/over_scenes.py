@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from crossres.evaluate.charts.nfe import draw_nfe
-from crossres.evaluate.charts.spectra import draw_spectra
-from crossres.evaluate.charts.theme import (
+from crossres.drawing import (
     INK,
     MUTED,
     RULE,
@@ -20,6 +18,8 @@ from crossres.evaluate.charts.theme import (
     save,
     title,
 )  # fmt: skip
+from crossres.evaluate.charts.nfe import draw_nfe
+from crossres.evaluate.charts.spectra import draw_spectra
 from crossres.evaluate.metrics.metric import BY_KEY
 from crossres.files import read_json, whole
 

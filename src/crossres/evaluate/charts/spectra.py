@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from crossres.evaluate.charts.theme import (
+from crossres.drawing import (
     ARM_COLOURS,
     HR_COLOUR,
     LR_COLOUR,

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from crossres.evaluate.charts.theme import INK, MUTED, arm_label, save
+from crossres.drawing import INK, MUTED, arm_label, save
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, Arm
 from crossres.evaluate.metrics.percentile import added
 from crossres.evaluate.metrics.pixels import chosen

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crossres.evaluate.charts.theme import arm_label
+from crossres.drawing import arm_label
 from crossres.evaluate.metrics.metric import BY_KEY, shown
 from crossres.evaluate.results.intervals import ahead, few
 

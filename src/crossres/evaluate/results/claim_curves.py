@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from crossres.drawing import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart, save
 from crossres.evaluate.charts.nfe import over_nfe
-from crossres.evaluate.charts.theme import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart, save
 from crossres.evaluate.metrics.metric import BY_KEY
 from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
 from crossres.evaluate.results.claim import GUARDS, QUALITIES, Curve, at_each_nfe, judge_claim
