@@ -1,6 +1,5 @@
 """A landscape whose every displacement is known, seen by two sensors."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,12 +45,3 @@ def make_pair(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
         )
 
     return make
-
-
-@pytest.fixture
-def real_data() -> Path:
-    """Return the folder of real imagery; skip when it is not set."""
-    root = os.environ.get("CROSSRES_REAL_DATA")
-    if not root:
-        pytest.skip("CROSSRES_REAL_DATA is not set: no real imagery to test on")
-    return Path(root)

@@ -40,11 +40,3 @@ def made_once(tmp_path_factory, name: str, make: Callable[[Project], object]) ->
         make(project)
         finished.write_text(json.dumps(str(project.folder)))
         return project
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    folder = os.environ.get("CROSSRES_REAL_DATA")
-    if not folder:
-        pytest.skip("CROSSRES_REAL_DATA is not set: no real imagery to run on")
-    return Path(folder).resolve()

@@ -1,6 +1,5 @@
 """The band adjustment is that of the published responses, and brings two sensors' views of the same ground together."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,6 @@ from crossres.sensors.spectral_adjustment import (
     mixtures,
 )
 from crossres.simulate.land.spectra import Ground, Plant, ground_reflectance, plant_reflectance
-
-
-@pytest.fixture
-def real_data() -> Path:
-    root = os.environ.get("CROSSRES_REAL_DATA")
-    if not root:
-        pytest.skip("CROSSRES_REAL_DATA is not set: no published responses to derive the adjustment from")
-    return Path(root)
 
 
 @pytest.mark.parametrize("unit", ["a", "b"])

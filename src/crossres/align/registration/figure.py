@@ -60,7 +60,7 @@ def _draw_map(
             angles="xy", scale_units="xy", scale=1, width=0.0032, headwidth=3.5,
         )  # fmt: skip
         key = _round_down(typical)
-        axes.quiverkey(arrows, 0.02, -0.035, key * factor, f"{key:g} LR px beyond the mean shift", labelpos="E",
+        axes.quiverkey(arrows, 0.03, -0.03, key * factor, f"{key:g} LR px beyond the mean shift", labelpos="E",
                        coordinates="axes", fontproperties={"size": 8})  # fmt: skip
         bar = figure.colorbar(ScalarMappable(limits, "viridis"), ax=axes, shrink=0.6, pad=0.03)
         bar.set_label("standard error of the field, from half the pixels each [LR px]", fontsize=8)
@@ -89,10 +89,7 @@ def _draw_residuals(axes: Axes, found: Registration) -> None:
     axes.text(0.02, 0.98, f"RMSE {rmse:.3f}", transform=axes.transAxes, va="top", fontsize=9, color=ORANGE)
     axes.set(xlim=(-top, top), ylim=(top, -top))
     axes.set(xlabel="held-out residual along columns [LR px]", ylabel="along rows [LR px]")
-    title(
-        axes,
-        f"{len(length)} of {found.check_windows} check windows, off the field from other pixels; the rest are outliers",
-    )
+    title(axes, f"{len(length)} of {found.check_windows} check windows; the rest are outliers")
 
 
 def _extent(frame: Window) -> tuple[float, float, float, float]:
