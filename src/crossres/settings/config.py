@@ -82,6 +82,26 @@ class Config(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _sweeps_are_of_seeds(self) -> "Config":
+        for kind, sweep in self.sample.sweeps.items():
+            where = f"sample.sweeps.{kind}"
+            for name in sweep.models:
+                if name not in self.models:
+                    raise ValueError(f"{where}.models: {name!r} is not one of models: {', '.join(self.models)}")
+                if self._but_for_seed(name) != self._but_for_seed(sweep.models[0]):
+                    raise ValueError(
+                        f"{where}.models: {name} differs from {sweep.models[0]} in more than train.seed; "
+                        "give it a sweep of its own"
+                    )
+            if kind in self.models and kind not in sweep.models:
+                raise ValueError(f"{where}: has the name of a model that is not in it; give it another name")
+        return self
+
+    def _but_for_seed(self, name: str) -> tuple[ModelSettings, TrainSettings]:
+        model, train = self.variant(name)
+        return model, train.model_copy(update={"seed": 0})
+
     def variant(self, name: str) -> tuple[ModelSettings, TrainSettings]:
         """Return the `model` and `train` of one of `models`: the sections with its own keys put in."""
         own = self.models[name]
@@ -95,15 +115,10 @@ class Config(Section):
         return model, train
 
     @model_validator(mode="after")
-    def _solvers_are_named(self) -> "Config":
-        """Put in the usual solver where an arm names none: how often the network is evaluated depends on it."""
-        arms = {
-            name: arm.model_copy(update={"solver": SOLVERS[self.variant(arm.model)[1].path][0]})
-            if arm.solver is None and arm.start in {"lr", "noise"}
-            else arm
-            for name, arm in self.sample.arms.items()
-        }
-        return self.model_copy(update={"sample": self.sample.model_copy(update={"arms": arms})})
+    def _sampling_is_whole(self) -> "Config":
+        """Put in the usual solvers, on which the number of evaluations depends, and the arms of sweeps."""
+        usual = {name: SOLVERS[self.variant(name)[1].path][0] for name in self.models}
+        return self.model_copy(update={"sample": self.sample.whole(usual)})
 
     @model_validator(mode="after")
     def _arms_are_named_well(self) -> "Config":

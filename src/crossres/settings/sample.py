@@ -1,6 +1,8 @@
 """`sample`: how HR images are drawn from LR scenes."""
 
-from typing import Literal
+from collections.abc import Mapping
+from itertools import product
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -16,14 +18,49 @@ SOLVERS: dict[str, tuple[str, ...]] = {
 EVALUATIONS = {"ab2": 1, "midpoint": 2, "euler": 1, "ddim": 1, "dpm++2m": 1, "ancestral": 1}
 """Network evaluations per solver step (NFE = steps x this)."""
 
+Start = Literal["lr", "noise"]
+"""Where a solver starts."""
+STARTS: tuple[Start, ...] = get_args(Start)
+WAY = ("weights", "solver", "eta", "sigma")
+"""What is alike along a curve over NFE, beside the model and the start."""
+Curves = dict[str, dict[str, dict[Start, dict[int, str]]]]
+"""Kind of model -> model -> start -> NFE -> arm. The models of a kind are seeds of one training."""
+
+Weights = Annotated[
+    Literal["last", "best"],
+    Field(
+        description="which of its weights: the last (averaged), or those that did best in validation on the way",
+    ),
+]
+Solver = Annotated[
+    Literal["ab2", "midpoint", "euler", "ddim", "dpm++2m", "ancestral"] | None,
+    Field(
+        description="ab2, midpoint or euler on the residual path, midpoint, euler or ab2 on the straight one, ddim or"
+        " dpm++2m on vp, ancestral on resshift; null takes the first of them",
+    ),
+]
+Eta = Annotated[
+    float | None,
+    Field(ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"),
+]
+Samples = Annotated[int, Field(ge=1, le=256, description="samples drawn; mean and std are over them")]
+Sigma = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=1,
+        description="noise of an LR start: of the source on the straight path and, where it only spaces the steps, on"
+        " the residual one; of the state at t0 = 2/pi asin(sigma) on vp; null takes what validation chose or, on the"
+        " residual path, the residual's RMS",
+    ),
+]
+
 
 class ArmSettings(Section):
     """One way to make an HR image from an LR image."""
 
     model: str = Field("main", description="which of `models` it is drawn from")
-    weights: Literal["last", "best"] = Field(
-        "last", description="which of its weights: the last (averaged), or those that did best in validation on the way"
-    )
+    weights: Weights = "last"
     start: Literal["lr", "noise", "one-step", "regression", "bicubic", "nearest"] = Field(
         "lr",
         description="where sampling starts; one-step is the distilled model, regression the prior module's head,"
@@ -32,23 +69,10 @@ class ArmSettings(Section):
     steps: int = Field(
         2, ge=1, le=1000, description="solver steps; midpoint evaluates the network twice in each, the others once"
     )
-    solver: Literal["ab2", "midpoint", "euler", "ddim", "dpm++2m", "ancestral"] | None = Field(
-        None,
-        description="ab2, midpoint or euler on the residual path, midpoint, euler or ab2 on the straight one, ddim or"
-        " dpm++2m on vp, ancestral on resshift; null takes the first of them",
-    )
-    eta: float | None = Field(
-        None, ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"
-    )
-    samples: int = Field(4, ge=1, le=256, description="samples drawn; mean and std are over them")
-    sigma: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="noise of an LR start: of the source on the straight path and, where it only spaces the steps, on"
-        " the residual one; of the state at t0 = 2/pi asin(sigma) on vp; null takes what validation chose or, on the"
-        " residual path, the residual's RMS",
-    )
+    solver: Solver = None
+    eta: Eta = None
+    samples: Samples = 4
+    sigma: Sigma = None
 
     @property
     def nfe(self) -> int:
@@ -64,6 +88,35 @@ DEFAULT_ARMS = {
     "bicubic": ArmSettings(start="bicubic", samples=1),
     "nearest": ArmSettings(start="nearest", samples=1),
 }
+
+
+class Sweep(Section):
+    """A curve over NFE from each start, for models that are seeds of one training: each of its points is an arm."""
+
+    models: tuple[str, ...] = Field(
+        ("main",), min_length=1, description="which of `models`; they may differ in train.seed alone"
+    )
+    starts: tuple[Start, ...] = Field(STARTS, min_length=1, description="where sampling starts")
+    nfe: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
+        min_length=1,
+        description="how often a sample evaluates the network (NFE); midpoint does so twice a step, the others once",
+    )
+    weights: Weights = "last"
+    solver: Solver = None
+    eta: Eta = None
+    samples: Samples = 1
+    sigma: Sigma = None
+
+    def points(self) -> list[ArmSettings]:
+        """Return the arm of each point; `solver` must be named. `ValueError` for an NFE of half a step."""
+        each = EVALUATIONS[self.solver or ""]
+        if halves := [nfe for nfe in self.nfe if nfe % each]:
+            raise ValueError(f"nfe: {halves[0]} is not a multiple of {each}, the evaluations of a {self.solver} step")
+        way = self.model_dump(include={*WAY, "samples"})
+        return [
+            ArmSettings(model=model, start=start, steps=nfe // each, **way)
+            for model, start, nfe in product(self.models, self.starts, self.nfe)
+        ]
 
 
 class TilingSettings(Section):
@@ -88,5 +141,79 @@ class SampleSettings(Section):
     """Sampling over held-out scenes."""
 
     arms: dict[str, ArmSettings] = Field(DEFAULT_ARMS, min_length=1, description="what is compared, by name")
+    sweeps: dict[str, Sweep] = Field(
+        {},
+        description="arms over numbers of evaluations, by the name of their kind of model: <model>_<start>_<NFE> each;"
+        " a point that an arm is already, but for `samples`, is that arm",
+    )
     primary: str = Field("lr_start", description="the arm that is the product; the others are there to compare")
     tiling: TilingSettings = TilingSettings()
+
+    def whole(self, usual: Mapping[str, str]) -> "SampleSettings":
+        """Return these settings with every solver named and the points of all sweeps among the arms.
+
+        `usual` is each model's solver where none is named. `ValueError` for a sweep that does not work out.
+        """
+        arms = {
+            name: arm.model_copy(update={"solver": usual[arm.model]})
+            if arm.solver is None and arm.start in STARTS
+            else arm
+            for name, arm in self.arms.items()
+        }
+        sweeps = {
+            kind: sweep.model_copy(update={"solver": sweep.solver or usual[sweep.models[0]]})
+            for kind, sweep in self.sweeps.items()
+        }
+        for kind, sweep in sweeps.items():
+            try:
+                points = sweep.points()
+            except ValueError as error:
+                raise ValueError(f"sample.sweeps.{kind}.{error}") from None
+            for point in points:
+                if _name_in(arms, point) is None:
+                    name = _point_name(point, usual[point.model])
+                    if name in arms:
+                        raise ValueError(
+                            f"sample.sweeps.{kind}: makes an arm {name}, and sample.arms.{name} is set otherwise; "
+                            "give that one another name"
+                        )
+                    arms[name] = point
+        return self.model_copy(update={"arms": arms, "sweeps": sweeps})
+
+    def curves(self) -> Curves:
+        """Return which arms make curves over NFE: an entry a sweep, and one for each other model and way of sampling.
+
+        The settings must be `whole`, as `Config` makes them. The first way of a model that no sweep has goes by the
+        model's name, another one also by what tells it from the first.
+        """
+        found: Curves = {}
+
+        def put(kind: str, point: ArmSettings, name: str) -> None:
+            start: Start = "lr" if point.start == "lr" else "noise"
+            found.setdefault(kind, {}).setdefault(point.model, {}).setdefault(start, {}).setdefault(point.nfe, name)
+
+        for kind, sweep in self.sweeps.items():
+            for point in sweep.points():
+                if name := _name_in(self.arms, point):
+                    put(kind, point, name)
+        swept = {model for sweep in self.sweeps.values() for model in sweep.models}
+        first: dict[str, ArmSettings] = {}
+        for name, arm in self.arms.items():
+            if arm.start in STARTS and arm.model not in swept:
+                one = first.setdefault(arm.model, arm)
+                other = [f"{key} {getattr(arm, key)}" for key in WAY if getattr(arm, key) != getattr(one, key)]
+                put(", ".join([arm.model, *other]), arm, name)
+        return found
+
+
+def _name_in(arms: Mapping[str, ArmSettings], point: ArmSettings) -> str | None:
+    """Return the first arm that is like `point` but for its number of samples, None without one."""
+    alike = (name for name, arm in arms.items() if arm.model_copy(update={"samples": point.samples}) == point)
+    return next(alike, None)
+
+
+def _point_name(point: ArmSettings, usual: str) -> str:
+    """Return <model>_<start>_<NFE>, and what is set beside these: two sweeps may differ in that alone."""
+    plain = ArmSettings(solver=usual)
+    own = [f"{key}_{getattr(point, key)}" for key in WAY if getattr(point, key) != getattr(plain, key)]
+    return "_".join([point.model, point.start, str(point.nfe), *own])
