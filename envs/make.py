@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from crossres.code_version import ROOT as SOURCE
-from crossres.code_version import command_sources
+from crossres.code_version import command_sources, sources
 from crossres.settings.stages import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def environment_of_rules() -> dict[str, str]:
 def imported(command: str) -> set[str]:
     """Return the modules outside of the package that a command imports, as far as a dot."""
     found = set()
-    shared = [SOURCE / "crossres" / name for name in ("cli.py", "commands.py", "damaged.py")]
+    shared = [*sources("crossres.commands.options"), *(SOURCE / "crossres" / name for name in ("cli.py", "damaged.py"))]
     for source in [*command_sources(command), *shared]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

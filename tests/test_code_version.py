@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,3 +88,50 @@ def test_a_folder_that_cannot_be_written_to_keeps_nothing(copy):
     (copy / "__pycache__").write_text("in the way")
     forget()
     assert version("crossres.grids") == before
+
+
+def command(name):
+    return module.command_version.__wrapped__(name)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_a_command_is_what_it_runs_and_not_its_options(copy):
+    before = command("search")
+    path = copy / "commands" / "search.py"
+    edit(path, '"folder of items to write"', '"where items go"')
+    edit(path, "add_settings, section", "add_settings, add_threads, section")
+    edit(copy / "commands" / "options.py", "def section(", "X = 1\n\n\ndef section(")
+    assert command("search") == before
+    edit(path, 'section(args, "grid")', "None")
+    assert command("search") != before
+
+
+def test_what_stands_beside_run_counts_where_run_uses_it(copy):
+    before = command("search"), command("catalog")
+    edit(copy / "commands" / "search.py", '== "stac-api"', '== "folder"')
+    edit(copy / "commands" / "catalog.py", "def run(", "def other():\n    return 1\n\n\ndef run(")
+    assert command("search") != before[0]
+    assert command("catalog") == before[1]
+
+
+def test_a_change_of_what_a_command_imports_changes_it_and_no_other(copy):
+    before = command("download"), command("patches")
+    edit(copy / "settings" / "paths.py", "\n\ndef expand", "\n\nX = 1\n\n\ndef expand")
+    assert command("download") != before[0]
+    assert command("patches") == before[1]
+
+
+def test_the_fingerprint_of_a_command_loads_none():
+    code = "import sys; from crossres.code_version import command_version as v; v('train'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"crossres.commands", "torch", "numpy", "pydantic"} & set(loaded)
+
+
+def test_a_command_that_is_not_there_is_an_error():
+    with pytest.raises(LookupError, match="crossres nothing: no such command"):
+        command("nothing")

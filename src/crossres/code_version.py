@@ -11,18 +11,19 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = __name__.partition(".")[0]
+COMMANDS = f"{PACKAGE}.commands"
 ROOT = Path(__file__).parent.parent
 
 
 @cache
 def command_version(command: str, *resources: str) -> str:
-    """Return a hash over the syntax trees of a command's function in commands.py and of all that it imports from this
-    package.
+    """Return a hash over the syntax trees of what a command's `run` reaches: in its own module, and in all modules of
+    this package that are imported for it.
 
-    Comments, formatting and docstrings do not count, nor does the reading of arguments that all commands share.
+    Comments, formatting and docstrings do not count, nor does what commands share to read their options.
     `resources` are names of files in this package that the command reads (templates, tables): their bytes count.
     """
-    code = ast.dump(_without_docstrings(_function(command)))
+    code = [ast.dump(node) for node in _reached(command)]
     contents = [(name, (ROOT / PACKAGE / name).read_bytes()) for name in resources]
     return hashlib.sha256(repr((code, _digests(command_sources(command)), contents)).encode()).hexdigest()[:12]
 
@@ -35,7 +36,7 @@ def code_version(module: str) -> str:
 
 def command_sources(command: str) -> list[Path]:
     """Return the files of all modules that a command imports from this package, directly or not, in order of name."""
-    return _closure(_imports(_function(command), f"{PACKAGE}.commands", is_package=False))
+    return _closure([name for node in _reached(command) for name in _imports(node, COMMANDS, is_package=True)])
 
 
 def sources(module: str) -> list[Path]:
@@ -101,19 +102,31 @@ def _own_code() -> bytes:
     return Path(__file__).read_bytes()
 
 
-def _function(command: str) -> ast.FunctionDef:
-    """Return the function of commands.py that a command runs."""
-    path = ROOT / PACKAGE / "commands.py"
-    try:
-        return _commands(path, path.stat().st_mtime_ns)["run_" + command.replace("-", "_")]
-    except KeyError:
-        raise LookupError(f"crossres {command}: no such command") from None
+def _reached(command: str) -> list[ast.stmt]:
+    """Return `run` of a command's module, and those statements of the module that bind a name which it uses.
+
+    What comes from other modules of `commands` is about options, and left out.
+    """
+    path = ROOT.joinpath(*COMMANDS.split("."), f"{command.replace('-', '_')}.py")
+    if not path.is_file():
+        raise LookupError(f"crossres {command}: no such command")
+    body = _without_docstrings(ast.parse(path.read_bytes())).body
+    statements = [n for n in body if not (isinstance(n, ast.ImportFrom) and f"{n.module}.".startswith(f"{COMMANDS}."))]
+    found: set[int] = set()
+    todo = {"run"}
+    while new := {number for number, node in enumerate(statements) if _binds(node) & todo} - found:
+        found |= new
+        todo = {node.id for number in new for node in ast.walk(statements[number]) if isinstance(node, ast.Name)}
+    return [statements[number] for number in sorted(found)]
 
 
-@cache
-def _commands(file: Path, mtime_ns: int) -> dict[str, ast.FunctionDef]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+def _binds(node: ast.stmt) -> set[str]:
+    """Return the names that a statement of a module gives to what it defines or imports."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
 
 
 def _source(module: str) -> Path | None:
@@ -138,7 +151,7 @@ def _imports(tree: ast.AST, module: str, is_package: bool) -> list[str]:
     return names
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
+def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [n for n in node.body if not _is_bare_string(n)] or [ast.Pass()]

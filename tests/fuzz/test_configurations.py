@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from mutations import VALUES, fuzz, mutated_bytes, mutated_fields, mutated_json
 
-from crossres.commands import run_config, run_search
+from crossres.commands import config, search
 from crossres.settings.config import load, parse
 
 FILES = {path.stem: path for path in sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))}
@@ -79,11 +79,11 @@ def test_settings_of_commands(bounded):
     def check(text):
         given_file.write_text(text, encoding="utf-8", errors="surrogatepass")
         for arguments in [argparse.Namespace(settings=one, output=output) for one in (text, str(given_file))]:
-            bounded(partial(run_config, arguments))
+            bounded(partial(config.run, arguments))
             if bounded.refused is None:
                 assert bounded(lambda: load(output)) is not None
-        search = argparse.Namespace(settings=text, lr=[], hr=[], output=bounded.folder / "items")
-        bounded(lambda: run_search(search))
+        asked = argparse.Namespace(settings=text, lr=[], hr=[], output=bounded.folder / "items")
+        bounded(lambda: search.run(asked))
         assert bounded.refused is not None  # there is no catalogue
 
     check()

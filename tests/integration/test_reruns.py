@@ -232,13 +232,10 @@ def modules(project: Project) -> dict[str, Path]:
 
 def imported(project: Project, command: str, folder: Path) -> set[str]:
     """Return the modules of the package that a command imports, as Python's own finder of modules sees them."""
-    text = (project.folder / "src" / "crossres" / "commands.py").read_text()
-    start = text.index(f"def run_{command.replace('-', '_')}(")
-    body = text[start : text.index("\n\n\n", start)]
+    text = (project.folder / "src" / "crossres" / "commands" / f"{command.replace('-', '_')}.py").read_text()
+    imports = re.findall(r"^ *(from crossres[. ](?!commands).*)", text, re.M)
     script = folder / f"{command}.py"
-    script.write_text(
-        "\n".join(line.strip() for line in body.splitlines() if line.strip().startswith("from crossres."))
-    )
+    script.write_text("\n".join(imports))
     finder = ModuleFinder(path=[str(project.folder / "src")])
     finder.run_script(str(script))
     return {name for name in finder.modules if name.partition(".")[0] == "crossres"}
@@ -290,7 +287,7 @@ def _without_docstring(text: str) -> str:
 
 
 def test_a_command_changes_the_rule_that_runs_it(moved):
-    path = moved.folder / "src" / "crossres" / "commands.py"
+    path = moved.folder / "src" / "crossres" / "commands" / "dataset.py"
     text = path.read_text()
     edited = text.replace("    assemble(settings, grid,", "    print(settings)\n    assemble(settings, grid,", 1)
     assert edited != text

@@ -1,0 +1,13 @@
+"""The commands of `crossres`, a module each: its options beside what it runs.
+
+A command has the name of its module, with - for _, and the module's docstring is what `--help` says
+of it. What `run` reaches is the command's code, by which the workflow knows whether it has changed
+(`code_version`); options do not count.
+"""
+
+NAMES = (
+    "simulate", "link-world", "catalog", "chips", "search", "download", "lock", "coregister", "normalise", "patches",
+    "dataset", "held-out", "cache", "train", "distill", "sample", "super-resolve", "external", "evaluate", "summarise",
+    "claim", "figures", "report", "compare", "costs", "config", "schema",
+)  # fmt: skip
+"""In the order of the workflow."""

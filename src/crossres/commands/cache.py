@@ -1,0 +1,17 @@
+"""Unpack a patch dataset that is too large for memory, for training."""
+
+import argparse
+
+from crossres.commands.options import add_path
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser, "--dataset", help="what `dataset` wrote", kind="folder")
+    add_path(parser, "--index", help="what `dataset` wrote", kind=".parquet")
+    add_path(parser, "--output", help="folder to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    from crossres.pairs.cache import write_cache
+
+    write_cache(args.dataset, args.index, args.output)

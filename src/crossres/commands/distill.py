@@ -1,0 +1,28 @@
+"""Distil a trained model into one that samples in one step."""
+
+import argparse
+from pathlib import Path
+
+from crossres.commands.options import add_path, add_settings, add_threads, section
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_settings(parser)
+    add_path(parser, "--teacher", help="model folder that `train` wrote", kind="folder")
+    add_path(parser, "--dataset", help="what `dataset` wrote, as it was for the teacher", kind="folder")
+    add_path(parser, "--index", help="what `dataset` wrote, as it was for the teacher", kind=".parquet")
+    add_path(parser, "--summary", help="what `dataset` wrote, as it was for the teacher", kind=".json")
+    add_path(parser, "--output", help="model folder to write")
+    parser.add_argument("--events", type=Path, metavar="PATH", help="folder for TensorBoard's event files")
+    add_threads(parser, keep_memory=False)  # as in training
+
+
+def run(args: argparse.Namespace) -> None:
+    from crossres.diffusion.model.checkpoint import load_card
+    from crossres.diffusion.train.distillation import distill
+    from crossres.diffusion.train.processes import share
+
+    settings = section(args, "distill")
+    if share(load_card(args.teacher).train.processes, args.arguments):
+        return
+    distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)

@@ -1,0 +1,23 @@
+"""Draw the figures of all scenes together."""
+
+import argparse
+
+from crossres.commands.options import add_path, add_settings, section
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_settings(parser)
+    add_path(parser, "--summary", help="what `summarise` wrote", kind=".json")
+    text = "the dataset's summary.json, which names the pairs held out"
+    add_path(parser, "--dataset", help=text, kind=".json")
+    text = "folder of the folders that `evaluate` wrote, one for each of these pairs"
+    add_path(parser, "--scenes", help=text, kind="folder")
+    add_path(parser, "--output", help="folder to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    from crossres.evaluate.charts.over_scenes import figures
+    from crossres.evaluate.report.inputs import held_out
+
+    arms = section(args, "sample").model_dump(mode="json")["arms"]
+    figures(arms, args.summary, held_out(args.dataset, args.scenes), args.output)

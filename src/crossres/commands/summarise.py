@@ -1,0 +1,23 @@
+"""Put the metrics of all scenes together."""
+
+import argparse
+
+from crossres.commands.options import add_path, add_settings, section
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_settings(parser)
+    text = "the dataset's summary.json, which names the pairs held out"
+    add_path(parser, "--dataset", help=text, kind=".json")
+    text = "folder of the folders that `evaluate` wrote, one for each of these pairs"
+    add_path(parser, "--scenes", help=text, kind="folder")
+    parser.add_argument("--primary", required=True, help="the arm that is the product")
+    add_path(parser, "--summary", "--table", help="file to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    from crossres.evaluate.report.inputs import held_out
+    from crossres.evaluate.results.summary import summarise
+
+    scenes = held_out(args.dataset, args.scenes)
+    summarise(section(args, "evaluate"), scenes, args.primary, args.summary, args.table)
