@@ -28,10 +28,10 @@ from rasterio.rpc import RPC
 from rasterio.transform import from_origin
 from rasterio.warp import reproject
 
+from crossres.acquire.chip_matches import match
 from crossres.acquire.orthorectification.image_file import ImageFile
 from crossres.acquire.orthorectification.orthorectify import orthorectified
 from crossres.acquire.orthorectification.terrain import terrain_for
-from crossres.acquire.tie_points import match
 from crossres.grids import grid_outline
 from crossres.imagery.engine import computing, store
 from crossres.imagery.lazy import CHUNK_PX

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from crossres.align.radiometry.changes import changed_areas, suspects
-from crossres.align.radiometry.fit import Sample, fit_relations
+from crossres.align.radiometry.fit import ClearPixels, fit_relations
 from crossres.align.radiometry.relation import straight
 from crossres.align.radiometry.statement import detail_correlation
 from crossres.align.registration.degrade import blur, on_lr_grid
@@ -42,10 +42,10 @@ Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], Related]
 """LR and HR reflectance at LR scale and the (row, column) clear pixels, to what HR becomes."""
 
 
-def sample_of(low: np.ndarray, high: np.ndarray, clear: np.ndarray | None = None) -> Sample:
+def sample_of(low: np.ndarray, high: np.ndarray, clear: np.ndarray | None = None) -> ClearPixels:
     """Return the clear pixels, or all, of two (band, row, column) images."""
     clear = np.ones(low.shape[1:], bool) if clear is None else clear
-    return Sample(low[:, clear], high[:, clear], *np.nonzero(clear), low.shape[1:])
+    return ClearPixels(low[:, clear], high[:, clear], *np.nonzero(clear), low.shape[1:])
 
 
 def by_crossres(method: str) -> Fit:

@@ -39,7 +39,7 @@ from crossres.align.registration.image_pair import ImagePair
 from crossres.align.registration.register import Registration, register
 from crossres.align.registration.sampling import Displacement, interpolate, spline_coefficients
 from crossres.align.registration.selection import MODELS, fit_to
-from crossres.align.registration.window_shifts import View, match_views, match_whole, orientation
+from crossres.align.registration.window_shifts import PixelWindows, match_views, match_whole, orientation
 from crossres.align.registration.window_sums import Windows
 from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
@@ -162,7 +162,7 @@ def window_errors(pair: Pair, shifts: np.ndarray) -> np.ndarray:
 
     def match(hr: Blurred) -> tuple[np.ndarray, np.ndarray]:
         second = orientation(on_lr_grid(hr, pair.grid, pair.rows, pair.cols))
-        (found,) = match_views(first, second, [View(windows)], 8)
+        (found,) = match_views(first, second, [PixelWindows(windows)], 8)
         return np.stack([found.rows, found.cols]), found.reliability
 
     side = SETTINGS.window_px

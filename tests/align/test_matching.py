@@ -6,7 +6,7 @@ from align_scenes import landscape, to_lr
 from crossres import matching
 from crossres.align.registration.displacement import Extent, Model, fit
 from crossres.align.registration.tie_points import find_at_half
-from crossres.align.registration.window_shifts import UPSAMPLING, View, match_views, orientation
+from crossres.align.registration.window_shifts import UPSAMPLING, PixelWindows, match_views, orientation
 from crossres.align.registration.window_sums import BLOCK_ROWS, Windows
 
 
@@ -21,7 +21,7 @@ def test_windows_are_matched_as_an_upsampled_dft_matches_them() -> None:
     first, second = images()
     windows = Windows(np.arange(0, 160 - 64, 16), np.arange(3, 160 - 64, 24), 64)
     assert first.shape[1] > 2 * BLOCK_ROWS  # windows are put together from blocks
-    (found,) = match_views(first, second, [View(windows)], 3)
+    (found,) = match_views(first, second, [PixelWindows(windows)], 3)
     taper = np.sqrt(np.outer(windows.taper, windows.taper)).astype(np.float32)
     one, other = (
         np.stack([taper * (o[:2] + 1j * o[2:])[:, r : r + 64, c : c + 64] for r, c in windows.corners])
@@ -39,8 +39,8 @@ def test_a_part_is_matched_as_if_nothing_else_were_there() -> None:
     part = np.zeros((160, 160), np.float32)
     part[:, :90] = 1
     windows = Windows(np.array([-20, 40]), np.array([-20, 40]), 64)
-    masked, whole = match_views(first, second, [View(windows, part), View(windows)], 3)
-    (alone,) = match_views(first * part, second, [View(windows)], 3)
+    masked, whole = match_views(first, second, [PixelWindows(windows, part), PixelWindows(windows)], 3)
+    (alone,) = match_views(first * part, second, [PixelWindows(windows)], 3)
     np.testing.assert_allclose(masked.rows, alone.rows, atol=1e-4)
     np.testing.assert_allclose(masked.reliability, alone.reliability, atol=1e-5)
     assert abs(masked.rows - whole.rows).max() > 1e-4
@@ -64,5 +64,5 @@ def test_a_spline_is_nowhere_asked_without_complaint() -> None:
 
 def test_no_windows_have_no_shifts() -> None:
     first, second = images()
-    (found,) = match_views(first, second, [View(Windows(np.array([], int), np.array([0, 16]), 64))], 3)
+    (found,) = match_views(first, second, [PixelWindows(Windows(np.array([], int), np.array([0, 16]), 64))], 3)
     assert found.rows.shape == found.cols.shape == found.reliability.shape == (0,)

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from crossres.align.radiometry import changes
 from crossres.align.radiometry.changes import changed_areas, suspects
-from crossres.align.radiometry.fit import Sample, fit_relations
+from crossres.align.radiometry.fit import ClearPixels, fit_relations
 from crossres.align.radiometry.gain_field import KERNEL_PX
 from crossres.align.radiometry.irmad import find_no_change
 from crossres.align.radiometry.normalise import normalise
@@ -39,10 +39,10 @@ def run(lr: Path, hr: Path, accepted: bool = True, **settings: Any) -> tuple[dic
     return json.loads((output / "radiometry.json").read_text()), output
 
 
-def sample_of(low: np.ndarray, high: np.ndarray) -> Sample:
+def sample_of(low: np.ndarray, high: np.ndarray) -> ClearPixels:
     """Return all pixels of two (band, row, column) images."""
     rows, cols = (axis.ravel() for axis in np.indices(low.shape[1:]))
-    return Sample(low.reshape(len(low), -1), high.reshape(len(high), -1), rows, cols, low.shape[1:])
+    return ClearPixels(low.reshape(len(low), -1), high.reshape(len(high), -1), rows, cols, low.shape[1:])
 
 
 def test_a_gain_and_an_offset_are_found_in_either_direction(make_pair: MakePair) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from safetensors.torch import save as save_tensors
 
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.standardise import Standard
 from crossres.errors import UserError
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
@@ -23,9 +25,9 @@ from crossres.settings.train import TrainSettings
 def folder(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     checkpoint.save(
-        tmp_path, Network(ModelSettings(), 2), bands=("red", "nir"), factor="25/2", lr_gsd_m=10.0, hr_gsd_m=0.8,
-        mean=(0.1, 0.2), std=(0.05, 0.1), sigma=0.3, residual_rms=0.4, model=ModelSettings(), train=TrainSettings(),
-        data_sha256="0", code="0", metrics={},
+        tmp_path, Network(ModelSettings(), 2), bands=("red", "nir"), factor=Fraction(25, 2), lr_gsd_m=10.0,
+        hr_gsd_m=0.8, standard=Standard((0.1, 0.2), (0.05, 0.1)), sigma=0.3, residual_rms=0.4, model=ModelSettings(),
+        train=TrainSettings(), data_sha256="0", code="0", metrics={},
     )  # fmt: skip
     return tmp_path
 
@@ -88,10 +90,12 @@ def test_best_weights_stand_beside_the_last_and_missing_ones_are_one_clear_line(
     with pytest.raises(UserError, match="weights 'best' need a model that was validated"):
         checkpoint.load(folder, "best")
     card = checkpoint.load_card(folder)
-    about = {"step": 7, "by": "swd", "sigma": 0.7, "metrics": {"swd": 1.0}}
-    fields = card.model_dump(exclude={"best", "parameters", "weights_sha256"})
     network = checkpoint.load(folder).network
-    checkpoint.save(folder, network, (network, about), **fields)
+    checkpoint.save(
+        folder, network, checkpoint.BestWeights(network, 7, "swd", 0.7, {"swd": 1.0}), bands=card.bands,
+        factor=card.scale, lr_gsd_m=10.0, hr_gsd_m=0.8, standard=card.standard, sigma=card.sigma, residual_rms=0.4,
+        model=card.model, train=card.train, data_sha256="0", code="0", metrics={},
+    )  # fmt: skip
     assert (folder / "best.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
     assert checkpoint.load(folder, "best").card.sigma == 0.7 and checkpoint.load(folder).card.sigma == 0.3
 

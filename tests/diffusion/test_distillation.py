@@ -14,7 +14,7 @@ from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Chain
 from crossres.diffusion.train.data import Split
 from crossres.diffusion.train.distillation import distill
-from crossres.diffusion.train.training import train
+from crossres.diffusion.train.from_data import train
 from crossres.errors import UserError
 from crossres.settings.distill import DistillSettings
 from crossres.settings.model import ModelSettings

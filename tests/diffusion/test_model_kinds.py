@@ -8,7 +8,7 @@ from test_scenes import lr_scene, run
 
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.network import Network
-from crossres.diffusion.train.training import train
+from crossres.diffusion.train.from_data import train
 from crossres.errors import UserError
 from crossres.imagery.scene import open_scene
 from crossres.settings.config import parse

@@ -18,6 +18,7 @@ from small_world import BANDS, landscape
 
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.sample import scenes
 from crossres.errors import UserError
 from crossres.imagery.numbers import Encoding
@@ -40,8 +41,8 @@ def make_model(folder: Path, factor: Fraction, bands: tuple[str, ...] = BANDS, p
             torch.nn.init.normal_(p, std=0.02)
     folder.mkdir()
     checkpoint.save(
-        folder, network, bands=bands, factor=str(factor), lr_gsd_m=10.0, hr_gsd_m=float(10 / factor),
-        mean=(0.15,) * len(bands), std=(0.1,) * len(bands), sigma=0.3, residual_rms=0.4,
+        folder, network, bands=bands, factor=factor, lr_gsd_m=10.0, hr_gsd_m=float(10 / factor),
+        standard=Standard((0.15,) * len(bands), (0.1,) * len(bands)), sigma=0.3, residual_rms=0.4,
         model=ModelSettings(prior=prior), train=TrainSettings(), data_sha256="0", code="0", metrics={},
     )  # fmt: skip
     return folder

@@ -9,8 +9,8 @@ from small_world import landscape
 
 from crossres.diffusion.paths.residual import Residual
 from crossres.diffusion.paths.straight import Straight
+from crossres.diffusion.train.from_data import train
 from crossres.diffusion.train.shift_tolerance import shift_tolerant_l1
-from crossres.diffusion.train.training import train
 from crossres.settings.config import parse
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 
 from crossres.diffusion.model.checkpoint import load, load_card
 from crossres.diffusion.model.network import Network
+from crossres.diffusion.train.from_data import train
 from crossres.diffusion.train.state import state_file
-from crossres.diffusion.train.training import train
 from crossres.errors import UserError
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
@@ -184,7 +184,7 @@ def test_memory_for_not_even_one_crop_is_one_clear_line(small_dataset, tmp_path,
 
 LIMITED = """
 import resource, sys
-from crossres.diffusion.train import learning_step, training
+from crossres.diffusion.train import learning_step
 from crossres.cli import main
 gradients, calls, bytes_left = learning_step.LearningStep.gradients, [], int(sys.argv.pop())
 def limited(self, batch):

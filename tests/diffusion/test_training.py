@@ -17,9 +17,9 @@ from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import View, upsample
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.train.data import Split, batches, own_detail, residual_rms
+from crossres.diffusion.train.from_data import train
 from crossres.diffusion.train.learning_step import CPU_CROPS, LearningStep
 from crossres.diffusion.train.material import read_material
-from crossres.diffusion.train.training import train
 from crossres.errors import UserError
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import OFFSET, SCALE

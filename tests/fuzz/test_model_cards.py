@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mutations import fuzz, mutated_bytes, mutated_json_text
 
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.standardise import Standard
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
@@ -21,8 +23,8 @@ def model(bounded):
     torch.manual_seed(0)
     small = ModelSettings(width=4, embedding=8, prior="concat")
     checkpoint.save(
-        bounded.folder, Network(small, 2), bands=("red", "nir"), factor="25/2", lr_gsd_m=10.0, hr_gsd_m=0.8,
-        mean=(0.1, 0.2), std=(0.05, 0.1), sigma=0.3, residual_rms=0.4, model=small, train=TrainSettings(),
+        bounded.folder, Network(small, 2), bands=("red", "nir"), factor=Fraction(25, 2), lr_gsd_m=10.0, hr_gsd_m=0.8,
+        standard=Standard((0.1, 0.2), (0.05, 0.1)), sigma=0.3, residual_rms=0.4, model=small, train=TrainSettings(),
         data_sha256="0", code="0", metrics={"psnr": 30.0, "swd": None},
     )  # fmt: skip
     return bounded.folder

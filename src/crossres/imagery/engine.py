@@ -43,7 +43,7 @@ LARGE_BYTES = 2**30
 """An array above this size goes back to the kernel all the same."""
 
 
-class Target(Protocol):
+class StoreTarget(Protocol):
     """What a block is written to: a rasterio dataset."""
 
     def write(self, values: np.ndarray, *, window: Window) -> None:
@@ -114,7 +114,7 @@ def each(function: Callable[..., Result], *arguments: Iterable[Any], at_a_time: 
     return list(dask.compute(*calls, scheduler=THREADS, num_workers=at_a_time or threads(), optimize_graph=False))
 
 
-def store(arrays: "Sequence[da.Array]", targets: Sequence[Target], name: str) -> None:
+def store(arrays: "Sequence[da.Array]", targets: Sequence[StoreTarget], name: str) -> None:
     """Compute (band, row, column) arrays of any chunks of all bands, all in one go, and write them chunk by chunk.
 
     Arrays that share work share it here. Memory holds about a block a thread, and what its neighbours need of it.
@@ -139,7 +139,7 @@ def store(arrays: "Sequence[da.Array]", targets: Sequence[Target], name: str) ->
 
 
 class _Sink:
-    def __init__(self, target: Target, lock: threading.Lock, bar: tqdm) -> None:
+    def __init__(self, target: StoreTarget, lock: threading.Lock, bar: tqdm) -> None:
         self._target, self._lock, self._bar = target, lock, bar
 
     def __setitem__(self, key: tuple[slice, ...], values: np.ndarray) -> None:

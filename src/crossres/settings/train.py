@@ -10,7 +10,7 @@ IN_MEMORY_BYTES = 2**31
 """A training split up to this size is read into memory; a larger one through the training cache."""
 
 
-Target = Literal["hr", "detail"]
+LearningTarget = Literal["hr", "detail"]
 """What is learnt of the HR image: `train.target`."""
 
 
@@ -23,7 +23,7 @@ class TrainSettings(Section):
         " the same way learnt as a velocity; vp: the variance-preserving chain of DDPM; resshift: the residual shift of"
         " ResShift",
     )
-    target: Target = Field(
+    target: LearningTarget = Field(
         "hr",
         description="what is learnt: HR as it is, or HR's detail over LR's tone, for pairs that differ by more than"
         " detail (another season), which nothing in the LR image tells. Results are compared with HR as it is",

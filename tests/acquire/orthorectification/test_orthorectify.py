@@ -20,13 +20,13 @@ from scipy.ndimage import zoom
 from shapely.geometry import box
 from skimage.registration import phase_cross_correlation
 
+from crossres.acquire.chip_matches import match_chips
 from crossres.acquire.gaofen2.rpb import parse_rpb
 from crossres.acquire.orthorectification.image_file import ImageFile
 from crossres.acquire.orthorectification.orthorectify import orthorectified, orthorectify
 from crossres.acquire.orthorectification.rpc import project, rescaled
 from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
-from crossres.acquire.tie_points import find_tie_points
 from crossres.grids import crop, grid_outline, whole_window
 from crossres.imagery.scene import open_scene
 from crossres.settings.acquire import AcquireSettings
@@ -53,7 +53,7 @@ def test_browse_images_of_pan_and_mss_line_up_within_a_fifth_of_a_pixel():
     assert both.mean() > 0.8
     assert np.corrcoef(pan[0][both], mss[0][both])[0, 1] > 0.95
 
-    ties = find_tie_points(lambda _: mss, lambda _: pan, grid, 64, 6, 21)
+    ties = match_chips(lambda _: mss, lambda _: pan, grid, 64, 6, 21)
     good = ties.reliability > 0.5
     assert good.sum() > 200
     residual = ties.shifts[good]
@@ -140,7 +140,7 @@ def refined_on(reference: str, folder):
 
         found = refine_rpc(quickbird_rpc(), src.shape, image, chip, part, terrain)
         refined = found.applied(quickbird_rpc(), src.shape, terrain)
-        ties = [find_tie_points(image(rpc), chip, part, 64, 12, 8) for rpc in (quickbird_rpc(), refined)]
+        ties = [match_chips(image(rpc), chip, part, 64, 12, 8) for rpc in (quickbird_rpc(), refined)]
     return refined, found, ties
 
 

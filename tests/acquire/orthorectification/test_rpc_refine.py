@@ -13,12 +13,12 @@ from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from crossres.acquire.catalog import catalog_gaofen2
+from crossres.acquire.chip_matches import match, match_chips
 from crossres.acquire.download import download
 from crossres.acquire.gaofen2.rpb import parse_rpb
 from crossres.acquire.orthorectification.rpc import locate, mapped, project
 from crossres.acquire.orthorectification.rpc_refine import refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain
-from crossres.acquire.tie_points import find_tie_points, match
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import write_mask
 from crossres.imagery.scene import make_scene, open_scene, write_scene
@@ -182,5 +182,5 @@ def test_an_affine_map_in_the_image_becomes_part_of_the_rpc():
 def test_places_that_differ_have_low_reliability():
     *_, reference, grid, _ = chips(lambda at: (0, 0))
     other = GeoBox(grid.shape, from_origin(WEST, NORTH, 10, 10), grid.crs)
-    elsewhere = find_tie_points(lambda g: reference(g)[:, ::-1, ::-1].copy(), reference, other, 64, 8, 4)
+    elsewhere = match_chips(lambda g: reference(g)[:, ::-1, ::-1].copy(), reference, other, 64, 8, 4)
     assert elsewhere.reliability.size == 0 or np.median(elsewhere.reliability) < 0.3

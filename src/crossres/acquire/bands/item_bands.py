@@ -16,8 +16,8 @@ from shapely.geometry import box
 from crossres.acquire.bands.assets import SHOWN, BandAsset, band_assets, class_asset
 from crossres.acquire.bands.class_masks import mask_from_classes
 from crossres.acquire.bands.numbers import (
-    Sample,
     Stated,
+    ThinnedNumbers,
     impossible_note,
     scene_numbers,
     without_common,
@@ -157,7 +157,7 @@ class ItemBands:
                 )  # fmt: skip
         return mask_from_classes(classes, masked_classes)
 
-    def checked(self, sample: Sample) -> list[Scaling]:
+    def checked(self, sample: ThinnedNumbers) -> list[Scaling]:
         """Return the scaling of each band as its numbers bear it out; what was assumed is then known.
 
         Raises `UserError` when the scale cannot be right.

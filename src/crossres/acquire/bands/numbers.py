@@ -62,7 +62,7 @@ class Thinned:
     """...and how many have one in all."""
 
 
-class Sample:
+class ThinnedNumbers:
     """Raw numbers of each band at every `step`-th pixel of a scene."""
 
     def __init__(self, step: int) -> None:

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.item_bands import ItemBands
-from crossres.acquire.bands.numbers import Sample, Stated
+from crossres.acquire.bands.numbers import Stated, ThinnedNumbers
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote.image_file import RemoteFile, Transfer
 from crossres.acquire.scene_files import SceneWriter, scene_pixels
@@ -124,11 +124,11 @@ def _write(
     inside: Window,
     masked_classes: Sequence[int],
     is_remote: bool,
-) -> list[Sample]:
+) -> list[ThinnedNumbers]:
     """Write all windows of a scene; return a sample of the raw numbers of each part."""
     scene.has_data = False
     step = max(1, int(np.sqrt(inside.width * inside.height / SAMPLE_PX)))
-    source = _Pixels(parts, scalings, inside, scene.grid, masked_classes, [Sample(step) for _ in parts])
+    source = _Pixels(parts, scalings, inside, scene.grid, masked_classes, [ThinnedNumbers(step) for _ in parts])
     chunks = (-1, *_chunks(inside, parts[0].block_shape))
     pixels = da.from_array(source, chunks=chunks, name=False, asarray=False, meta=np.empty((0, 0, 0), np.uint16))
     workers = max(DECODERS, threads()) if is_remote else threads()
@@ -153,7 +153,7 @@ class _Pixels:
         inside: Window,
         grid: GeoBox,
         masked_classes: Sequence[int],
-        samples: list[Sample],
+        samples: list[ThinnedNumbers],
     ) -> None:
         self.shape = (len(parts[0].places) + 1, *grid.shape)
         self.samples = samples

@@ -13,12 +13,12 @@ from rasterio.rpc import RPC
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
+from crossres.acquire.chip_matches import Chip
 from crossres.acquire.orthorectification.image_file import ImageFile
 from crossres.acquire.orthorectification.orthorectify import orthorectify
 from crossres.acquire.orthorectification.rpc_refine import Refinement, refine_rpc
 from crossres.acquire.orthorectification.terrain import Terrain
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
-from crossres.acquire.tie_points import Chip
 from crossres.errors import UserError
 from crossres.grids import whole_window
 from crossres.imagery.numbers import Mask

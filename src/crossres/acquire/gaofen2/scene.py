@@ -34,7 +34,7 @@ from crossres.acquire.gaofen2.pansharpen import (
     sharpen,
 )
 from crossres.acquire.gaofen2.refine import Camera, on_reference, on_same_ground
-from crossres.acquire.gaofen2.toa import Radiometry, mss_radiometry
+from crossres.acquire.gaofen2.toa import ToaCoefficients, mss_radiometry
 from crossres.acquire.orthorectification.image_file import ImageFile
 from crossres.acquire.orthorectification.orthorectify import orthorectified
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
@@ -121,7 +121,7 @@ def _survey(
     pan: Camera | None,
     grid: GeoBox,
     terrain: Terrain,
-    radiometry: Radiometry,
+    radiometry: ToaCoefficients,
     mtf: float,
 ) -> tuple[DarkPixels, Moments, np.ndarray]:
     """Go through the scene once at MSS pixel size, for its darkest pixels, for what pansharpening is fitted on, and for
@@ -146,7 +146,7 @@ def _survey(
 
 
 def _looked_at(
-    radiometry: Radiometry, numbers: np.ndarray, pan: np.ndarray | None = None
+    radiometry: ToaCoefficients, numbers: np.ndarray, pan: np.ndarray | None = None
 ) -> tuple[DarkPixels, Moments, np.ndarray]:
     top = radiometry.applied(numbers)
     moments = Moments.of(top, np.full(top.shape[1:], np.nan, np.float32) if pan is None else pan)
@@ -201,7 +201,7 @@ def _atmosphere(package: Package, settings: AcquireSettings, dark: DarkPixels, t
     return no_correction(len(MSS_BANDS))
 
 
-def _notes(radiometry: Radiometry, atmosphere: Atmosphere, geometry: str, method: str) -> dict[str, str]:
+def _notes(radiometry: ToaCoefficients, atmosphere: Atmosphere, geometry: str, method: str) -> dict[str, str]:
     subtracted = ", ".join(f"{band} {path:.4f}" for band, path in zip(MSS_BANDS, atmosphere.path, strict=True))
     notes = {
         "radiometry": atmosphere.label,
@@ -242,7 +242,7 @@ def _ground_grid(region: BaseGeometry, gsd_m: float) -> GeoBox:
 
 
 def _write_mss(
-    scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
+    scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: ToaCoefficients, atmosphere: Atmosphere,
     order: list[int], clouds: np.ndarray,
 ) -> None:  # fmt: skip
     numbers = orthorectified(mss.src, mss.rpc, scene.grid, terrain, _chunks(scene.grid, 0))
@@ -252,7 +252,7 @@ def _write_mss(
 
 
 def _write_sharpened(
-    scene: SceneWriter, mss: Camera, pan: Camera, terrain: Terrain, radiometry: Radiometry, atmosphere: Atmosphere,
+    scene: SceneWriter, mss: Camera, pan: Camera, terrain: Terrain, radiometry: ToaCoefficients, atmosphere: Atmosphere,
     fitted: Sharpening, order: list[int], clouds: np.ndarray,
 ) -> None:  # fmt: skip
     """Write the pansharpened scene: each block is orthorectified once, and the low-pass sees its neighbours' pixels."""
@@ -275,14 +275,14 @@ def _pixels(function: Callable[..., np.ndarray], bands: int, numbers: da.Array, 
 
 
 def _corrected(
-    radiometry: Radiometry, atmosphere: Atmosphere, order: list[int], numbers: np.ndarray, clouds: np.ndarray
+    radiometry: ToaCoefficients, atmosphere: Atmosphere, order: list[int], numbers: np.ndarray, clouds: np.ndarray
 ) -> np.ndarray:
     below = atmosphere.below_haze(radiometry.applied(numbers))
     return _masked(atmosphere.surface(below)[order], clouds)
 
 
 def _sharpened(
-    radiometry: Radiometry, atmosphere: Atmosphere, fitted: Sharpening, order: list[int],
+    radiometry: ToaCoefficients, atmosphere: Atmosphere, fitted: Sharpening, order: list[int],
     numbers: np.ndarray, clouds: np.ndarray, pan: np.ndarray, low: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     below = atmosphere.below_haze(radiometry.applied(numbers))

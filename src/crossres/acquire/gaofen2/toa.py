@@ -12,7 +12,7 @@ from crossres.sensors.sun import earth_sun_distance_au
 
 
 @dataclass(frozen=True)
-class Radiometry:
+class ToaCoefficients:
     """Reflectance = gain * DN + offset, by band."""
 
     gain: dict[str, float]
@@ -30,7 +30,7 @@ class Radiometry:
         return numbers * gain + offset
 
 
-def mss_radiometry(metadata: ImageMetadata) -> Radiometry:
+def mss_radiometry(metadata: ImageMetadata) -> ToaCoefficients:
     """Return what turns MSS digital numbers into top-of-atmosphere reflectance.
 
     rho = pi L d^2 / (ESUN cos(solar zenith)), L = gain DN + offset. Raises `UserError` for a Sun below the horizon and
@@ -45,7 +45,7 @@ def mss_radiometry(metadata: ImageMetadata) -> Radiometry:
         band: pi * distance**2 / (esun * cos(radians(metadata.sun_zenith_deg)))
         for band, esun in zip(sensor.bands, sensor.esun, strict=True)
     }
-    return Radiometry(
+    return ToaCoefficients(
         {b: coefficients.gain[b] * factor[b] for b in MSS_BANDS},
         {b: coefficients.offset[b] * factor[b] for b in MSS_BANDS},
         coefficients.year_used,

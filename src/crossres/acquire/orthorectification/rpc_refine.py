@@ -13,10 +13,10 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.rpc import RPC
 
+from crossres.acquire.chip_matches import Chip, match_chips
 from crossres.acquire.orthorectification.rpc import mapped, project, shifted
 from crossres.acquire.orthorectification.terrain import Terrain
 from crossres.acquire.regions import LON_LAT, crs_of
-from crossres.acquire.tie_points import Chip, find_tie_points
 
 SIDE_PX = 64
 """Side of a chip, in pixels of the reference."""
@@ -78,7 +78,7 @@ def refine_rpc(
         now = found.applied(rpc, shape, terrain)
         first = number == 0
         side = min(FIRST_SIDE_PX, *grid.shape) if first else min(SIDE_PX, *grid.shape)
-        ties = find_tie_points(
+        ties = match_chips(
             image(now), reference, grid, side, side // 3 if first else SEARCH_PX, 3 if first else MOST_A_SIDE
         )
         good = ties.reliability >= MIN_RELIABILITY

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from crossres.align.radiometry.fit import Radiometry
+from crossres.align.radiometry.fit import PairRadiometry
 from crossres.drawing import BLUE, DPI, INK, MUTED, ORANGE, caption, image, quiet, rgb, stretch, title
 from crossres.imagery.numbers import Mask
 
@@ -18,7 +18,7 @@ DOTS = 4000
 
 def radiometry_figure(
     bands: Sequence[str],
-    found: Radiometry,
+    found: PairRadiometry,
     before: tuple[np.ndarray, np.ndarray],
     after: tuple[np.ndarray, np.ndarray],
     mask: np.ndarray,
@@ -58,7 +58,7 @@ def radiometry_figure(
 
 
 def _draw_relation(
-    axes: Axes, found: Radiometry, k: int, x: np.ndarray, y: np.ndarray, kinds: tuple[np.ndarray, np.ndarray]
+    axes: Axes, found: PairRadiometry, k: int, x: np.ndarray, y: np.ndarray, kinds: tuple[np.ndarray, np.ndarray]
 ) -> None:
     """Draw one band's pixels, those that are not invariant first, and the line that relates `x` to `y`."""
     clear = kinds[0] | kinds[1]

@@ -18,7 +18,7 @@ MIN_CLEAR = 50
 
 
 @dataclass(frozen=True)
-class Sample:
+class ClearPixels:
     """Clear LR pixels of a pair: all of them, or evenly spaced ones of a large scene."""
 
     low: np.ndarray
@@ -38,7 +38,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Radiometry:
+class PairRadiometry:
     """What was found for a pair, for the image that is to change."""
 
     adjustment: np.ndarray | None
@@ -82,8 +82,8 @@ class Radiometry:
 
 
 def fit_relations(
-    settings: NormaliseSettings, sample: Sample, adjustment: np.ndarray | None = None, accepted: bool = True
-) -> Radiometry:
+    settings: NormaliseSettings, sample: ClearPixels, adjustment: np.ndarray | None = None, accepted: bool = True
+) -> PairRadiometry:
     """Relate LR and HR reflectance over a sample of clear pixels; `adjustment` is for the image that changes.
 
     Never raises: where there is nothing to fit, the images are left as they are and the reason says so.
@@ -93,9 +93,9 @@ def fit_relations(
     unknown = ((float("nan"),) * 2,) * bands
     nothing = np.full((bands, count), np.nan)
 
-    def left_alone(reason: str, no_change: NoChange | None = None, pifs: np.ndarray | None = None) -> Radiometry:
+    def left_alone(reason: str, no_change: NoChange | None = None, pifs: np.ndarray | None = None) -> PairRadiometry:
         pifs = np.zeros(count, bool) if pifs is None else pifs
-        return Radiometry(None, identity, None, unknown, no_change, pifs, nothing, reason)
+        return PairRadiometry(None, identity, None, unknown, no_change, pifs, nothing, reason)
 
     if not accepted:
         return left_alone("the pair was declined in registration")
@@ -130,7 +130,7 @@ def fit_relations(
     held_out[:, pifs] = _cross_validated(fit, x, rows, cols, blocks)
     lines = settings.method != "histogram"
     errors = tuple(standard_errors(a, b, blocks) for a, b in zip(x, y, strict=True)) if lines else unknown
-    return Radiometry(adjustment, relations, field, errors, no_change, pifs, held_out, None)
+    return PairRadiometry(adjustment, relations, field, errors, no_change, pifs, held_out, None)
 
 
 def _cross_validated(fit, x: np.ndarray, rows: np.ndarray, cols: np.ndarray, blocks: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]

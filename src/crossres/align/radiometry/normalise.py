@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from crossres.align.radiometry.changes import changed_areas, suspects
 from crossres.align.radiometry.figure import radiometry_figure
-from crossres.align.radiometry.fit import Radiometry, Sample, fit_relations
+from crossres.align.radiometry.fit import ClearPixels, PairRadiometry, fit_relations
 from crossres.align.radiometry.statement import detail_correlation, statement
 from crossres.drawing import save
 from crossres.files import read_json, write_json
@@ -115,7 +115,7 @@ def normalise(
     log.info("%s: %s", state["pair"], report["summary"])
 
 
-def _survey(low: da.Array, high: da.Array, own: da.Array) -> tuple[np.ndarray, Sample]:
+def _survey(low: da.Array, high: da.Array, own: da.Array) -> tuple[np.ndarray, ClearPixels]:
     """Return the (row, column) mask of both images, and the clear pixels on every so many rows and columns."""
     height, width = own.shape
     step = max(1, math.ceil((height * width / MAX_SAMPLE) ** 0.5))
@@ -125,7 +125,7 @@ def _survey(low: da.Array, high: da.Array, own: da.Array) -> tuple[np.ndarray, S
         mask[place] = codes
     one, other = (np.concatenate([part[k] for part in parts], axis=1) for k in (2, 3))
     rows, cols = (np.concatenate([part[k] for part in parts]) for k in (4, 5))
-    return mask, Sample(one, other, rows, cols, (height, width))
+    return mask, ClearPixels(one, other, rows, cols, (height, width))
 
 
 def _seen(
@@ -139,17 +139,17 @@ def _seen(
     return place, codes, low[:, rows, cols], high[:, rows, cols], all_rows[rows], all_cols[cols]
 
 
-def _relations_of(found: Radiometry) -> Radiometry:
+def _relations_of(found: PairRadiometry) -> PairRadiometry:
     """Return what is applied to pixels, without what was found of the sample's."""
     return replace(found, pifs=np.zeros(0, bool), held_out=np.zeros((len(found.relations), 0)))
 
 
-def _related(found: Radiometry, image: da.Array, factor: float) -> da.Array:
+def _related(found: PairRadiometry, image: da.Array, factor: float) -> da.Array:
     """Return a (band, row, column) image, of `factor` pixels along an LR pixel, after all relations."""
     return da.map_blocks(_apply, image, found, factor, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
 
 
-def _apply(values: np.ndarray, found: Radiometry, factor: float, block_info: Any = None) -> np.ndarray:
+def _apply(values: np.ndarray, found: PairRadiometry, factor: float, block_info: Any = None) -> np.ndarray:
     rows, cols = ((np.arange(*ends) + 0.5) / factor - 0.5 for ends in block_info[0]["array-location"][1:])
     return found.apply(values, rows, cols)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from crossres.align.radiometry.fit import Radiometry, Sample
+from crossres.align.radiometry.fit import ClearPixels, PairRadiometry
 from crossres.align.radiometry.gain_field import KERNEL_PX
 from crossres.imagery.numbers import NODATA
 from crossres.settings.normalise import NormaliseSettings
@@ -17,8 +17,8 @@ BRIGHTNESS_BINS = 5
 def statement(
     settings: NormaliseSettings,
     bands: Sequence[str],
-    found: Radiometry,
-    sample: Sample,
+    found: PairRadiometry,
+    sample: ClearPixels,
     unchanged: np.ndarray,
     clear_pixels: int,
     changed_share: float,
@@ -80,7 +80,7 @@ def statement(
     }
 
 
-def _field(found: Radiometry) -> dict[str, Any] | None:
+def _field(found: PairRadiometry) -> dict[str, Any] | None:
     if found.field is None:
         return None
     rows, cols = (np.linspace(0, side - 1, 33) for side in found.field.shape)

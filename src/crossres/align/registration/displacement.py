@@ -52,7 +52,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Field:
+class DisplacementField:
     """A displacement field over an extent."""
 
     extent: Extent
@@ -84,12 +84,14 @@ class Field:
         return Displacement(*parts)
 
 
-def zero_field(extent: Extent) -> Field:
+def zero_field(extent: Extent) -> DisplacementField:
     """Return the field that moves nothing."""
-    return Field(extent, np.zeros((3, 2)), None)
+    return DisplacementField(extent, np.zeros((3, 2)), None)
 
 
-def fit(model: Model, extent: Extent, points: np.ndarray, displacement: np.ndarray, weights: np.ndarray) -> Field:
+def fit(
+    model: Model, extent: Extent, points: np.ndarray, displacement: np.ndarray, weights: np.ndarray
+) -> DisplacementField:
     """Fit a field to tie points by iteratively reweighted least squares with Tukey's biweight.
 
     `points` (n, 2) are LR row and column indices, `displacement` (n, 2) LR pixels, `weights` (n,) positive numbers.
@@ -123,22 +125,22 @@ def _solve(
     spline_basis: sparse.csr_array | None,
     values: np.ndarray,
     weights: np.ndarray,
-) -> Field:
+) -> DisplacementField:
     if model.kind == "shift":
         linear = np.zeros((3, 2))
         linear[0] = np.average(values, axis=0, weights=weights)
-        return Field(extent, linear, None)
+        return DisplacementField(extent, linear, None)
     root = np.sqrt(weights)[:, None]
     linear = np.linalg.lstsq(linear_basis * root, values * root, rcond=None)[0]
     if spline_basis is None:
-        return Field(extent, linear, None)
+        return DisplacementField(extent, linear, None)
     shape = _knots(extent.height, extent.knot_px), _knots(extent.width, extent.knot_px)
     normal = spline_basis.T @ sparse.diags_array(weights) @ spline_basis + model.smoothness * _energy(shape)
     # A trace of ridge settles the constant that a far-off, empty part of the extent leaves open.
     normal = (normal + 1e-9 * sparse.eye_array(normal.shape[0])).tocsc()
     factors = splu(normal, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     knots = factors.solve(spline_basis.T @ (weights[:, None] * (values - linear_basis @ linear)))
-    return Field(extent, linear, knots.reshape(*shape, 2))
+    return DisplacementField(extent, linear, knots.reshape(*shape, 2))
 
 
 def _scaled(extent: Extent, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

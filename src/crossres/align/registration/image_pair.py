@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from crossres.align.registration.breaks import BREAK, at_breaks
 from crossres.align.registration.degrade import Blurred, on_lr_grid
-from crossres.align.registration.displacement import Extent, Field, Model
+from crossres.align.registration.displacement import DisplacementField, Extent, Model
 from crossres.align.registration.outliers import near
 from crossres.align.registration.selection import CHECK_WINDOWS, Half, chessboard, fit_to, held_out_residuals, leading
 from crossres.align.registration.tie_points import (
@@ -21,7 +21,7 @@ from crossres.align.registration.tie_points import (
     regular_windows,
     window_means,
 )
-from crossres.align.registration.window_shifts import View, orientation
+from crossres.align.registration.window_shifts import PixelWindows, orientation
 from crossres.align.registration.window_sums import Windows
 from crossres.settings.coregister import CoregisterSettings
 
@@ -61,13 +61,13 @@ class ImagePair:
         self.checked = number[::CHECK_STRIDE, ::CHECK_STRIDE].reshape(-1)
         """Which windows have a check window around them."""
 
-    def moved(self, field: Field) -> tuple[np.ndarray, np.ndarray]:
+    def moved(self, field: DisplacementField) -> tuple[np.ndarray, np.ndarray]:
         """Return the orientation of HR moved by a field, and where it is clear."""
         image = on_lr_grid(self.hr, self.grid, self.rows, self.cols, field.on_grid(self.rows, self.cols))
         return orientation(image), np.isfinite(image).all(axis=0)
 
     def matches(
-        self, field: Field, views: Sequence[View], search_px: int, min_clear_share: float
+        self, field: DisplacementField, views: Sequence[PixelWindows], search_px: int, min_clear_share: float
     ) -> tuple[list[TiePoints], np.ndarray]:
         """Match HR moved by a field; return what each view shows of what is left, and where both images are clear."""
         second, hr_clear = self.moved(field)
@@ -80,7 +80,7 @@ class ImagePair:
         shape = len(self.windows.rows), len(self.windows.cols)
         return points.decline(at_breaks(points, shape, 2 * self.settings.max_residual_px), BREAK)
 
-    def rounds(self, field: Field, models: Sequence[Model], extent: Extent) -> TiePoints:
+    def rounds(self, field: DisplacementField, models: Sequence[Model], extent: Extent) -> TiePoints:
         """Match, fit, move and match again; return the last tie points."""
         points = self.rough(field)
         for number in range(1, ROUNDS):
@@ -91,11 +91,11 @@ class ImagePair:
             seen = points.only(points.kept).points.T
             if number > 1 and np.abs(field.at(*seen) - before.at(*seen)).max() < STILL_PX:
                 break
-            (points,), _ = self.matches(field, [View(self.windows)], NEXT_SEARCH_PX, MIN_CLEAR_SHARE)
+            (points,), _ = self.matches(field, [PixelWindows(self.windows)], NEXT_SEARCH_PX, MIN_CLEAR_SHARE)
             points = self.declined(points.after(field.at))
         return points
 
-    def rough(self, field: Field) -> TiePoints:
+    def rough(self, field: DisplacementField) -> TiePoints:
         """Match HR moved by a field at half the resolution, which leads to within `NEXT_SEARCH_PX`."""
         second, hr_clear = self.moved(field)
         clear, reliability = self.clear & hr_clear, self.settings.min_reliability
@@ -104,30 +104,34 @@ class ImagePair:
         )
         return self.declined(points.after(field.at))
 
-    def halves(self, start: Field, models: Sequence[Model], extent: Extent) -> tuple[Half, Half]:
+    def halves(self, start: DisplacementField, models: Sequence[Model], extent: Extent) -> tuple[Half, Half]:
         """Register either colour of the chessboard by itself, from a common start, and match its check windows."""
         inner = [
             ndimage.binary_erosion(part, np.ones((5, 5)), border_value=1) & self.first.any(axis=0)
             for part in chessboard(self.clear.shape, self.settings.seed)
         ]
         parts = [part.astype(np.float32) for part in inner]
-        first, _ = self.matches(start, [View(self.windows, part) for part in parts], NEXT_SEARCH_PX, HALF_CLEAR_SHARE)
+        first, _ = self.matches(
+            start, [PixelWindows(self.windows, part) for part in parts], NEXT_SEARCH_PX, HALF_CLEAR_SHARE
+        )
         white, black = (
             self.half(part, self.declined(points.after(start.at)), start, models, extent)
             for part, points in zip(parts, first, strict=True)
         )
         return white, black
 
-    def half(self, part: np.ndarray, points: TiePoints, start: Field, models: Sequence[Model], extent: Extent) -> Half:
+    def half(
+        self, part: np.ndarray, points: TiePoints, start: DisplacementField, models: Sequence[Model], extent: Extent
+    ) -> Half:
         """Match one colour's windows again, and its check windows, after what a first match from `start` has found."""
         field = start
         if points.kept.sum() >= self.settings.min_tie_points:
             field = fit_to(leading(models, points, PRELIMINARY_SMOOTHNESS), extent, points)
-        views = [View(windows, part) for windows in (self.windows, self.check_windows)]
+        views = [PixelWindows(windows, part) for windows in (self.windows, self.check_windows)]
         (points, check), clear = self.matches(field, views, NEXT_SEARCH_PX, HALF_CLEAR_SHARE)
         seen = clear * part
 
-        def means(of: Field) -> np.ndarray:
+        def means(of: DisplacementField) -> np.ndarray:
             return window_means(of.on_grid(self.rows, self.cols), seen, self.check_windows)
 
         shift = np.where(check.kept[:, None], check.displacement, np.nan)

@@ -15,7 +15,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from crossres.align.registration.degrade import Blurred
-from crossres.align.registration.displacement import Extent, Field, Model, zero_field
+from crossres.align.registration.displacement import DisplacementField, Extent, Model, zero_field
 from crossres.align.registration.image_pair import ImagePair
 from crossres.align.registration.outliers import REJECTIONS, near
 from crossres.align.registration.selection import MODELS, fit_to, leading, select
@@ -34,7 +34,7 @@ TAKEN_AS_ALIGNED = "taken as aligned already (coregister.model: none): nothing w
 class Registration:
     """What was found for a pair."""
 
-    field: Field
+    field: DisplacementField
     """The displacement to apply; zero when the pair is declined."""
     model: Model
     tie_points: TiePoints
@@ -183,6 +183,6 @@ def _rms(length: np.ndarray) -> float | None:
     return float(np.sqrt((known**2).mean())) if known.size else None
 
 
-def _mean_shift(field: Field, points: TiePoints) -> np.ndarray:
+def _mean_shift(field: DisplacementField, points: TiePoints) -> np.ndarray:
     chosen = points.points[points.kept]
     return field.at(*chosen.T).mean(axis=0) if len(chosen) else np.zeros(2)

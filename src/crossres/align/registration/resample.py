@@ -10,7 +10,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from crossres.align.registration.displacement import Field
+from crossres.align.registration.displacement import DisplacementField
 from crossres.align.registration.sampling import (
     covered,
     filled,
@@ -32,7 +32,9 @@ CHUNK_PX = 1024
 SPLINE_PX = 12
 
 
-def resampled(hr: Path, bands: Sequence[str], lr: GeoBox, window: Window, fine: GeoBox, field: Field) -> da.Array:
+def resampled(
+    hr: Path, bands: Sequence[str], lr: GeoBox, window: Window, fine: GeoBox, field: DisplacementField
+) -> da.Array:
     """Return lazy (band, row, column) uint16 DN of the scene folder `hr` on the fine grid over `window` of LR.
 
     Low-passed for the fine pixel size, then cubic; DN 0 wherever the HR scene is not clear. Each chunk reads the window
@@ -62,7 +64,7 @@ class _Source:
     """LR pixels along a fine pixel."""
     fine_px: float
     """HR pixels along a fine pixel."""
-    field: Field
+    field: DisplacementField
 
 
 def _chunk(source: _Source, block_info: Any = None) -> np.ndarray:

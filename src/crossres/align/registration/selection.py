@@ -16,7 +16,7 @@ from dataclasses import field as dataclass_field
 
 import numpy as np
 
-from crossres.align.registration.displacement import Extent, Field, Model, fit
+from crossres.align.registration.displacement import DisplacementField, Extent, Model, fit
 from crossres.align.registration.outliers import outlier_limit
 from crossres.align.registration.tie_points import TiePoints
 
@@ -53,19 +53,19 @@ class Half:
     """Tie points for a fit."""
     check: np.ndarray
     """(n, 2) mean displacement in LR pixels that check windows show; NaN where not matched."""
-    means: Callable[[Field], np.ndarray]
+    means: Callable[[DisplacementField], np.ndarray]
     """The (n, 2) mean displacement that a field has in the same windows, over the same pixels."""
-    fields: dict[tuple[Model, Extent], Field] = dataclass_field(default_factory=dict)
+    fields: dict[tuple[Model, Extent], DisplacementField] = dataclass_field(default_factory=dict)
     """Those that were fitted before."""
 
-    def field(self, model: Model, extent: Extent) -> Field:
+    def field(self, model: Model, extent: Extent) -> DisplacementField:
         """Return the field through the tie points."""
         if (model, extent) not in self.fields:
             self.fields[model, extent] = fit_to(model, extent, self.points)
         return self.fields[model, extent]
 
 
-def fit_to(model: Model, extent: Extent, points: TiePoints) -> Field:
+def fit_to(model: Model, extent: Extent, points: TiePoints) -> DisplacementField:
     """Fit a field to the tie points that are kept."""
     kept = points.kept
     return fit(model, extent, points.points[kept], points.displacement[kept], points.weights[kept])

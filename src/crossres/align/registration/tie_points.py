@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from crossres.align.registration.sampling import Displacement
-from crossres.align.registration.window_shifts import View, match_views
+from crossres.align.registration.window_shifts import PixelWindows, match_views
 from crossres.align.registration.window_sums import Windows
 
 MIN_CLEAR_SHARE = 0.5
@@ -80,7 +80,7 @@ def find(
     second: np.ndarray,
     clear: np.ndarray,
     origin: tuple[int, int],
-    views: Sequence[View],
+    views: Sequence[PixelWindows],
     search_px: int,
     min_reliability: float,
     min_clear_share: float,
@@ -121,7 +121,9 @@ def find_at_half(
     """Match windows as `find` does, with orientations averaged over 2 x 2 pixels: a sixteenth of the work."""
     one, other, seen = (_halved(image) for image in (first, second, clear.astype(np.float32)))
     half = Windows(windows.rows // 2, windows.cols // 2, windows.side // 2)
-    (found,) = find(one, other, seen == 1, (0, 0), [View(half)], search_px // 2, min_reliability, min_clear_share)
+    (found,) = find(
+        one, other, seen == 1, (0, 0), [PixelWindows(half)], search_px // 2, min_reliability, min_clear_share
+    )
     return replace(found, points=2 * found.points + 0.5 + np.array(origin), displacement=2 * found.displacement)
 
 

@@ -38,7 +38,7 @@ BANDWIDTH = 0.28
 
 
 @dataclass(frozen=True)
-class View:
+class PixelWindows:
     """Windows over some of the pixels."""
 
     windows: Windows
@@ -67,7 +67,7 @@ def orientation(image: np.ndarray) -> np.ndarray:
     return result.reshape(2 * len(image), *image.shape[1:])
 
 
-def match_views(first: np.ndarray, second: np.ndarray, views: Sequence[View], search_px: int) -> list[Shifts]:
+def match_views(first: np.ndarray, second: np.ndarray, views: Sequence[PixelWindows], search_px: int) -> list[Shifts]:
     """Find the shift of each window of each view between two orientation images; it is the same work for all views.
 
     Shifts of up to `search_px` a side are looked for; a peak on that border has reliability 0.
@@ -90,7 +90,7 @@ def match_whole(first: np.ndarray, second: np.ndarray, search_px: int) -> Shifts
     return matching.correlate(one, other, search_px, UPSAMPLING)
 
 
-def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[View], reach: int) -> list[np.ndarray]:
+def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[PixelWindows], reach: int) -> list[np.ndarray]:
     """Return the (window, lag, lag) correlations of each view's windows for lags of up to `reach` pixels a side."""
     lags = np.arange(-reach, reach + 1)
     second = np.pad(second, [(0, 0), (reach, reach), (reach, reach)])
@@ -107,7 +107,7 @@ def _correlations(first: np.ndarray, second: np.ndarray, views: Sequence[View], 
 
 
 def _strip(
-    first: np.ndarray, second: np.ndarray, views: Sequence[View], profiles: Sequence[np.ndarray], rows: slice
+    first: np.ndarray, second: np.ndarray, views: Sequence[PixelWindows], profiles: Sequence[np.ndarray], rows: slice
 ) -> list[tuple[slice, np.ndarray]]:
     """Return which rows of each view's windows a strip of pixels touches, and what it adds to their correlations.
 

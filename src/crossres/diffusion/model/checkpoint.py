@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -127,26 +128,47 @@ class Checkpoint:
     network: Network
 
 
-def save(folder: Path, network: Network, best: tuple[Network, dict[str, Any]] | None = None, **card: Any) -> Card:
+@dataclass(frozen=True)
+class BestWeights:
+    """The weights that did best in validation while training went on, and what the card says of them (`Best`)."""
+
+    network: Network
+    step: int
+    by: str
+    sigma: float
+    metrics: dict[str, float | None]
+
+
+def save(
+    folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str], factor: Fraction,
+    lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
+    train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
+    teacher_sha256: str | None = None,
+) -> Card:  # fmt: skip
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
-    `best` are the weights that did best in validation, with the fields of `Best`; without them `best.safetensors` holds
-    the last, so that a model is always of the same files. `card` has the fields of `Card`. The weights themselves tell
-    their hash and number.
+    Without weights that did best in validation `best.safetensors` holds the last, so that a model is always of the same
+    files. The other arguments are the fields of `Card`; the weights themselves tell their hash and number.
     """
     content = best_content = _content(network)
+    about = None
     if best is not None:
-        best_content = _content(best[0])
-        card["best"] = Best(**best[1], weights_sha256=hashlib.sha256(best_content).hexdigest())
+        best_content = _content(best.network)
+        about = Best(
+            step=best.step, by=best.by, sigma=best.sigma, metrics=best.metrics,
+            weights_sha256=hashlib.sha256(best_content).hexdigest(),
+        )  # fmt: skip
     (folder / WEIGHTS).write_bytes(content)
     (folder / BEST).write_bytes(best_content)
-    full = Card(
-        **card,
-        parameters=sum(p.numel() for p in network.parameters()),
-        weights_sha256=hashlib.sha256(content).hexdigest(),
-    )
-    write_json(folder / CARD, full.model_dump(mode="json"))
-    return full
+    card = Card(
+        bands=tuple(bands), factor=str(factor), lr_gsd_m=lr_gsd_m, hr_gsd_m=hr_gsd_m, mean=standard.mean,
+        std=standard.std, sigma=sigma, residual_rms=residual_rms, model=model, train=train,
+        teacher_sha256=teacher_sha256, parameters=sum(p.numel() for p in network.parameters()),
+        data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), code=code,
+        metrics=dict(metrics), best=about,
+    )  # fmt: skip
+    write_json(folder / CARD, card.model_dump(mode="json"))
+    return card
 
 
 def _content(network: Network) -> bytes:
@@ -195,7 +217,7 @@ def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:
         if name not in tensors or tensors[name].shape != expected[name] or tensors[name].dtype != torch.float32:
             raise _misfit(path, f"{name} is not {' x '.join(map(str, expected[name]))} numbers of 32 bits")
         if not tensors[name].isfinite().all():
-            raise UserError(f"{path}: {name} holds what is no number; get the model again, or train it again")
+            raise UserError(f"{path}: {name} holds what is not a number; get the model again, or train it again")
     if len(tensors) > len(expected):
         raise _misfit(path, f"{len(tensors)} arrays for {len(expected)}")
     network = Network(card.model, len(card.bands)).eval().requires_grad_(False)

@@ -62,7 +62,7 @@ def gate(x: Tensor) -> Tensor:
     return a * b
 
 
-class Block(nn.Module):
+class NafBlock(nn.Module):
     """A NAF block; time and sigma scale and shift both of its normalised inputs. Reaches one pixel of its level."""
 
     def __init__(self, width: int, embedding: int) -> None:
@@ -89,7 +89,7 @@ class Stage(nn.Module):
 
     def __init__(self, count: int, width: int, embedding: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(width, embedding) for _ in range(count))
+        self.blocks = nn.ModuleList(NafBlock(width, embedding) for _ in range(count))
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         for block in self.blocks:

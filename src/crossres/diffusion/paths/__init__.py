@@ -10,7 +10,7 @@ Every path answers two questions: what the network is trained on (`draw`, `examp
 - `resshift`: the residual shift of Yue et al. 2023, from the LR image with noise.
 """
 
-from crossres.diffusion.paths.path import Path
+from crossres.diffusion.paths.path import DiffusionPath
 from crossres.diffusion.paths.residual import Residual
 from crossres.diffusion.paths.resshift import ResShift
 from crossres.diffusion.paths.straight import Straight
@@ -18,7 +18,7 @@ from crossres.diffusion.paths.variance_preserving import VariancePreserving
 from crossres.settings.train import TrainSettings
 
 
-def path_of(settings: TrainSettings, residual_rms: float) -> Path:
+def path_of(settings: TrainSettings, residual_rms: float) -> DiffusionPath:
     """Return the path that a model with these settings is trained on.
 
     `residual_rms` is the RMS of HR - bicubic LR on the training split, in HR standard deviations.

@@ -10,7 +10,7 @@ from torch import Tensor
 from crossres.diffusion.paths.samplers import Velocity
 from crossres.settings.sample import EVALUATIONS
 
-Field = Callable[[Tensor, float, float], Tensor]
+VectorField = Callable[[Tensor, float, float], Tensor]
 """The network over an image: (x, t, sigma) to its output; `x` is (sample, band, row, column)."""
 Noise = Callable[[int], Tensor]
 """The k-th image of standard normal noise of each sample: 0 is the start's, 1, 2, ... the steps'."""
@@ -62,7 +62,7 @@ class Chain:
         return self.steps * EVALUATIONS[self.solver]
 
 
-class Path(Protocol):
+class DiffusionPath(Protocol):
     """One way between a start and the HR image."""
 
     @property
@@ -98,12 +98,12 @@ class Path(Protocol):
     def usual_eta(self, start: str) -> float:
         """Return the share of fresh noise that fits a start."""
 
-    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+    def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Draw HR images for the LR images `y` on their grid."""
 
 
 @runtime_checkable
-class Distillable(Path, Protocol):
+class Distillable(DiffusionPath, Protocol):
     """A path whose many steps can be learnt as one."""
 
     def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:

@@ -25,7 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
+from crossres.diffusion.paths.path import Chain, Draws, Example, Noise, VectorField
 from crossres.diffusion.paths.samplers import ODE_SOLVERS, Velocity, even
 from crossres.settings.sample import SOLVERS
 
@@ -67,7 +67,7 @@ class Residual:
         """Return 0: an ODE takes no fresh noise."""
         return 0.0
 
-    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+    def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Solve dz/da from noise at a = 0 to a = pi/2, in steps that are even in the t of a source with that sigma."""
         angles = self.angles(chain.steps, chain.sigma)
         return y + self.residual_rms * _end(lambda z, t: field(z, t, 1.0), noise(0), angles, chain.solver)

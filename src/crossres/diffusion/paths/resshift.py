@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
+from crossres.diffusion.paths.path import Chain, Draws, Example, Noise, VectorField
 from crossres.diffusion.paths.samplers import sample_residual_shift
 from crossres.settings.sample import SOLVERS
 
@@ -57,7 +57,7 @@ class ResShift:
         """Return 1: the chain is ancestral."""
         return 1.0
 
-    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+    def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Go down the chain from y with noise of kappa sqrt(eta_T)."""
         times = [1 - k / max(chain.steps - 1, 1) for k in range(chain.steps)]
         etas = eta(torch.tensor(times, dtype=torch.float64)).tolist()

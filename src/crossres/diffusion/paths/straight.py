@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
+from crossres.diffusion.paths.path import Chain, Draws, Example, Noise, VectorField
 from crossres.diffusion.paths.samplers import ODE_SOLVERS, Velocity, even
 from crossres.settings.sample import SOLVERS
 
@@ -92,7 +92,7 @@ class Straight:
         """Return 0: an ODE takes no fresh noise."""
         return 0.0
 
-    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+    def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Solve dx/dt = v from x_s at t = 0 to t = 1."""
         start = source_state(y, noise(0), chain.sigma)
         return ODE_SOLVERS[chain.solver](lambda x, t: field(x, t, chain.sigma), start, even(chain.steps))

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from crossres.diffusion.paths.path import Chain, Draws, Example, Field, Noise
+from crossres.diffusion.paths.path import Chain, Draws, Example, Noise, VectorField
 from crossres.diffusion.paths.samplers import sample_ddim, sample_dpm_solver_pp_2m
 from crossres.settings.sample import SOLVERS
 
@@ -62,7 +62,7 @@ class VariancePreserving:
         """Return 1 for an LR start, whose missing detail only fresh noise brings in, else 0."""
         return 1.0 if start == "lr" else 0.0
 
-    def run(self, field: Field, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
+    def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
         """Go down the chain from t0, or from pure noise, to the HR image."""
         first = time_of(chain.sigma)
         alpha, sigma = alpha_sigma(first)

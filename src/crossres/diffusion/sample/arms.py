@@ -13,7 +13,7 @@ from torch import Tensor
 from crossres.diffusion.model.memory import is_out_of_memory, release
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.upsample import View, upsample
-from crossres.diffusion.paths.path import Chain, Path
+from crossres.diffusion.paths.path import Chain, DiffusionPath
 from crossres.diffusion.sample.consistency import enforce
 from crossres.diffusion.sample.noise import noise_window
 from crossres.diffusion.sample.tiling import Tile, blend, overlap_for, plan
@@ -45,7 +45,7 @@ class Arm:
     settings: ArmSettings
     tiling: TilingSettings
     network: Network | None = None
-    path: Path | None = None
+    path: DiffusionPath | None = None
     """What the network was trained on."""
     chain: Chain | None = None
     """How samples are drawn; None where none are."""
@@ -102,7 +102,7 @@ class Arm:
         return _summarise(enforce(group, lr, view, mode, self.lr_mtf) for group in images)
 
     def _samples(
-        self, network: Network, path: Path, chain: Chain, lr: Tensor, view: View, top: int, left: int
+        self, network: Network, path: DiffusionPath, chain: Chain, lr: Tensor, view: View, top: int, left: int
     ) -> Iterator[Tensor]:
         """Yield (sample, band, row, column) groups of samples; few tiles leave room for several samples at once."""
         height, width = (-(-side // self.multiple) * self.multiple for side in (view.height, view.width))
@@ -133,7 +133,7 @@ def regression(network: Network, lr: Tensor, view: View) -> Tensor:
     return network.prior.regression(network.prior(lr), upsample(lr, view, "bicubic"), view)
 
 
-def chain_of(name: str, arm: ArmSettings, path: Path, sigma: float, distilled: bool) -> Chain:
+def chain_of(name: str, arm: ArmSettings, path: DiffusionPath, sigma: float, distilled: bool) -> Chain:
     """Return how samples are drawn along the path that a model was trained on, from a start with noise `sigma`.
 
     Raises `UserError` when the arm's start or solver does not belong to that path, or when just one of the arm and the

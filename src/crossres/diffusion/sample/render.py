@@ -28,7 +28,7 @@ from crossres.settings.sample import ArmSettings, TilingSettings
 
 
 @dataclass(frozen=True)
-class Target:
+class SceneTarget:
     """What a scene is brought to."""
 
     bands: tuple[str, ...]
@@ -45,12 +45,12 @@ class Job:
     tiling: TilingSettings
     lr_mtf: tuple[float, ...]
     model: Path
-    target: Target
+    target: SceneTarget
     store: BlockStore
 
 
 @dataclass(frozen=True)
-class Block:
+class SceneBlock:
     """A part of a scene, in LR pixels, and how much of the scene is read above and left of it."""
 
     number: int
@@ -80,7 +80,7 @@ def load_arm(
     )
 
 
-def keep(job: Job, block: Block, lr: np.ndarray, threads: int = 1) -> None:
+def keep(job: Job, block: SceneBlock, lr: np.ndarray, threads: int = 1) -> None:
     """Render a block and keep it in the job's store. `lr` is (band, row, column) reflectance, all that is read."""
     torch.set_num_threads(1)
     keep_memory()  # a worker elsewhere has not been told
@@ -88,7 +88,7 @@ def keep(job: Job, block: Block, lr: np.ndarray, threads: int = 1) -> None:
 
 
 @torch.inference_mode()
-def render(arm: Arm, target: Target, block: Block, lr: np.ndarray) -> dict[str, np.ndarray]:
+def render(arm: Arm, target: SceneTarget, block: SceneBlock, lr: np.ndarray) -> dict[str, np.ndarray]:
     """Return mean, std and sample, (band, row, column) float32 reflectance, of a block."""
     missing = ~np.isfinite(lr).all(0)
     factor = target.factor

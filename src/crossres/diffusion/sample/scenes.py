@@ -30,7 +30,7 @@ from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.lr_scene import digest, open_lr
 from crossres.diffusion.sample.products import write_item, write_product
-from crossres.diffusion.sample.render import Block, Job, Target, keep, load_arm
+from crossres.diffusion.sample.render import Job, SceneBlock, SceneTarget, keep, load_arm
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.grids import fine_grid, lr_multiple
@@ -96,7 +96,7 @@ class _About:
 
 
 def _render(arm: Arm, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path) -> None:
-    target = Target(card.bands, card.scale, card.standard)
+    target = SceneTarget(card.bands, card.scale, card.standard)
     lr_mtf = mtf.lr_mtf(about.lr_mtf, scene.attrs.get("sensor"), bands_of(scene))
     assumed = list(about.assumed)
     whole_lr = _divisible(scene, target.factor)
@@ -152,9 +152,11 @@ def _render_blocks(job: Job, arm: Arm, scene: xr.Dataset) -> tuple[tuple[int, ..
     wide = da.overlap.overlap(lr, depth, boundary="none", allow_rechunk=False)
     pixels = wide.to_delayed(optimize_graph=False).ravel()
     blocks = [
-        Block(number, place[0].start, place[1].start, place[0].stop - place[0].start, place[1].stop - place[1].start,
-              depth[1] if place[0].start else 0, depth[2] if place[1].start else 0)
-        for number, place in enumerate(engine.places(lr))
+        SceneBlock(
+            number, down.start, across.start, down.stop - down.start, across.stop - across.start,
+            depth[1] if down.start else 0, depth[2] if across.start else 0,
+        )
+        for number, (down, across) in enumerate(engine.places(lr))
     ]  # fmt: skip
     waiting = [block for block in blocks if not job.store.has(block.number)]
     if len(waiting) < len(blocks):

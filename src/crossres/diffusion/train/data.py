@@ -22,7 +22,7 @@ from crossres.diffusion.train.cache import open_cache
 from crossres.errors import UserError
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 from crossres.operators import area, nearest
-from crossres.settings.train import IN_MEMORY_BYTES, Target
+from crossres.settings.train import IN_MEMORY_BYTES, LearningTarget
 
 RESIDUAL_PATCHES = 2048
 
@@ -72,7 +72,7 @@ class Split:
         split: str,
         factor: Fraction,
         standard: Standard,
-        target: Target = "hr",
+        target: LearningTarget = "hr",
     ) -> None:
         table = pd.read_parquet(index, columns=["patch", "split"])
         self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))

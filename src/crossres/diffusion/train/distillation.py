@@ -6,7 +6,6 @@ The student learns where the teacher's ODE ends (Luhman and Luhman 2101.02388; f
 teacher.
 """
 
-import logging
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,31 +17,21 @@ from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.upsample import View
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Distillable, Draws, Example
-from crossres.diffusion.train.curves import draw_curves, write_history
 from crossres.diffusion.train.data import Batch
-from crossres.diffusion.train.events import open_events
-from crossres.diffusion.train.fit import fit
 from crossres.diffusion.train.material import read_material
+from crossres.diffusion.train.model_folder import write_model
 from crossres.diffusion.train.processes import processes
 from crossres.diffusion.train.state import run_key, state_file
-from crossres.diffusion.train.training import best_of
+from crossres.diffusion.train.training import Training
 from crossres.diffusion.train.validation import Validation
 from crossres.errors import UserError
-from crossres.files import whole
 from crossres.settings.distill import DistillSettings
-
-log = logging.getLogger(__name__)
 
 
 def distill(
-    settings: DistillSettings,
-    teacher: Path,
-    dataset: Path,
-    index: Path,
-    summary: Path,
-    output: Path,
-    log_folder: Path | None = None,
-) -> None:
+    settings: DistillSettings, teacher: Path, dataset: Path, index: Path, summary: Path, output: Path,
+    events: Path | None = None,
+) -> None:  # fmt: skip
     """Distil a model folder into a one-step one, on the patches it was trained on; whole or not at all.
 
     Writes the same files as `train`; the card names its teacher. What `settings` does not say is the teacher's own.
@@ -68,28 +57,15 @@ def distill(
             distill=settings.model_dump(), train=train.model_dump(), teacher=card.weights_sha256, data=material.sha256,
             code=code, torch=torch.__version__, device=group.device.type,
         )  # fmt: skip
-        state = (state_file(Path(output)), key)
         student = Network(card.model, len(card.bands))
         student.load_state_dict(loaded.network.state_dict())
         solver = settings.solver or path.solvers[0]
-        example = Lesson(path, settings.teacher_steps, solver, loaded.network.to(group.device), card.scale)
-        with open_events(log_folder if group.first else None) as events:
-            run = fit(train, student, material.data, path, example, validation, card.sigma, group, state, events)
-        if group.first:
-            network, rows = run.ema.network, run.history
-            bicubic = validation.bicubic() if validation else {}
-            last = {k: v for k, v in rows[-1].items() if k in bicubic}
-            with whole(output) as folder:
-                folder.mkdir()
-                checkpoint.save(
-                    folder, network, best_of(run, lambda _: card.sigma), **material.card(), sigma=card.sigma,
-                    model=card.model, train=train, code=code, teacher_sha256=card.weights_sha256,
-                    metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
-                )  # fmt: skip
-                write_history(folder / "history.csv", rows)
-                draw_curves(folder / "curves.png", rows, bicubic)
-            state[0].unlink(missing_ok=True)
-        group.wait()
+        lesson = Lesson(path, settings.teacher_steps, solver, loaded.network.to(group.device), card.scale)
+        training = Training(
+            student, path, material, lesson, validation, card.sigma, lambda _: card.sigma, group, state_file(output),
+            key, code, events, card.weights_sha256,
+        )  # fmt: skip
+        write_model(train, card.model, training, output)
 
 
 class Lesson:

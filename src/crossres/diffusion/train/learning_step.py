@@ -12,7 +12,7 @@ from crossres.diffusion.model.memory import is_out_of_memory, release
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import View
-from crossres.diffusion.paths.path import Draws, Example, Path
+from crossres.diffusion.paths.path import DiffusionPath, Draws, Example
 from crossres.diffusion.train.data import Batch
 from crossres.diffusion.train.processes import Processes
 from crossres.diffusion.train.shift_tolerance import shift_tolerant_l1
@@ -32,7 +32,7 @@ class LearningStep:
 
     settings: TrainSettings
     network: Network
-    path: Path
+    path: DiffusionPath
     example: Callable[[Batch, Draws], Example]
     """What the network learns from some crops."""
     factor: Fraction

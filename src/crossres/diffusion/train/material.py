@@ -11,7 +11,7 @@ from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.train.data import Split, residual_rms
 from crossres.errors import UserError
 from crossres.files import read_json
-from crossres.settings.train import Target
+from crossres.settings.train import LearningTarget
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +30,8 @@ class Material:
     """RMS of the target, HR or its detail, less bicubic LR on the training split, in HR standard deviations."""
     sha256: str
 
-    def card(self) -> dict[str, Any]:
-        """Return what a model's card says of it."""
-        return dict(
-            bands=self.bands, factor=str(self.data.factor), lr_gsd_m=self.lr_gsd_m, hr_gsd_m=self.hr_gsd_m,
-            mean=self.data.standard.mean, std=self.data.standard.std, residual_rms=self.residual_rms,
-            data_sha256=self.sha256,
-        )  # fmt: skip
 
-
-def read_material(dataset: Path, index: Path, summary: Path, target: Target) -> Material:
+def read_material(dataset: Path, index: Path, summary: Path, target: LearningTarget) -> Material:
     """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread.
 
     `target` is `train.target`.

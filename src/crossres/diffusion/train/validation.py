@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.upsample import View
-from crossres.diffusion.paths.path import Chain, Path
+from crossres.diffusion.paths.path import Chain, DiffusionPath
 from crossres.diffusion.train.data import Split
 from crossres.diffusion.train.learning_step import CPU_CROPS
 from crossres.imagery.engine import each, threads
@@ -72,7 +72,9 @@ def _patches(image: Tensor) -> Tensor:
 class Validation:
     """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
 
-    def __init__(self, split: Split, path: Path, seed: int, device: torch.device, one_step: bool = False) -> None:
+    def __init__(
+        self, split: Split, path: DiffusionPath, seed: int, device: torch.device, one_step: bool = False
+    ) -> None:
         chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
         self.batch = split.batch(np.sort(chosen))
         self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])

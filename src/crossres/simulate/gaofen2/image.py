@@ -29,7 +29,7 @@ BANDS_OF = {"PAN": ("pan",), "MSS": MSS_BANDS}
 
 
 @dataclass(frozen=True)
-class Radiometry:
+class DayRadiometry:
     """How surface reflectance becomes numbers on one day."""
 
     sensor: Sensor
@@ -53,7 +53,7 @@ class Radiometry:
 
 def take_image(
     rng: np.random.Generator, landscape: Landscape, surface: Surface, camera: Camera, error: LocationError,
-    radiometry: Radiometry, bands: tuple[str, ...],
+    radiometry: DayRadiometry, bands: tuple[str, ...],
 ) -> np.ndarray:  # fmt: skip
     """Return the raw image, (band, line, sample) uint16."""
     rows, cols = _fine_position(landscape, camera, error)

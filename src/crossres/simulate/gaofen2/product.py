@@ -10,7 +10,7 @@ from pyproj import Transformer
 from crossres.sensors.gaofen2 import SENSORS, calibration
 from crossres.sensors.sun import sun_position
 from crossres.simulate.gaofen2.camera import Camera, LocationError, draw_location_error
-from crossres.simulate.gaofen2.image import BANDS_OF, Radiometry, take_image
+from crossres.simulate.gaofen2.image import BANDS_OF, DayRadiometry, take_image
 from crossres.simulate.gaofen2.package import Metadata, package_name, tiff_bytes, write_package, xml_text
 from crossres.simulate.gaofen2.rpc import RPC, fit_rpc, rpb_text
 from crossres.simulate.land.landscape import Landscape
@@ -35,7 +35,7 @@ class Gaofen2Truth:
 
     name: str
     error: LocationError
-    radiometry: Radiometry
+    radiometry: DayRadiometry
 
 
 def write_gaofen2(
@@ -48,7 +48,7 @@ def write_gaofen2(
     sun = sun_position(seen.time, site.longitude, site.latitude)
     sensor = SENSORS[seen.sensor]
     gain_error = {b: float(g) for b, g in zip(sensor.bands, rng.normal(1, 0.025, len(sensor.bands)), strict=True)}
-    radiometry = Radiometry(
+    radiometry = DayRadiometry(
         sensor, calibration(seen.sensor, seen.time.year), seen.time, sun[1], float(rng.uniform(0.6, 1.2)), gain_error
     )
     surface = Surface(landscape, 0.0, direct_light(landscape, *sun), after_change=True)

@@ -1,4 +1,4 @@
-"""Tie points: where an image over its RPC shows what a reference shows, found chip by chip (`crossres.matching`)."""
+"""Chips of an image over its RPC, matched with what a reference shows there (`crossres.matching`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MIN_CLEAR_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class TiePoints:
+class ChipMatches:
     """What was matched, on the reference's grid."""
 
     points: np.ndarray
@@ -34,9 +34,9 @@ class TiePoints:
     """(n,) correlation at the peak: above 0.5 for the same place in most real pairs, up to 0.2 for different places."""
 
 
-def find_tie_points(
+def match_chips(
     image: Chip, reference: Chip, grid: GeoBox, side_px: int, search_px: int, most_a_side: int
-) -> TiePoints:
+) -> ChipMatches:
     """Match chips of `side_px` all over `grid`, at most `most_a_side` along each axis, for shifts up to `search_px`."""
     if max(grid.shape) <= most_a_side * side_px:  # chips overlap: each pixel is made once
         image, reference = (partial(_cut_from, whole(grid), grid) for whole in (image, reference))
@@ -47,7 +47,7 @@ def find_tie_points(
     found = dask.compute(*(tie(window) for window in windows))
     table = np.array([row for row in found if row is not None], np.float64).reshape(-1, 5)
     table = table[table[:, 4] > 0]
-    return TiePoints(table[:, :2], table[:, 2:4], table[:, 4])
+    return ChipMatches(table[:, :2], table[:, 2:4], table[:, 4])
 
 
 def _tie_point(image: Chip, reference: Chip, grid: GeoBox, search_px: int, window: Window) -> tuple[float, ...] | None:
