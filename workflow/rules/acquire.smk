@@ -26,7 +26,7 @@ rule catalog:
         folder=lambda wildcards: as_written(MADE[wildcards.source].path),
         run=of_this_run,
         files=lambda wildcards: other_inputs(source_files(wildcards)),
-        source=lambda wildcards: MADE[wildcards.source].model_dump_json(),
+        source=lambda wildcards: settings_file("catalog", MADE[wildcards.source].model_dump_json()),
         code=code("catalog"),
     message:
         "Make a static STAC catalogue of the folder {params.folder}"

@@ -4,6 +4,7 @@ Needs: config (config/config.yaml unless --configfile names another).
 Gives: CONFIG, RUN, ARMS, EXTERNAL and functions for `input` and `params`.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ try:
     from crossres.code_version import command_version
     from crossres.errors import UserError
     from crossres.evaluate.external_file import find_result
+    from crossres.files import whole
     from crossres.settings import config as configuration
     from crossres.settings import paths, stages
     from crossres.settings.train import IN_MEMORY_BYTES
@@ -95,13 +97,30 @@ wildcard_constraints:
 
 
 def settings(rule):
-    """Return a function for `params` that gives a rule its keys of the configuration, as JSON.
+    """Return a function for `params` that gives the file with a job's part of the configuration.
 
-    A change of the configuration then reruns just the rules that read what was changed. It is a function since Snakemake would
-    take the braces of a plain string for wildcards.
+    The file's name tells what it holds, so that a change of the configuration reruns just the rules
+    that read what was changed. Snakemake stores and prints that name, and a command line has room
+    for it, whatever the size of a configuration.
     """
-    text = stages.given(CONFIG, rule)
-    return lambda wildcards: text
+
+    @functools.cache
+    def written(**own):
+        return settings_file(rule, stages.given(CONFIG, rule, **own))
+
+    return lambda wildcards: written(**{name: wildcards[name] for name in stages.own_names(rule)})
+
+
+def settings_file(rule, text):
+    """Return a file with these settings, in a folder that each process of a run has for itself or shares."""
+    path = Path(".snakemake/crossres", f"{rule}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json")
+    try:
+        if not path.exists():
+            with whole(path) as part:
+                part.write_text(text, encoding="utf-8")
+    except (OSError, UserError) as error:
+        raise WorkflowError(str(error))
+    return path.as_posix()
 
 
 def code(rule, *resources):
@@ -245,19 +264,6 @@ def of_all_pairs(pattern):
 
 def of_held_out(pattern):
     return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
-
-
-def arm_settings(wildcards):
-    """Return the settings of one arm, of tiling and optics alone, so that changing or adding an arm leaves the others."""
-    chosen = CONFIG.sample.model_dump(mode="json")
-    optics = {"lr_mtf": CONFIG.grid.lr_mtf}
-    return json.dumps({"arm": chosen["arms"][wildcards.arm], "tiling": chosen["tiling"], "grid": optics})
-
-
-def model_settings(wildcards):
-    """Return `model` and `train` of one model, so that changing or adding a model leaves the others."""
-    model, train = CONFIG.variant(wildcards.model)
-    return json.dumps({"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")})
 
 
 def processes_of_model(wildcards):

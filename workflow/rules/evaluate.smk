@@ -209,7 +209,13 @@ rule report:
         primary=CONFIG.sample.primary,
         model=PRODUCT,
         folder=folder_of("config"),
-        code=code("report", "evaluate/report/base.html", "evaluate/report/report.html", "evaluate/report/report.css", "evaluate/report/report.js"),
+        code=code(
+            "report",
+            "evaluate/report/base.html",
+            "evaluate/report/report.html",
+            "evaluate/report/report.css",
+            "evaluate/report/report.js",
+        ),
     message:
         "Write the report"
     shell:

@@ -25,7 +25,7 @@ rule sample:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(240),
     params:
-        settings=arm_settings,
+        settings=settings("sample"),
         folder=folder_of("weights"),
         code=code("sample"),
     message:

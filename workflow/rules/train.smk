@@ -35,14 +35,14 @@ rule train:
         mem_mb=memory_of_model,
         runtime=by_attempt(1440),
     params:
-        settings=model_settings,
+        settings=settings("train"),
         folder=folder_of("weights"),
         events=f"{RUN}/logs/tensorboard/{{model}}",
         code=code("train"),
     message:
         "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
-        "python -m crossres train --settings {params.settings:q} --dataset {input.dataset:q} --index {input.index:q}"
+        "python -m crossres train --settings {params.settings:q} --name {wildcards.model:q} --dataset {input.dataset:q} --index {input.index:q}"
         " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
         " --threads {threads} > {log:q} 2>&1"
 

@@ -5,8 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from crossres.errors import UserError
 from crossres.settings import config as configuration
 from crossres.settings.base import Section
+from crossres.settings.model import ModelSettings, ModelVariant
+from crossres.settings.train import TrainSettings
 from crossres.settings.yaml_text import parse_mapping, read_mapping
 
 
@@ -57,17 +60,29 @@ def section(args: argparse.Namespace, name: str) -> Any:
     return checked(settings(args).get(name) or {}, name, model)
 
 
+def of_model(args: argparse.Namespace, name: str) -> tuple[ModelSettings, TrainSettings]:
+    """Return the sections `model` and `train` of `--settings`, with what one of `models` has of its own."""
+    models = settings(args).get("models") or {"main": {}}
+    if name not in models:
+        raise UserError(f"--name: {name!r} is not one of models: {', '.join(models)}")
+    own = {name: checked(models[name], f"models.{name}", ModelVariant)}
+    both = {key: section(args, key) for key in ("model", "train")}
+    try:
+        return configuration.Config.model_construct(**both, models=own).variant(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
 def settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what `--settings` holds: sections as JSON has them, or all of a configuration file."""
-    text: str | None = args.settings
-    if text is None or text.lstrip().startswith("{"):
-        return mapping(text)
-    return configuration.load(Path(text)).model_dump(mode="json")
-
-
-def whole_settings(args: argparse.Namespace) -> configuration.Config:
-    """Return `--settings` as a whole configuration, checked."""
-    return configuration.parse(settings(args))
+    """Return what `--settings` holds: all of a configuration, checked, or some of its sections."""
+    content = mapping(args.settings)
+    if "run" in content:
+        name = "config" if args.settings.lstrip().startswith("{") else args.settings
+        return configuration.parse(content, name).model_dump(mode="json")
+    known = configuration.Config.model_fields
+    if unknown := [key for key in content if key not in known]:
+        raise UserError(f"--settings: {unknown[0]!r} is not one of {', '.join(known)}")
+    return content
 
 
 def mapping(text: str | None) -> dict[str, Any]:

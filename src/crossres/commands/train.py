@@ -20,8 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from crossres.diffusion.train.processes import share
     from crossres.diffusion.train.from_data import train
+    from crossres.diffusion.train.processes import share
 
     model, training = of_model(args, args.name)
     if share(training.processes, args.arguments):

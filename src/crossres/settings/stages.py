@@ -5,10 +5,12 @@ tables: there is no second list. NEEDS is compared with the jobs of a finished r
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from crossres.settings.config import Config
+from crossres.settings.model import ModelVariant
 
 HOW = ("threads", "dask", "temporary")
 """Sections that say how a run is computed: no result depends on them."""
@@ -26,19 +28,18 @@ READS: dict[str, tuple[str, ...]] = {
     "dataset": ("dataset", "grid.gsd_m", "grid.bands"),
     "held_out": ("patches.lr_px",),
     "cache": (),
-    "train": ("model", "train", "models.<name>"),
+    "train": ("model", "train", "models.{model}"),
     "distill_model": ("distill",),
-    "sample": ("sample.arms", "sample.tiling", "grid.lr_mtf"),
-    "external": ("grid.bands", "evaluate.external"),
+    "sample": ("sample.arms.{arm}", "sample.tiling", "grid.lr_mtf"),
+    "external": ("grid.bands", "evaluate.external.{external}"),
     "evaluate": ("evaluate", "-evaluate.bootstrap", "grid"),
     "summarise": ("evaluate.bootstrap", "evaluate.seed"),
-    "claim": ("evaluate.bootstrap", "evaluate.seed", "sample.arms", "models"),
-    "figures": ("sample.arms",),
+    "claim": ("evaluate.bootstrap", "evaluate.seed", "sample.arms", "sample.sweeps"),
+    "figures": ("sample.arms", "sample.sweeps"),
     "report": ("report",),
 }
-"""Sections and keys that a rule is given; one with a minus is left out of its section. A source's own keys go to
-the rule
-catalog only where a catalogue is made of it; train and sample are given what concerns their own model or arm."""
+"""Sections and keys that a rule is given; one with a minus is left out of its section, and {model}, {arm} and
+{external} are the job's own. A source's own keys go to the rule catalog only where a catalogue is made of it."""
 
 CATALOGUE_IS_MADE = ("folder", "gaofen2")
 """Kinds of sources that a static catalogue is made of."""
@@ -46,6 +47,8 @@ CATALOGUE_IS_MADE = ("folder", "gaofen2")
 CHOOSES: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate.places",),
     "download": ("search.lock",),
+    "sample": ("sample.arms", "sample.sweeps"),
+    "external": ("evaluate.external",),
     "evaluate": ("dataset.split",),
     "summarise": ("sample.primary",),
     "report": ("sample.primary",),
@@ -83,17 +86,27 @@ COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {"resolved_config"
 """The command of `crossres` that a rule runs."""
 
 
-def given(config: Config, rule: str) -> str:
-    """Return what a rule is given of the configuration, as JSON."""
+def own_names(rule: str) -> list[str]:
+    """Return which wildcards `given` needs of a job: the names of its own model, arm or external results."""
+    return re.findall(r"\{(\w+)\}", " ".join(READS[rule]))
+
+
+def given(config: Config, rule: str, **own: str) -> str:
+    """Return what a job of a rule is given of the configuration: JSON in the configuration's own shape.
+
+    `own` has the names of `own_names`.
+    """
+    if "model" in own:  # what other models have of their own does not change this one, nor what it sets itself
+        model, train = config.variant(own["model"])
+        config = config.model_copy(update={"model": model, "train": train, "models": {own["model"]: ModelVariant()}})
     taken: dict[str, Any] = {}
     left_out: dict[str, Any] = {}
     for path in READS[rule]:
-        section, _, key = path.lstrip("-").partition(".")
         chosen = left_out if path.startswith("-") else taken
-        if key:
-            chosen.setdefault(section, set()).add(key)
-        else:
-            chosen[section] = True
+        *above, last = (part.format_map(own) for part in path.lstrip("-").split("."))  # a name may have dots
+        for part in above:
+            chosen = chosen.setdefault(part, {})
+        chosen[last] = True
     # In the order given: dataset.assign is read from its first key on.
     return json.dumps(config.model_dump(mode="json", include=taken, exclude=left_out))
 
@@ -118,7 +131,7 @@ def behind(rules: Iterable[str]) -> list[str]:
 
 def _covers(paths: tuple[str, ...], key: str) -> bool:
     def at(path: str) -> bool:
-        return f"{key}.".startswith(f"{path}.")
+        return f"{key}.".startswith(re.sub(r"\{\w+\}", "<name>", f"{path}."))
 
     left_out = any(at(path[1:]) for path in paths if path.startswith("-"))
     taken = any(at(path) for path in paths if not path.startswith("-"))
