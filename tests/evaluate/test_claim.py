@@ -1,17 +1,19 @@
 """What the claim's figures say of made-up curves whose answer is known by hand."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from crossres.cli import main
 from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
 from crossres.evaluate.report.claim_table import claim_tables
-from crossres.evaluate.results.claim import judge_claim, matches, speed_up, verdict
-from crossres.evaluate.results.claim_curves import claim, curves
+from crossres.evaluate.results.claim import Compared, Match, judge_claim, matches, speed_up, verdict
+from crossres.evaluate.results.claim_curves import curves, one_sample, read_claim
 from crossres.files import read_json
-from crossres.settings.evaluate import EvaluateSettings
-from crossres.settings.model import ModelVariant
-from crossres.settings.sample import ArmSettings
+from crossres.settings.sample import ArmSettings, SampleSettings, Sweep
 
 SCENES = 8
 SPREAD = np.linspace(-0.5, 0.5, SCENES)
@@ -50,28 +52,25 @@ def test_a_start_that_never_gets_there_has_no_speed_up():
 
 def test_how_long_the_noise_start_takes_to_what_the_lr_start_has_is_told_beside_it():
     assert matches({2: 8.0, 4: 5.5, 8: 4.9}, {2: 12.0, 16: 5.5, 32: 5.0}) == {2: 16, 4: 16, 8: np.inf}
-    found = judge_claim(curve({2: 8.0, 4: 5.5, 8: 4.9}), NOISE, 500, 0)["matches"]["swd"]
-    assert found == [
-        dict(lr_nfe=2, noise_nfe=4, low=4, high=4), dict(lr_nfe=4, noise_nfe=32, low=32, high=32),
-        dict(lr_nfe=8, noise_nfe=None, low=None, high=None),
-    ]  # fmt: skip
+    found = judge_claim(curve({2: 8.0, 4: 5.5, 8: 4.9}), NOISE, 500, 0).over_seeds.matches["swd"]
+    assert found == (Match(2, 4, 4, 4), Match(4, 32, 32, 32), Match(8, None, None, None))
 
 
 def test_what_few_scenes_say_of_it_is_seen_in_its_interval():
     unlike = curve({2: 6.0})
     unlike[2]["swd"] = unlike[2]["swd"] + 12 * SPREAD  # good in some scenes, bad in others
-    [found] = judge_claim(unlike, NOISE, 500, 0)["matches"]["swd"]
-    assert found["low"] < found["noise_nfe"] == 16 and found["high"] in {32, None}
+    [found] = judge_claim(unlike, NOISE, 500, 0).over_seeds.matches["swd"]
+    assert found.low < found.noise_nfe == 16 and found.high in {32, None}
 
 
 def test_it_holds_when_it_is_fast_and_nothing_was_paid_for_it():
     found = judge_claim(curve({1: 9.0, 4: 4.5, 8: 4.0}, psnr=24.5, hallucination=0.15), NOISE, 500, 0)
-    swd = found["speed_up"]["swd"]
-    assert (swd["tau"], swd["noise_nfe"], swd["lr_nfe"], swd["value"]) == (5.0, 32, 4, 8.0)
-    assert (swd["low"], swd["high"]) == (8.0, 8.0)  # scenes differ alike at each NFE: resampling changes nothing
-    assert found["compared"] == {"lr_nfe": 4, "noise_nfe": 32}
-    assert found["differences"]["psnr_db"]["mean"] == pytest.approx(0.5)
-    assert found["verdict"] == "holds"
+    swd = found.over_seeds.speed_up["swd"]
+    assert (swd.tau, swd.noise_nfe, swd.lr_nfe, swd.value) == (5.0, 32, 4, 8.0)
+    assert (swd.low, swd.high) == (8.0, 8.0)  # scenes differ alike at each NFE: resampling changes nothing
+    assert found.over_seeds.compared == Compared(lr_nfe=4, noise_nfe=32)
+    assert found.over_seeds.differences["psnr_db"].mean == pytest.approx(0.5)
+    assert found.verdict == "holds"
 
 
 @pytest.mark.parametrize(
@@ -86,15 +85,16 @@ def test_it_holds_when_it_is_fast_and_nothing_was_paid_for_it():
 )
 def test_it_does_not_hold_when_one_condition_fails(lr, failed):
     found = judge_claim(lr, NOISE, 500, 0)
-    assert found["answers"][failed] == "no"
-    assert found["verdict"] == "does not hold"
+    assert found.over_seeds.answers[failed] == "no"
+    assert found.verdict == "does not hold"
 
 
 def test_it_cannot_be_said_when_scenes_disagree():
     psnr = (24.1 + np.where(np.arange(SCENES) % 2, 2.0, -2.0))[None]
     found = judge_claim(curve({4: 4.5}, psnr_db=psnr), NOISE, 500, 0)
-    assert found["differences"]["psnr_db"]["low"] < 0 < found["differences"]["psnr_db"]["high"]
-    assert found["verdict"] == "cannot be said"
+    apart = found.over_seeds.differences["psnr_db"]
+    assert apart.low < 0 < apart.high
+    assert found.verdict == "cannot be said"
 
 
 def test_it_cannot_be_said_of_five_scenes():
@@ -107,26 +107,24 @@ def test_seeds_are_averaged_within_a_scene_and_also_told_apart():
     lr = curve({4: 4.5}, seeds=2)
     lr[4]["swd"][1] += 2.0  # the second seed does not get to 5.0, nor does the mean of both (5.5)
     found = judge_claim(lr, curve({32: 5.0}, seeds=2), 500, 0)
-    assert [one["speed_up"]["swd"]["lr_nfe"] for one in found["by_seed"]] == [4, None]
-    assert found["speed_up"]["swd"]["lr_nfe"] is None
+    assert [one.speed_up["swd"].lr_nfe for one in found.by_seed] == [4, None]
+    assert found.over_seeds.speed_up["swd"].lr_nfe is None
 
 
 def test_a_scene_without_a_value_is_left_out():
     lr = curve({4: 4.5})
     lr[4]["hallucination"][0, 3] = np.nan
-    assert judge_claim(lr, NOISE, 500, 0)["scenes"] == SCENES - 1
+    assert judge_claim(lr, NOISE, 500, 0).scenes == SCENES - 1
 
 
-MODELS = {
-    "main": ModelVariant(),
-    "again": ModelVariant(train={"seed": 1}),
-    "plain": ModelVariant(model={"prior": "none"}),
-}
-ARMS = {
-    f"{model}_{start}_{steps}": ArmSettings(model=model, start=start, steps=steps, solver="euler", samples=1)
-    for model in MODELS
-    for start, steps in (("lr", 4), ("noise", 4), ("noise", 32))
-} | {"bicubic": ArmSettings(start="bicubic")}
+SAMPLE = SampleSettings(
+    arms={"bicubic": ArmSettings(start="bicubic")},
+    sweeps={
+        "module": Sweep(models=("main", "again"), nfe=(4, 32)),
+        "plain": Sweep(models=("plain",), nfe=(4, 32)),
+        "one start": Sweep(models=("plain",), starts=("lr",), nfe=(4,)),
+    },
+).whole(dict.fromkeys(("main", "again", "plain"), "euler"))
 
 
 def table(arms) -> pd.DataFrame:
@@ -142,43 +140,61 @@ def table(arms) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["scene", "arm", "image", "band", "stratum", "metric", "value"])
 
 
-def test_models_that_differ_in_seed_alone_are_one_kind_and_others_are_not(tmp_path):
-    table(ARMS).to_parquet(tmp_path / "summary.parquet")
-    files = [tmp_path / name for name in ("claim.json", "claim.parquet", "claim.png")]
-    claim(EvaluateSettings(bootstrap=200), ARMS, MODELS, tmp_path / "summary.parquet", *files)
-    found = read_json(files[0])["kinds"]
-    assert {kind: content["seeds"] for kind, content in found.items()} == {"main": 2, "plain": 1}
-    assert found["main"]["speed_up"]["swd"]["value"] == 8.0
-    assert found["main"]["verdict"] == "holds"
-    points = pd.read_parquet(files[1]).set_index(["kind", "start", "nfe", "metric"])
-    assert points.loc[("main", "noise", 32, "swd"), "mean"] == pytest.approx(5.0)
-    assert files[2].stat().st_size > 10_000
-    first = claim_tables(files[0])[0]
-    assert first["columns"] == ["all seeds", "seed 1", "seed 2"]
-    assert dict(first["rows"])["SWD: speed-up"] == ["8 (8 to 8)"] * 3
-    assert dict(first["rows"])["SWD: evaluations from noise that do what 4 do from LR"] == ["never"] * 3
+def judged(folder: Path, sample: SampleSettings) -> tuple[Path, Path, Path]:
+    """Return what `crossres claim` writes for these arms: claim.json, its table and its figure."""
+    table(sample.arms).to_parquet(folder / "summary.parquet")
+    written = folder / "claim.json", folder / "claim.parquet", folder / "claim.png"
+    settings = {"evaluate": {"bootstrap": 200}, "sample": sample.model_dump(mode="json")}
+    paths = zip(("--table", "--output", "--curves", "--figure"), (folder / "summary.parquet", *written))
+    main(["claim", "--settings", json.dumps(settings), *(str(word) for pair in paths for word in pair)])
+    return written
+
+
+def test_models_of_a_sweep_are_judged_together_and_each_sweep_from_both_starts_for_itself(tmp_path):
+    claim, points, figure = judged(tmp_path, SAMPLE)
+    found = read_claim(claim)
+    assert {kind: judgement.seeds for kind, judgement in found.items()} == {"module": 2, "plain": 1}
+    assert found["module"].over_seeds.speed_up["swd"].value == 8.0
+    assert found["module"].verdict == "holds"
+    by_point = pd.read_parquet(points).set_index(["kind", "start", "nfe", "metric"])
+    assert by_point.loc[("module", "noise", 32, "swd"), "mean"] == pytest.approx(5.0)
+    assert figure.stat().st_size > 10_000
+
+
+def test_what_is_read_back_is_what_was_judged(tmp_path):
+    claim, _, _ = judged(tmp_path, SAMPLE)
+    found = read_claim(claim)["plain"]
+    values = one_sample(tmp_path / "summary.parquet")
+    starts = curves(SAMPLE.curves(), values)["plain"]
+    assert found == judge_claim(starts["lr"], starts["noise"], 200, 0)
+    assert "over_seeds" not in read_json(claim)["kinds"]["plain"]  # its parts stand beside the verdict
+
+
+def test_the_report_has_a_column_for_all_seeds_and_one_for_each(tmp_path):
+    first, second = claim_tables(judged(tmp_path, SAMPLE)[0])
+    assert (first.kind, first.columns) == ("module", ["all seeds", "seed 1", "seed 2"])
+    assert dict(first.rows)["SWD: speed-up"] == ["8 (8 to 8)"] * 3
+    assert dict(first.rows)["SWD: evaluations from noise that do what 4, 32 do from LR"] == ["never, never"] * 3
+    assert second.columns == ["all seeds"]
 
 
 def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():
-    arms = {
-        "a": ArmSettings(start="lr", steps=2, solver="midpoint"),
-        "b": ArmSettings(start="noise", steps=8, solver="euler"),
-        "c": ArmSettings(start="noise", steps=8, solver="midpoint"),
-    }  # fmt: skip
-    values = {
-        arm: pd.DataFrame(
-            dict(swd=[1.0], spectrum_error=[1.0], psnr_db=[1.0], cpsnr_db=[1.0], hallucination=[0.1]), index=["place0"]
-        )
-        for arm in arms
+    sample = SampleSettings(
+        arms={
+            "a": ArmSettings(start="lr", steps=2, solver="midpoint"),
+            "b": ArmSettings(start="noise", steps=8, solver="euler"),
+            "c": ArmSettings(start="noise", steps=8, solver="midpoint"),
+        }
+    )
+    row = dict(swd=[1.0], spectrum_error=[1.0], psnr_db=[1.0], cpsnr_db=[1.0], hallucination=[0.1])
+    values = {arm: pd.DataFrame(row, index=["place0"]) for arm in sample.arms}
+    found = curves(sample.curves(), values)
+    assert {kind: {start: list(c) for start, c in starts.items()} for kind, starts in found.items()} == {
+        "main": {"lr": [4], "noise": [16]}
     }
-    found = curves(arms, MODELS, values)
-    assert {start: list(c) for start, c in found["main"].items()} == {"lr": [4], "noise": [16]}
 
 
 def test_a_run_without_both_starts_makes_no_claim(tmp_path):
-    arms = {"bicubic": ARMS["bicubic"]}
-    table(arms).to_parquet(tmp_path / "summary.parquet")
-    files = [tmp_path / name for name in ("claim.json", "claim.parquet", "claim.png")]
-    claim(EvaluateSettings(bootstrap=200), arms, MODELS, tmp_path / "summary.parquet", *files)
-    assert claim_tables(files[0]) == []
-    assert files[2].exists()
+    claim, _, figure = judged(tmp_path, SampleSettings(arms={"bicubic": ArmSettings(start="bicubic")}))
+    assert claim_tables(claim) == []
+    assert figure.exists()

@@ -148,7 +148,10 @@ def test_each_key_of_each_kind_of_source_reruns_its_catalogue_and_the_search(all
     assert {plan["catalog"] for plan in plans.values() if "catalog" in plan} == {1}
 
 
-BRINGS = {"dataset.split": {"held_out"}, "dataset.regions": {"held_out"}, "sample.arms.<name>.model": {"train"}}
+BRINGS = {
+    "dataset.split": {"held_out"}, "dataset.regions": {"held_out"},
+    "sample.arms.<name>.model": {"train"}, "sample.sweeps.<name>.models": {"train"},
+}  # fmt: skip
 """Keys whose other value brings jobs of a rule with it."""
 
 

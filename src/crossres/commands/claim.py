@@ -2,7 +2,7 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, checked, section, settings
+from crossres.commands.options import add_path, add_settings, section
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,10 +12,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from crossres.evaluate.results.claim_curves import claim
-    from crossres.settings.model import ModelVariant
+    from crossres.drawing import save
+    from crossres.evaluate.charts.claim import draw_claim
+    from crossres.evaluate.results.claim_curves import judge_kinds, one_sample, without_steps, write_claim
 
-    given = settings(args).get("models") or {"main": {}}
-    models = {name: checked(own, f"models.{name}", ModelVariant) for name, own in given.items()}
-    arms = section(args, "sample").arms
-    claim(section(args, "evaluate"), arms, models, args.table, args.output, args.curves, args.figure)
+    sample = section(args, "sample")
+    values = one_sample(args.table)
+    kinds = judge_kinds(section(args, "evaluate"), sample.curves(), values)
+    write_claim(kinds, args.output, args.curves)
+    save(draw_claim(kinds, without_steps(sample.arms, values)), args.figure)

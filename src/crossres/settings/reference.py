@@ -39,7 +39,7 @@ def _rows(model: type[Section], prefix: str, kind: str | None = None) -> list[st
         if not inner:
             rows.append(_row(key, field, kind=kind))
         elif "dict" in str(field.annotation):
-            rows.append(_row(key, field, default=", ".join(field.default)))
+            rows.append(_row(key, field, default=", ".join(field.default) or _shown(field.default)))
             rows += _rows(inner[0], f"{key}.<name>")
         elif len(inner) == 1:
             rows += _rows(inner[0], key, kind)

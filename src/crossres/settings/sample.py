@@ -143,8 +143,8 @@ class SampleSettings(Section):
     arms: dict[str, ArmSettings] = Field(DEFAULT_ARMS, min_length=1, description="what is compared, by name")
     sweeps: dict[str, Sweep] = Field(
         {},
-        description="arms over numbers of evaluations, by the name of their kind of model: <model>_<start>_<NFE> each;"
-        " a point that an arm is already, but for `samples`, is that arm",
+        description="arms that make a curve over NFE, by the name of their kind of model; each is called"
+        " `<model>_<start>_<NFE>`, unless one of `arms` is the same but for `samples`",
     )
     primary: str = Field("lr_start", description="the arm that is the product; the others are there to compare")
     tiling: TilingSettings = TilingSettings()

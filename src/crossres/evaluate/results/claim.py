@@ -14,8 +14,8 @@ without a verdict: for each N of the LR start the smallest N of the noise start 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -74,21 +74,57 @@ def matches(lr: Mapping[int, float], noise: Mapping[int, float]) -> dict[int, fl
     return {n: next((m for m in sorted(noise) if noise[m] <= lr[n]), np.inf) for n in sorted(lr)}
 
 
-def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, Any]:
-    """Return the claim's figures over all seeds, those of each seed, and the verdict.
+@dataclass(frozen=True)
+class Compared:
+    """The two numbers of evaluations at which the guards are compared."""
+
+    lr_nfe: int
+    """Where the LR start first is as good as the noise start ever is in SWD or, if never, at its own best."""
+    noise_nfe: int
+    """Where the noise start is at its best."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the curves of both starts say, over all seeds or of one."""
+
+    speed_up: dict[str, SpeedUp]
+    """By quality."""
+    matches: dict[str, tuple[Match, ...]]
+    """By quality: one for each NFE of the LR start."""
+    compared: Compared
+    differences: dict[str, Interval | None]
+    """By guard: LR start minus noise start there."""
+    answers: dict[str, Answer]
+    """By condition of the claim: is it met?"""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether the claim holds for one kind of model."""
+
+    scenes: int
+    seeds: int
+    claimed: float
+    """The speed-up that is asked for."""
+    level: float
+    """Of all intervals."""
+    verdict: Verdict
+    over_seeds: Evidence
+    by_seed: tuple[Evidence, ...]
+
+
+def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> Judgement:
+    """Judge the claim over all seeds, with what each seed says.
 
     Both starts are of the same weights, solver and scenes. Scenes where a value is missing are left out.
     """
     seeds = len(next(iter(lr.values()))["swd"])
     lr, noise = (_kept(curve, _complete(lr, noise)) for curve in (lr, noise))
     scenes = next(iter(lr.values()))["swd"].shape[1]
-    each = [_figures(_seed(lr, i), _seed(noise, i), replicates, seed) for i in range(seeds)]
-    pooled = _figures(_pooled(lr), _pooled(noise), replicates, seed)
-    answers = pooled["answers"]
-    return dict(
-        scenes=scenes, seeds=seeds, claimed=CLAIMED, level=LEVEL, verdict=verdict(answers, scenes), **pooled,
-        by_seed=each,
-    )  # fmt: skip
+    each = tuple(_evidence(_seed(lr, i), _seed(noise, i), replicates, seed) for i in range(seeds))
+    pooled = _evidence(_pooled(lr), _pooled(noise), replicates, seed)
+    return Judgement(scenes, seeds, CLAIMED, LEVEL, verdict(pooled.answers, scenes), pooled, each)
 
 
 def verdict(answers: Mapping[str, Answer], scenes: int) -> Verdict:
@@ -100,26 +136,22 @@ def verdict(answers: Mapping[str, Answer], scenes: int) -> Verdict:
     return "holds" if set(answers.values()) == {"yes"} else "cannot be said"
 
 
-def _figures(lr: Curve, noise: Curve, replicates: int, seed: int) -> dict[str, Any]:
+def _evidence(lr: Curve, noise: Curve, replicates: int, seed: int) -> Evidence:
     """Return speed-ups, guards and answers from (1, scene) values."""
     means = {q: _means(lr, noise, q, replicates, seed) for q in QUALITIES}
     speed = {q: _speed_up(*both) for q, both in means.items()}
     swd = speed["swd"]
-    guards: dict[str, Any] = {}
     # Where the LR start never gets there, it is compared at its own best.
     chosen = swd.lr_nfe or min(sorted(lr), key=lambda n: float(lr[n]["swd"].mean()))
-    for key in GUARDS:
-        found = interval((lr[chosen][key] - noise[swd.noise_nfe][key])[0], replicates, seed)
-        guards[key] = asdict(found) if found else None
-    answers: dict[str, Answer] = {"swd": _at_least(swd.low, swd.high, CLAIMED)}
-    for key, better in GUARDS.items():
-        answers[key] = _no_worse(guards[key], better)
-    return dict(
-        speed_up={q: asdict(s) for q, s in speed.items()},
-        matches={q: [asdict(m) for m in _matches(*both)] for q, both in means.items()},
-        compared=dict(lr_nfe=chosen, noise_nfe=swd.noise_nfe),
-        differences=guards, answers=answers,
-    )  # fmt: skip
+    apart = {key: interval((lr[chosen][key] - noise[swd.noise_nfe][key])[0], replicates, seed) for key in GUARDS}
+    fast = _at_least(swd.low, swd.high, CLAIMED)
+    return Evidence(
+        speed_up=speed,
+        matches={q: _matches(*both) for q, both in means.items()},
+        compared=Compared(chosen, swd.noise_nfe),
+        differences=apart,
+        answers={"swd": fast} | {key: _no_worse(apart[key], better) for key, better in GUARDS.items()},
+    )
 
 
 _Means = tuple[dict[int, float], dict[int, float]]
@@ -143,13 +175,13 @@ def _speed_up(means: _Means, draws: list[_Means]) -> SpeedUp:
     return replace(speed_up(*means), low=float(low), high=float(high))
 
 
-def _matches(means: _Means, draws: list[_Means]) -> list[Match]:
+def _matches(means: _Means, draws: list[_Means]) -> tuple[Match, ...]:
     """Return what `matches` does, each with its interval."""
     each = [matches(*draw) for draw in draws]
-    return [
+    return tuple(
         Match(n, *(int(v) if np.isfinite(v) else None for v in (m, *_ends([found[n] for found in each]))))
         for n, m in matches(*means).items()
-    ]
+    )
 
 
 def _ends(values: list[float]) -> tuple[float, float]:
@@ -164,11 +196,11 @@ def _at_least(low: float | None, high: float | None, bar: float) -> Answer:
     return "yes" if low >= bar else "no" if high < bar else "undecided"
 
 
-def _no_worse(found: dict[str, Any] | None, better: str) -> Answer:
+def _no_worse(found: Interval | None, better: str) -> Answer:
     """Say whether a difference, LR start minus noise start, is on the good side of zero throughout its interval."""
     if found is None:
         return "undecided"
-    low, high = (found["low"], found["high"]) if better == "higher" else (-found["high"], -found["low"])
+    low, high = (found.low, found.high) if better == "higher" else (-found.high, -found.low)
     return "yes" if low >= 0 else "no" if high < 0 else "undecided"
 
 
@@ -188,8 +220,3 @@ def _seed(curve: Curve, i: int) -> dict[int, dict[str, np.ndarray]]:
 
 def _pooled(curve: Curve) -> dict[int, dict[str, np.ndarray]]:
     return {n: {key: v.mean(axis=0, keepdims=True) for key, v in metrics.items()} for n, metrics in curve.items()}
-
-
-def at_each_nfe(curve: Curve, key: str, replicates: int, seed: int) -> dict[int, Interval | None]:
-    """Return a metric's mean over scenes with its interval, by NFE, for a chart."""
-    return {n: interval(metrics[key].mean(axis=0), replicates, seed) for n, metrics in sorted(curve.items())}

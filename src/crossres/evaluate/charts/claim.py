@@ -1,0 +1,71 @@
+"""The claim's figure: each metric over NFE from both starts, and in words what follows."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from crossres.drawing import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart
+from crossres.evaluate.charts.nfe import over_nfe
+from crossres.evaluate.metrics.registry import BY_KEY
+from crossres.evaluate.results.claim import QUALITIES, Judgement
+from crossres.evaluate.results.claim_curves import KEYS, JudgedKind
+from crossres.settings.sample import STARTS
+
+
+def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series]) -> Figure:
+    """Draw each metric over NFE with its interval as a band; a dashed line where the noise start is at its best.
+
+    `beside` holds the means, by metric, of images that take no steps.
+    """
+    figure, axes = chart(9.2, 8.2, 3, 2)
+    ticks = sorted({nfe for found in kinds.values() for by_nfe in found.points.values() for nfe in by_nfe})
+    for ax, key in zip(axes, KEYS):
+        _draw_curves(ax, key, kinds)
+        for i, (name, means) in enumerate(beside.items()):
+            if np.isfinite(means[key]):
+                ax.axhline(means[key], color=MUTED, lw=0.8, ls=":")
+                end, align = ((0, "left"), (1, "right"))[i % 2]  # two lines may be close
+                place = ax.get_yaxis_transform()
+                ax.text(end, means[key], name, transform=place, fontsize=7, color=MUTED, ha=align)
+        over_nfe(ax, BY_KEY[key], ticks)
+        if key in QUALITIES:  # beside what is not sampled, curves would lie on one another
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+            ax.yaxis.set_minor_formatter(NullFormatter())
+    axes[-1].axis("off")
+    if kinds:
+        handles, labels = axes[0].get_legend_handles_labels()
+        axes[-1].legend(handles, labels, frameon=False, fontsize=8, labelcolor=MUTED, loc="upper left")
+    words = [_in_words(kind, found.judgement) for kind, found in kinds.items()]
+    text = "\n".join(words or ["no model is sampled from both starts"])
+    axes[-1].text(0, 0.05, text, transform=axes[-1].transAxes, fontsize=8, color=INK, va="bottom")
+    return figure
+
+
+def _draw_curves(ax: Axes, key: str, kinds: Mapping[str, JudgedKind]) -> None:
+    lines = [(kind, found, start) for kind, found in kinds.items() for start in STARTS]
+    for i, (kind, found, start) in enumerate(lines):
+        points = [(nfe, point) for nfe, point in found.points[start, key].items() if point]
+        if not points:
+            continue
+        nfes, values = zip(*points)
+        colour, label = ARM_COLOURS[i % 8], f"{start.upper() if start == 'lr' else start} start, {kind}"
+        ax.plot(nfes, [v.mean for v in values], ARM_MARKERS[i % 8] + "-", color=colour, ms=5, lw=1.4, label=label)
+        ax.fill_between(nfes, [v.low for v in values], [v.high for v in values], color=colour, alpha=0.13, lw=0)
+        if start == "noise" and key in QUALITIES:
+            best = found.judgement.over_seeds.speed_up[key].tau
+            ax.axhline(best, color=colour, lw=0.9, ls=(0, (4, 3)))
+
+
+def _in_words(kind: str, judgement: Judgement) -> str:
+    speed, first = judgement.over_seeds.speed_up["swd"], judgement.over_seeds.matches["swd"][0]
+    takes = f"takes {first.noise_nfe} from noise" if first.noise_nfe else "is never reached from noise"
+    return (
+        f"{kind}: speed-up {speed.value:.3g} in SWD (95 % {speed.low:.3g} to {speed.high:.3g}), "
+        f"{judgement.verdict};\nwhat {first.lr_nfe} do from LR {takes}"
+    )
