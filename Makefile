@@ -1,10 +1,11 @@
-# make demo: the embedded default, end to end.   make test: all tests.   make lint: what the code is held to.
+# make demo: the embedded default, end to end.   make test: all tests.
+# make lint: what the code is held to.           make docs: the documentation, docs/_build/index.html.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-fast lint clean
+.PHONY: demo test test-fast lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/snakemake --cores all
@@ -25,6 +26,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -q --nitpicky --fail-on-warning --keep-going docs docs/_build
+	@echo "The documentation: docs/_build/index.html (open it in a browser)"
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "crossres needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..."; exit 1; }
@@ -43,5 +48,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) --no-deps opensr-test satalign  # what they ask for beyond the dev extra (CLIP, LPIPS, LightGlue) is not used
 	@touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(INSTALL) -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-pgstac .snakemake .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-pgstac .snakemake .pytest_cache .mypy_cache .ruff_cache docs/_build

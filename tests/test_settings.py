@@ -86,13 +86,3 @@ def test_paths_expand_the_run_and_the_environment(monkeypatch):
     monkeypatch.delenv("ARCHIVE")
     with pytest.raises(UserError, match="environment variable"):
         expand("${ARCHIVE}/a", Path("results/x"))
-
-
-def test_every_source_of_the_guide_is_valid():
-    guide = (ROOT / "config" / "README.md").read_text().split("## Sources")[1].split("\n## ")[0]
-    examples = [yaml.safe_load(text.split("```")[0]) for text in guide.split("```yaml\n")[1:]]
-    for example in examples:
-        content = default()
-        content["search"]["lr"] = example
-        parse(content, str(example))
-    assert {example["kind"] for example in examples} == {"stac-api", "sentinelhub", "catalog", "folder", "gaofen2"}
