@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from crossres.errors import UserError
+from crossres.layout import RUN_PARTS
 from crossres.unfinished import clear_leftovers, is_inside_another, replaced, unfinished
 
 DISK_ERRORS = {
@@ -195,13 +196,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"the number {text:.40} is too large")
     return value
-
-
-RUN_PARTS = {
-    "aligned", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs", "report.html", "scenes",
-    "sr", "world",
-}  # fmt: skip
-"""What rules write into results/<run>/."""
 
 
 def made_by_rule(path: Path) -> Path | None:

@@ -16,6 +16,7 @@ from crossres.acquire.stac.foreign_json import checked_item
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.imagery.items import Item
+from crossres.layout import ItemsFolder
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 
@@ -73,7 +74,7 @@ def _written_item(path: Path) -> Item:
     """
     try:
         item = checked_item(read_json(path))
-        if not (path.parent.name == "scenes" and (path.parent.parent / "pairs").is_dir()):
+        if ItemsFolder.of_item(path) is None:
             believed = {key: value for key, value in item["properties"].items() if key not in (MOSAIC, HOSTS)}
             item = {**item, "properties": believed}
         parts = item["properties"].get(MOSAIC, [])

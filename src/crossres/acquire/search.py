@@ -26,6 +26,7 @@ from crossres.acquire.stac.static_catalog import from_catalog
 from crossres.acquire.written_items import pair_content, scene_items
 from crossres.errors import UserError
 from crossres.files import json_text, whole
+from crossres.layout import ItemsFolder
 from crossres.settings.grid import GridSettings
 from crossres.settings.paths import expand
 from crossres.settings.search import CATALOGUED, SearchSettings, SentinelHubSource, Source, StacApiSource
@@ -75,13 +76,13 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
     if by_scene:
         log.info("search: %d pairs know the clouds of the whole LR scene only, not of the overlap", len(by_scene))
     with whole(output) as part:
-        for folder in ("scenes", "pairs"):
-            (part / folder).mkdir(parents=True)
-        for item in scene_items(pairs, settings.margin_m, output / "scenes"):
-            (part / "scenes" / f"{item['id']}.json").write_text(json_text(item), encoding="utf-8")
+        items = ItemsFolder(part)
+        items.make()
+        for item in scene_items(pairs, settings.margin_m, ItemsFolder(output).scenes):
+            items.scene(item["id"]).write_text(json_text(item), encoding="utf-8")
         for pair in pairs:
-            (part / "pairs" / f"{pair.id}.json").write_text(json_text(pair_content(pair)), encoding="utf-8")
-        write_declined(part / "declined.csv", [*declined_lr, *declined_hr, *unpaired])
+            items.pair(pair.id).write_text(json_text(pair_content(pair)), encoding="utf-8")
+        write_declined(items.declined, [*declined_lr, *declined_hr, *unpaired])
 
 
 def _of_role(

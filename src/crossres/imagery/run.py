@@ -7,6 +7,7 @@ import xarray as xr
 from crossres.errors import UserError
 from crossres.imagery.numbers import PARTS
 from crossres.imagery.scene import MASK, REFLECTANCE, open_mask, open_scene
+from crossres.layout import RunFolder
 
 
 def open_run(folder: Path | str) -> xr.DataTree:
@@ -23,22 +24,24 @@ def open_run(folder: Path | str) -> xr.DataTree:
     What is not there, since the run is not finished or has removed it, is left out. Raises `UserError` when the folder
     holds no run.
     """
-    folder = Path(folder)
+    run = RunFolder(Path(folder))
     found: dict[str, xr.Dataset] = {}
-    for path in sorted(folder.glob(f"scenes/*/{REFLECTANCE}")):
-        found[f"scenes/{path.parent.name}"] = open_scene(path.parent)
-    for path in sorted(folder.glob("aligned/*/hr.tif")):
-        pair = path.parent
-        found[f"aligned/{pair.name}/lr"] = open_scene(pair / "lr.tif").assign(mask=open_mask(pair / MASK))
-        found[f"aligned/{pair.name}/hr"] = open_scene(path)
-    for path in sorted(folder.glob("sr/*/*/mean.tif")):
-        found[f"sr/{path.parent.parent.name}/{path.parent.name}"] = _product(path.parent)
-    if (folder / "pairs/dataset.zarr").is_dir():
-        patches = xr.open_zarr(folder / "pairs/dataset.zarr", consolidated=False)
+    for scene in run.all_scenes():
+        if (scene / REFLECTANCE).exists():
+            found[f"scenes/{scene.name}"] = open_scene(scene)
+    for pair in run.all_aligned():
+        if (pair / "hr.tif").exists():
+            found[f"aligned/{pair.name}/lr"] = open_scene(pair / "lr.tif").assign(mask=open_mask(pair / MASK))
+            found[f"aligned/{pair.name}/hr"] = open_scene(pair / "hr.tif")
+    for product in run.all_sr():
+        if (product / "mean.tif").exists():
+            found[f"sr/{product.parent.name}/{product.name}"] = _product(product)
+    if run.dataset.is_dir():
+        patches = xr.open_zarr(run.dataset, consolidated=False)
         found["pairs"] = patches.assign_coords(band=patches.attrs["bands"])
     if not found:
         raise UserError(f"{folder}: holds no imagery of a run; name a folder such as results/demo")
-    return xr.DataTree.from_dict(found, name=folder.name)
+    return xr.DataTree.from_dict(found, name=run.folder.name)
 
 
 def _product(folder: Path) -> xr.Dataset:

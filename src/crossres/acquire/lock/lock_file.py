@@ -16,6 +16,7 @@ from crossres.acquire.stac.items import safe_id
 from crossres.errors import UserError
 from crossres.files import json_text, read_json, whole
 from crossres.imagery.items import Item, relative_href
+from crossres.layout import ItemsFolder, RunFolder
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.paths import expand
@@ -40,7 +41,7 @@ class Lock:
 
     def item(self, scene: str, run: Path) -> Item:
         """Return a scene's item as `search` writes it into the folder of a run."""
-        folder = run / "items" / "scenes"
+        folder = RunFolder(run).items.scenes
 
         def here(href: str) -> str:
             return href if is_remote(href) else relative_href(Path(expand(href, run)), folder)
@@ -98,17 +99,17 @@ def write_locked(lock: Lock, settings: SearchSettings, output: Path) -> list[str
                 name_host(expand(source.url if isinstance(source, StacApiSource) else source.href, output.parent))
     name_host("localhost")
     with whole(output) as part:
-        for folder in ("scenes", "pairs"):
-            (part / folder).mkdir(parents=True)
+        items = ItemsFolder(part)
+        items.make()
         for scene in lock.scenes:
             item = lock.item(scene, output.parent)
             hosts = item["properties"].pop(HOSTS, [])
             if named := [host for host in hosts if is_named(str(host))]:  # by the lock alone they are not
                 item["properties"][HOSTS] = named
-            (part / "scenes" / f"{scene}.json").write_text(json_text(item), encoding="utf-8")
+            items.scene(scene).write_text(json_text(item), encoding="utf-8")
         for pair, content in lock.pairs.items():
-            (part / "pairs" / f"{pair}.json").write_text(json_text(content), encoding="utf-8")
-        write_declined(part / "declined.csv", lock.declined)
+            items.pair(pair).write_text(json_text(content), encoding="utf-8")
+        write_declined(items.declined, lock.declined)
     asked = unsigned(settings.model_dump(mode="json", exclude={"lock"}))
     return sorted(key for key, value in asked.items() if lock.settings["search"].get(key) != value)
 

@@ -12,6 +12,7 @@ from crossres.acquire.stac.hrefs import is_remote, unsigned
 from crossres.errors import UserError
 from crossres.files import read_json, write_json
 from crossres.imagery.items import Item
+from crossres.layout import RunFolder
 from crossres.settings.config import Config, load
 from crossres.settings.paths import escaped, expand
 from crossres.settings.search import CATALOGUED, CatalogSource
@@ -25,8 +26,9 @@ def lock_run(run: Path, output: Path) -> None:
     Hrefs stand as the configuration names their source (`{run}`, environment variables), so that the lock holds in
     another checkout and on another machine. Signatures and passwords of URLs are left out.
     """
-    config = load(run / "config.yaml")
-    paths = sorted((run / "items" / "scenes").glob("*.json"))
+    items = RunFolder(run).items
+    config = load(RunFolder(run).config)
+    paths = sorted(items.scenes.glob("*.json"))
     if not paths:
         raise UserError(f"{run}: holds no items/scenes/*.json; name the folder of a finished run, such as results/demo")
     bases = _bases(config, run)
@@ -34,15 +36,15 @@ def lock_run(run: Path, output: Path) -> None:
         "crossres:lock": VERSION,
         "settings": unsigned({name: getattr(config, name).model_dump(mode="json") for name in HELD}),
         "scenes": {path.stem: _locked_scene(read_json(path), run, bases) for path in paths},
-        "pairs": {path.stem: read_json(path) for path in sorted((run / "items" / "pairs").glob("*.json"))},
-        "declined": [[d.id, d.role, d.reason] for d in read_declined(run / "items" / "declined.csv")],
+        "pairs": {path.stem: read_json(path) for path in sorted(items.pairs.glob("*.json"))},
+        "declined": [[d.id, d.role, d.reason] for d in read_declined(items.declined)],
     }
     content["settings"]["search"]["lock"] = None
     write_json(output, content)
 
 
 def _locked_scene(item: Item, run: Path, bases: list[tuple[str, str]]) -> dict[str, Any]:
-    folder = run / "items" / "scenes"
+    folder = RunFolder(run).items.scenes
     assets: dict[str, str] = {}
 
     def portable(href: str) -> str:
@@ -59,7 +61,7 @@ def _locked_scene(item: Item, run: Path, bases: list[tuple[str, str]]) -> dict[s
     portable_item = with_hrefs(unsigned(item), portable)
     for part in (portable_item, *portable_item["properties"].get("crossres:mosaic", [])):
         assets |= {a["href"]: a["file:checksum"] for a in part["assets"].values() if "file:checksum" in a}
-    scene = run / "scenes" / item["id"]
+    scene = RunFolder(run).scene(item["id"])
     missing = [name for name in SCENE_FILES if not (scene / name).is_file()]
     if missing:
         raise UserError(f"{scene / missing[0]}: no such file; let the run finish before it is locked")

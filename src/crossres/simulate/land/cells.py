@@ -1,6 +1,6 @@
 """Cells: the rectangles that land is divided into, painted in the straight coordinates (u, v) of a sector."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -78,10 +78,6 @@ class Cover:
     """Whether it crosses a river."""
     crop: bool = False
     """Whether it is farmed: it can be harvested between two dates."""
-
-    def toned(self, factor: float) -> "Cover":
-        """The same cover, brighter or darker."""
-        return replace(self, tone=self.tone * factor)
 
 
 Cell = tuple[Rect, Cover]

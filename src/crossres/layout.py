@@ -1,0 +1,127 @@
+"""Where things stand in a run's folder, results/<run>: the rules of the workflow write there, and commands read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN_PARTS = {
+    "aligned", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs", "report.html", "scenes",
+    "sr", "world",
+}  # fmt: skip
+"""What rules write into the folder of a run."""
+
+
+@dataclass(frozen=True)
+class ItemsFolder:
+    """What `search` writes: a STAC item of each scene, a JSON of each pair, and what was declined."""
+
+    folder: Path
+
+    @property
+    def scenes(self) -> Path:
+        """Holds <scene>.json."""
+        return self.folder / "scenes"
+
+    @property
+    def pairs(self) -> Path:
+        """Holds <pair>.json."""
+        return self.folder / "pairs"
+
+    @property
+    def declined(self) -> Path:
+        """What was found and is not used, with the reason."""
+        return self.folder / "declined.csv"
+
+    def scene(self, scene: str) -> Path:
+        """The item of a scene."""
+        return self.scenes / f"{scene}.json"
+
+    def pair(self, pair: str) -> Path:
+        """What is known of a pair."""
+        return self.pairs / f"{pair}.json"
+
+    def make(self) -> None:
+        """Make the empty folders."""
+        for folder in (self.scenes, self.pairs):
+            folder.mkdir(parents=True)
+
+    @classmethod
+    def of_item(cls, item: Path) -> "ItemsFolder | None":
+        """Return the folder that a scene's item lies in, as `search` laid it; None where it lies elsewhere."""
+        found = cls(item.parent.parent)
+        return found if item.parent == found.scenes and found.pairs.is_dir() else None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings with all defaults filled in."""
+        return self.folder / "config.yaml"
+
+    @property
+    def items(self) -> ItemsFolder:
+        """What the search found."""
+        return ItemsFolder(self.folder / "items")
+
+    @property
+    def dataset(self) -> Path:
+        """The patches, as zarr."""
+        return self.folder / "pairs" / "dataset.zarr"
+
+    @property
+    def dataset_summary(self) -> Path:
+        """Bands, splits and counts of the patches."""
+        return self.folder / "pairs" / "summary.json"
+
+    @property
+    def contact_sheet(self) -> Path:
+        """Some patches as a picture."""
+        return self.folder / "pairs" / "contact_sheet.png"
+
+    @property
+    def evaluated(self) -> Path:
+        """Holds a folder for each pair held out, as `evaluate` writes it."""
+        return self.folder / "evaluation" / "scenes"
+
+    @property
+    def figures(self) -> Path:
+        """Charts over all scenes."""
+        return self.folder / "evaluation" / "figures"
+
+    @property
+    def summary(self) -> Path:
+        """The metrics of all scenes together."""
+        return self.folder / "evaluation" / "summary.json"
+
+    def scene(self, scene: str) -> Path:
+        """A scene on its own grid: reflectance, mask and item."""
+        return self.folder / "scenes" / scene
+
+    def aligned(self, pair: str) -> Path:
+        """A pair after registration and normalisation: lr.tif, hr.tif, mask.tif and what was found."""
+        return self.folder / "aligned" / pair
+
+    def model(self, name: str) -> Path:
+        """A trained model."""
+        return self.folder / "model" / name
+
+    def sr(self, pair: str, arm: str) -> Path:
+        """A super-resolved scene: mean, std, sample and item."""
+        return self.folder / "sr" / pair / arm
+
+    def all_scenes(self) -> Iterator[Path]:
+        """Yield the folder of each scene that is there, in order of name."""
+        yield from sorted(self.folder.glob("scenes/*"))
+
+    def all_aligned(self) -> Iterator[Path]:
+        """Yield the folder of each pair that was aligned."""
+        yield from sorted(self.folder.glob("aligned/*"))
+
+    def all_sr(self) -> Iterator[Path]:
+        """Yield the folder of each super-resolved scene."""
+        yield from sorted(self.folder.glob("sr/*/*"))
