@@ -21,7 +21,8 @@ include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
 
 
-# A job that is taken from the cache has nothing to measure; Snakemake refuses rules that ask for both.
+# A job that is taken from the cache has nothing to measure; Snakemake refuses rules that ask for
+# both.
 if SHARED:
     for shared in (rules.simulate, rules.download, rules.coregister, rules.normalise, rules.train, rules.distill_model):
         shared.rule._benchmark = None

@@ -1,8 +1,9 @@
-"""Registration and radiometric normalisation, pair by pair.
+"""Registration and radiometric normalisation of each pair.
 
-Needs: items/pairs/<pair>.json and both scenes. Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and
-.png; then lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png. A pair that cannot be aligned is declined in registration.json
-and gives no patches.
+Needs: items/pairs/<pair>.json and both scenes.
+Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and .png; then
+lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png. A pair that cannot be aligned is
+declined in registration.json and gives no patches.
 """
 
 

@@ -1,10 +1,25 @@
-"""Patch pairs and the dataset.
+"""Patch pairs, and the dataset that they are put into.
 
-Needs: aligned/<pair>/. Gives: pairs/patches/<pair>.zip and .parquet; then dataset.zarr, index.parquet, left_out.parquet, contact_sheet.png
-and summary.json (a checkpoint: which pairs are held out is known only after those that could not be aligned are declined).
-Where a scene's ground is shared out among splits (dataset.split: block or region), held_out/<pair>.tif masks what is not held out.
-Training reads pairs/cache, made from the zarr, where the training split is too large for memory.
+Needs: aligned/<pair>/.
+Gives: pairs/patches/<pair>.zip and .parquet; pairs/dataset.zarr, index.parquet, left_out.parquet,
+contact_sheet.png and summary.json, a checkpoint: only it tells which pairs are held out.
+Where splits share a scene's ground (dataset.split: block or region), pairs/held_out/<pair>.tif
+masks what is not held out. Where the training split does not fit in memory, training reads pairs/cache.
 """
+
+
+def dataset_summary():
+    """Return what is known of the dataset; Snakemake assembles it first where it is not there."""
+    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
+
+
+def held_out():
+    """Return the pairs of the test split."""
+    return dataset_summary()["splits"]["test"]
+
+
+def of_held_out(pattern):
+    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
 
 
 rule patches:

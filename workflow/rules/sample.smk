@@ -1,7 +1,21 @@
-"""Super-resolution of held-out scenes, one job per scene and arm.
+"""Super-resolution of held-out scenes: a job for each scene and arm.
 
-Needs: aligned/<pair>/lr.tif and model/<name>/. Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
+Needs: aligned/<pair>/lr.tif, and model/<name>/ or one_step/<name>/.
+Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
 """
+
+# The order of tables, figures and colours: the product first.
+ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
+
+
+def model_file(name):
+    """Return a function for `input` that gives a file of the model that an arm draws from."""
+
+    def of_arm(wildcards):
+        arm = CONFIG.sample.arms[wildcards.arm]
+        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}/{name}"
+
+    return of_arm
 
 
 rule sample:

@@ -1,7 +1,15 @@
 """The settings of a run, written down.
 
-Needs: the configuration. Gives: config.yaml with every key, defaults filled in.
+Needs: the configuration.
+Gives: config.yaml with every key, defaults filled in; on the terminal, which keys have changed since.
 """
+
+from crossres.settings.changes import changed_since
+
+if workflow.is_main_process and Path(f"{RUN}/config.yaml").exists():
+    _changed = changed_since(Path(f"{RUN}/config.yaml"), CONFIG)
+    if _changed:
+        print(f"Changed since {RUN} was made:", *_changed, sep="\n  ", file=sys.stderr)
 
 
 rule resolved_config:

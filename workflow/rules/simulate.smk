@@ -1,7 +1,8 @@
 """The embedded default's world: a landscape seen by two sensors.
 
-Needs: nothing. Gives: world/catalog.json (Sentinel-2, static STAC catalogue), world/places/<place>/gaofen2 (L1A packages) and
-world/dem.vrt, all of which later stages read as they would read anybody's data. Unused when `simulate` is null.
+Needs: nothing; unused when `simulate` is null.
+Gives: world/catalog.json (a static STAC catalogue of Sentinel-2), world/dem.vrt and
+world/places/<place>/gaofen2 (L1A packages), which later stages read as anybody's data.
 """
 
 if CONFIG.simulate is not None:

@@ -1,12 +1,25 @@
-"""Where scenes come from: the sources of the `search` section as inputs of rules.
+"""Where scenes come from: the sources of the section `search`, or a lock file, as inputs of rules.
 
-Needs: common.smk and PLACES of simulate.smk. Gives: MADE (the sources that a catalogue is made of) and functions.
+Needs: common.smk, and PLACES of simulate.smk.
+Gives: LOCK, MADE (the sources that a catalogue is made of) and functions for `input` and `params`.
 """
 
 import functools
 from urllib.parse import urlsplit
 
 from crossres.secrets import without_signature
+
+# With a lock file scenes and pairs are known before anything runs, and the search is no checkpoint.
+LOCK = None
+if CONFIG.search.lock:
+    from crossres.acquire.lock.lock_file import read_lock  # loads what plans without a lock do not need
+
+    _lock = expand_path(CONFIG.search.lock)
+    try:
+        LOCK = read_lock(Path(_lock))
+    except UserError as error:
+        _said = str(error).replace(_lock, CONFIG.search.lock)
+        raise WorkflowError(f"search.lock: {_said}")
 
 
 def sources(role):
@@ -24,7 +37,8 @@ MADE = {
     if source.kind in stages.CATALOGUE_IS_MADE
 }
 
-# Said before anything runs, and in one line. A run from a lock file reads no source but what its scenes name.
+# Said before anything runs, and in one line. A run from a lock file reads no source but what its
+# scenes name.
 for _name, _source in MADE.items() if LOCK is None else ():
     if "{run}" not in _source.path and not Path(expand_path(_source.path)).is_dir():
         raise WorkflowError(f"search.{_name.partition('-')[0]}.path: {_source.path}: no such folder")
@@ -46,9 +60,9 @@ def is_remote(href):
 
 
 def catalogues(role):
-    """Return the catalogues to search, in order: those made from folders, and those that exist; an API has none.
+    """Return the catalogues to search as they are written, in order: those made, and those that exist.
 
-    As they are written.
+    An API has none.
     """
     found = []
     for number, source in enumerate(sources(role)):
@@ -60,14 +74,14 @@ def catalogues(role):
 
 
 def local_catalogues(role):
-    """Return the catalogues as inputs of a rule: of a made one the folder, which is what its rule gives."""
+    """Return the catalogues as inputs of a rule: of one that is made the folder, its rule's output."""
     made = f"{RUN}/catalogs/"
     there = map(expand_path, catalogues(role))
     return [os.path.dirname(c) if c.startswith(made) else c for c in there if not is_remote(c)]
 
 
 def remote_catalogues():
-    """Return what tells remote catalogues apart, without what of their URLs may change from day to day or is secret."""
+    """Return what tells remote catalogues apart, without signatures, which are secret or change daily."""
     there = map(expand_path, [*catalogues("lr"), *catalogues("hr")])
     return digest([without_signature(href) for href in there if is_remote(href)])
 
@@ -115,7 +129,7 @@ def asked_servers():
 
 
 def local_assets(wildcards):
-    """Return the files on disk that a scene's item names: they are this scene's input as much as the item is."""
+    """Return the files on disk that a scene's item names: the scene's input as much as the item is."""
     item = scene_item(wildcards.scene)
     parts = [item, *item["properties"].get("crossres:mosaic", [])]
     hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
@@ -127,7 +141,7 @@ def local_assets(wildcards):
 
 
 def locked_checksums(wildcards):
-    """Return what a lock file holds a scene to, so that the scene is read again when that changes."""
+    """Return what a lock file holds a scene to: when that changes, the scene is read again."""
     return json.dumps([LOCK.scenes[wildcards.scene][key] for key in ("assets", "files")]) if LOCK is not None else ""
 
 
@@ -138,7 +152,7 @@ def dem():
 
 
 def rpc_reference(wildcards):
-    """Return the LR scene that refines the RPCs of a Gaofen-2 package: each HR scene belongs to one pair."""
+    """Return the LR scene of the pair of an HR scene, which refines the RPCs of a Gaofen-2 package."""
     if not CONFIG.acquire.refine_rpc or "package" not in scene_item(wildcards.scene)["assets"]:
         return []
     return [f"{RUN}/scenes/{lr}" for lr in lr_of_hr().get(wildcards.scene, [])]

@@ -1,10 +1,35 @@
-"""Training, one job per model that an arm draws from.
+"""Training: a job for each model that an arm draws from, and one for each that is distilled of it.
 
-Needs: pairs/dataset.zarr (or pairs/cache, where the training split does not fit in memory), index.parquet and summary.json.
-Gives: model/<name>/ with model.safetensors (averaged weights), best.safetensors (those that did best in validation), card.json (everything needed to use them), history.csv and curves.png.
-Uses the GPUs that torch sees, or as many processes as train.processes asks for. A job that was stopped goes on where it last saved. `distill` makes a
-one-step model of the product's model, in one_step/<name>/; arms with start one-step ask for theirs by themselves.
+Needs: pairs/dataset.zarr or pairs/cache, index.parquet and summary.json.
+Gives: model/<name>/ with model.safetensors (averaged weights), best.safetensors (those that did
+best in validation), card.json, history.csv and curves.png; one_step/<name>/ with the same for arms
+that start one-step, and for `snakemake distill`. A job that was stopped goes on where it last saved.
 """
+
+from crossres.settings.train import IN_MEMORY_BYTES
+
+PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
+
+
+def training_data(wildcards):
+    """Return what training reads: the dataset or, where that does not fit in memory, the cache."""
+    size = dataset_summary().get("bytes", {}).get("train", 0)  # a summary of an older version has none
+    large = size > IN_MEMORY_BYTES
+    return f"{RUN}/pairs/cache" if large else f"{RUN}/pairs/dataset.zarr"
+
+
+def processes_of_model(wildcards):
+    """Return how many processes are asked for; GPUs are counted where the job runs, and take one each."""
+    return CONFIG.variant(wildcards.model)[1].processes or 1
+
+
+def threads_of_model(wildcards):
+    return CONFIG.threads.train * processes_of_model(wildcards)
+
+
+def memory_of_model(wildcards, attempt):
+    """Return MB for all processes, more each time the job is submitted (see `by_attempt`)."""
+    return 6000 * processes_of_model(wildcards) * attempt
 
 
 rule train:
@@ -42,8 +67,8 @@ rule train:
     message:
         "Train the diffusion path from LR to HR ({wildcards.model})"
     shell:
-        "python -m crossres train --settings {params.settings:q} --name {wildcards.model:q} --dataset {input.dataset:q} --index {input.index:q}"
-        " --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
+        "python -m crossres train --settings {params.settings:q} --name {wildcards.model:q}"
+        " --dataset {input.dataset:q} --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
         " --threads {threads} > {log:q} 2>&1"
 
 
