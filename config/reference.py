@@ -1,5 +1,5 @@
-"""The tables of keys and reruns in config/README.md, made from the models and from what rules read: `python -m
-crossres.settings.reference`."""
+"""Writes the tables of README.md beside it, from the settings models and from what rules read: `python
+config/reference.py`."""
 
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,8 @@ def _sentence(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the tables between the two marks of config/README.md."""
-    path = Path("config/README.md")
+    """Rewrite the tables between the two marks of README.md."""
+    path = Path(__file__).with_name("README.md")
     text = path.read_text(encoding="utf-8")
     head, tail = text.split(BEGIN)[0], text.split(END)[1]
     path.write_text(f"{head}{BEGIN}\n\n{reference()}\n{END}{tail}", encoding="utf-8")
