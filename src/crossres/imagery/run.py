@@ -13,13 +13,16 @@ from crossres.layout import RunFolder
 def open_run(folder: Path | str) -> xr.DataTree:
     """Open the results of a run, such as results/demo, as a tree; no pixel is read before it is asked for.
 
-    | node | holds |
-    | --- | --- |
-    | scenes/<scene> | `reflectance` and `mask` as they were read, each on its own grid |
-    | aligned/<pair>/lr | `reflectance` and `mask` (changed ground, too) of the LR image |
-    | aligned/<pair>/hr | `reflectance` of the HR image, registered and normalised, on the fine grid |
-    | sr/<pair>/<arm> | `mean`, `std` and `sample` of the super-resolved image, on the fine grid |
-    | pairs | the patches: `lr`, `hr` and `mask`, by patch |
+    scenes/<scene>
+        `reflectance` and `mask` as they were read, each on its own grid
+    aligned/<pair>/lr
+        `reflectance` and `mask` (changed ground, too) of the LR image
+    aligned/<pair>/hr
+        `reflectance` of the HR image, registered and normalised, on the fine grid
+    sr/<pair>/<arm>
+        `mean`, `std` and `sample` of the super-resolved image, on the fine grid
+    pairs
+        the patches: `lr`, `hr` and `mask`, by patch
 
     What is not there, since the run is not finished or has removed it, is left out. Raises `UserError` when the folder
     holds no run.
