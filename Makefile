@@ -27,7 +27,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/snakemake --lint
 
 docs: $(VENV)/.installed-docs
-	$(BIN)/sphinx-build -q --nitpicky --fail-on-warning --keep-going docs docs/_build
+	$(BIN)/sphinx-build -q --fresh-env --nitpicky --fail-on-warning --keep-going docs docs/_build
 	@echo "The documentation: docs/_build/index.html (open it in a browser)"
 
 $(VENV)/bin/python:

@@ -7,7 +7,7 @@ from functools import partial
 from crossres.cli import _parser
 
 PLACE = "<!-- commands -->"
-WIDTH = 80
+WIDTH = 72
 
 
 def fill_in(app, docname, source):

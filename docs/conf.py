@@ -36,6 +36,7 @@ html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,
     "show_prev_next": False,
+    "show_toc_level": 2,
     "footer_end": [],
 }
 html_sidebars = {"index": [], "glossary": []}
