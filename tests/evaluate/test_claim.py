@@ -12,7 +12,6 @@ from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
 from crossres.evaluate.report.claim_table import claim_tables
 from crossres.evaluate.results.claim import Compared, Match, judge_claim, matches, speed_up, verdict
 from crossres.evaluate.results.claim_curves import curves, one_sample, read_claim
-from crossres.files import read_json
 from crossres.settings.sample import ArmSettings, SampleSettings, Sweep
 
 SCENES = 8
@@ -52,24 +51,24 @@ def test_a_start_that_never_gets_there_has_no_speed_up():
 
 def test_how_long_the_noise_start_takes_to_what_the_lr_start_has_is_told_beside_it():
     assert matches({2: 8.0, 4: 5.5, 8: 4.9}, {2: 12.0, 16: 5.5, 32: 5.0}) == {2: 16, 4: 16, 8: np.inf}
-    found = judge_claim(curve({2: 8.0, 4: 5.5, 8: 4.9}), NOISE, 500, 0).over_seeds.matches["swd"]
+    found = judge_claim(curve({2: 8.0, 4: 5.5, 8: 4.9}), NOISE, 500, 0).matches["swd"]
     assert found == (Match(2, 4, 4, 4), Match(4, 32, 32, 32), Match(8, None, None, None))
 
 
 def test_what_few_scenes_say_of_it_is_seen_in_its_interval():
     unlike = curve({2: 6.0})
     unlike[2]["swd"] = unlike[2]["swd"] + 12 * SPREAD  # good in some scenes, bad in others
-    [found] = judge_claim(unlike, NOISE, 500, 0).over_seeds.matches["swd"]
+    [found] = judge_claim(unlike, NOISE, 500, 0).matches["swd"]
     assert found.low < found.noise_nfe == 16 and found.high in {32, None}
 
 
 def test_it_holds_when_it_is_fast_and_nothing_was_paid_for_it():
     found = judge_claim(curve({1: 9.0, 4: 4.5, 8: 4.0}, psnr=24.5, hallucination=0.15), NOISE, 500, 0)
-    swd = found.over_seeds.speed_up["swd"]
+    swd = found.speed_up["swd"]
     assert (swd.tau, swd.noise_nfe, swd.lr_nfe, swd.value) == (5.0, 32, 4, 8.0)
     assert (swd.low, swd.high) == (8.0, 8.0)  # scenes differ alike at each NFE: resampling changes nothing
-    assert found.over_seeds.compared == Compared(lr_nfe=4, noise_nfe=32)
-    assert found.over_seeds.differences["psnr_db"].mean == pytest.approx(0.5)
+    assert found.compared == Compared(lr_nfe=4, noise_nfe=32)
+    assert found.differences["psnr_db"].mean == pytest.approx(0.5)
     assert found.verdict == "holds"
 
 
@@ -85,14 +84,14 @@ def test_it_holds_when_it_is_fast_and_nothing_was_paid_for_it():
 )
 def test_it_does_not_hold_when_one_condition_fails(lr, failed):
     found = judge_claim(lr, NOISE, 500, 0)
-    assert found.over_seeds.answers[failed] == "no"
+    assert found.answers[failed] == "no"
     assert found.verdict == "does not hold"
 
 
 def test_it_cannot_be_said_when_scenes_disagree():
     psnr = (24.1 + np.where(np.arange(SCENES) % 2, 2.0, -2.0))[None]
     found = judge_claim(curve({4: 4.5}, psnr_db=psnr), NOISE, 500, 0)
-    apart = found.over_seeds.differences["psnr_db"]
+    apart = found.differences["psnr_db"]
     assert apart.low < 0 < apart.high
     assert found.verdict == "cannot be said"
 
@@ -108,7 +107,7 @@ def test_seeds_are_averaged_within_a_scene_and_also_told_apart():
     lr[4]["swd"][1] += 2.0  # the second seed does not get to 5.0, nor does the mean of both (5.5)
     found = judge_claim(lr, curve({32: 5.0}, seeds=2), 500, 0)
     assert [one.speed_up["swd"].lr_nfe for one in found.by_seed] == [4, None]
-    assert found.over_seeds.speed_up["swd"].lr_nfe is None
+    assert found.speed_up["swd"].lr_nfe is None
 
 
 def test_a_scene_without_a_value_is_left_out():
@@ -154,7 +153,7 @@ def test_models_of_a_sweep_are_judged_together_and_each_sweep_from_both_starts_f
     claim, points, figure = judged(tmp_path, SAMPLE)
     found = read_claim(claim)
     assert {kind: judgement.seeds for kind, judgement in found.items()} == {"module": 2, "plain": 1}
-    assert found["module"].over_seeds.speed_up["swd"].value == 8.0
+    assert found["module"].speed_up["swd"].value == 8.0
     assert found["module"].verdict == "holds"
     by_point = pd.read_parquet(points).set_index(["kind", "start", "nfe", "metric"])
     assert by_point.loc[("module", "noise", 32, "swd"), "mean"] == pytest.approx(5.0)
@@ -167,7 +166,6 @@ def test_what_is_read_back_is_what_was_judged(tmp_path):
     values = one_sample(tmp_path / "summary.parquet")
     starts = curves(SAMPLE.curves(), values)["plain"]
     assert found == judge_claim(starts["lr"], starts["noise"], 200, 0)
-    assert "over_seeds" not in read_json(claim)["kinds"]["plain"]  # its parts stand beside the verdict
 
 
 def test_the_report_has_a_column_for_all_seeds_and_one_for_each(tmp_path):

@@ -58,12 +58,12 @@ def _draw_curves(ax: Axes, key: str, kinds: Mapping[str, JudgedKind]) -> None:
         ax.plot(nfes, [v.mean for v in values], ARM_MARKERS[i % 8] + "-", color=colour, ms=5, lw=1.4, label=label)
         ax.fill_between(nfes, [v.low for v in values], [v.high for v in values], color=colour, alpha=0.13, lw=0)
         if start == "noise" and key in QUALITIES:
-            best = found.judgement.over_seeds.speed_up[key].tau
+            best = found.judgement.speed_up[key].tau
             ax.axhline(best, color=colour, lw=0.9, ls=(0, (4, 3)))
 
 
 def _in_words(kind: str, judgement: Judgement) -> str:
-    speed, first = judgement.over_seeds.speed_up["swd"], judgement.over_seeds.matches["swd"][0]
+    speed, first = judgement.speed_up["swd"], judgement.matches["swd"][0]
     takes = f"takes {first.noise_nfe} from noise" if first.noise_nfe else "is never reached from noise"
     return (
         f"{kind}: speed-up {speed.value:.3g} in SWD (95 % {speed.low:.3g} to {speed.high:.3g}), "

@@ -1,5 +1,6 @@
 """Quality over the number of function evaluations: what more steps buy, from each start."""
 
+from collections.abc import Collection
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -7,65 +8,61 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from crossres.drawing import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
-from crossres.evaluate.metrics.metric import BY_KEY, Metric
-from crossres.settings.sample import SOLVERS, ArmSettings
+from crossres.evaluate.metrics.metric import Metric
+from crossres.evaluate.metrics.registry import BY_KEY
+from crossres.evaluate.results.summary import Summary
+from crossres.settings.sample import SampleSettings
 
 CHARTED = ("swd", "spectrum_error", "psnr_db", "hallucination")
-SAMPLED = ("lr", "noise", "one-step")
-"""Starts whose arms take steps; interpolation and regression do not."""
-PLAIN = {"solver": {solvers[0] for solvers in SOLVERS.values()}, "model": {"main"}}
-"""What an arm's name need not say."""
-STEPS_ASIDE = frozenset({"steps", "samples"})
 
 
-def series(arms: dict[str, Any], order: list[str]) -> dict[str, list[tuple[int, str]]]:
-    """Return (NFE, arm) in growing order for each way of sampling: arms that differ in steps alone are one.
+def series(sample: SampleSettings, measured: Collection[str]) -> dict[str, list[tuple[int, str]]]:
+    """Return (NFE, arm) in growing order for each curve of the `measured` arms, and for each one-step model.
 
-    `arms` holds each arm's settings, its solver named.
+    A label says the start and, where there are several, the kind of model and the model.
     """
-    ways: dict[str, list[tuple[int, str]]] = {}
-    for arm in order:
-        content = arms.get(arm, {})
-        if content.get("start") not in SAMPLED:
-            continue
-        rest = {k: v for k, v in content.items() if k not in STEPS_ASIDE and v is not None}
-        name = rest["start"] if rest["start"] == "one-step" else f"{rest['start']} start"
-        extra = [f"{k} {v}" for k, v in sorted(rest.items()) if v not in PLAIN.get(k, ()) and k != "start"]
-        ways.setdefault(", ".join([name, *extra]), []).append((ArmSettings.model_validate(content).nfe, arm))
-    return {name: sorted(found) for name, found in ways.items()}
+    curves = sample.curves()
+    lines: dict[str, list[tuple[int, str]]] = {}
+    for kind, models in curves.items():
+        for model, starts in models.items():
+            told = [kind] * (len(curves) > 1) + [model] * (len(models) > 1)
+            for start, by_nfe in starts.items():
+                lines[", ".join([f"{start} start", *told])] = sorted(by_nfe.items())
+    one_step = {name: arm for name, arm in sample.arms.items() if arm.start == "one-step"}
+    for name, arm in one_step.items():
+        lines[f"one-step, {arm.model}" if len(one_step) > 1 else "one-step"] = [(arm.nfe, name)]
+    kept = {label: [(nfe, arm) for nfe, arm in found if arm in measured] for label, found in lines.items()}
+    return {label: found for label, found in kept.items() if found}
 
 
-def draw_nfe(content: dict[str, Any], arms: dict[str, Any]) -> Figure | None:
-    """Return a chart of one sample's quality over NFE with intervals; None when no way of sampling has two NFE.
-
-    `content` is summary.json's.
-    """
-    ways = series(arms, content["arm_order"])
-    if not any(len({nfe for nfe, _ in found}) > 1 for found in ways.values()):
+def draw_nfe(summary: Summary, sample: SampleSettings) -> Figure | None:
+    """Return a chart of one sample's quality over NFE with intervals; None when no curve has two NFE."""
+    ways = series(sample, summary.arm_order)
+    if not any(len(found) > 1 for found in ways.values()):
         return None
     figure, axes = chart(9.2, 5.6, 2, 2)
     ticks = sorted({nfe for found in ways.values() for nfe, _ in found})
     for ax, key in zip(axes, CHARTED):
         metric = BY_KEY[key]
         for i, (name, found) in enumerate(ways.items()):
-            points = [(nfe, content["arms"][arm]["sample"][key]) for nfe, arm in found]
+            points = [(nfe, summary.arms[arm]["sample"][key]) for nfe, arm in found]
             points = [(nfe, value) for nfe, value in points if value]
             if not points:
                 continue
             nfes, values = zip(*points)
             # side by side where they share an NFE, so that no interval hides another
             x = [nfe * 1.05 ** (i - (len(ways) - 1) / 2) for nfe in nfes]
-            low, high = ([abs(v["mean"] - v[end]) for v in values] for end in ("low", "high"))
+            low, high = [abs(v.mean - v.low) for v in values], [abs(v.high - v.mean) for v in values]
             style: dict[str, Any] = dict(
                 color=ARM_COLOURS[i % 8], marker=ARM_MARKERS[i % 8], ms=5.5, lw=1.3, capsize=2.5
             )
-            ax.errorbar(x, [v["mean"] for v in values], (low, high), label=name, **style)
+            ax.errorbar(x, [v.mean for v in values], (low, high), label=name, **style)
         over_nfe(ax, metric, ticks)
     axes[0].legend(frameon=False, fontsize=8, labelcolor=MUTED)
     return figure
 
 
-def over_nfe(ax: Axes, metric: Metric, ticks: list[int]) -> None:
+def over_nfe(ax: Axes, metric: Metric[Any], ticks: list[int]) -> None:
     """Name the axes of a chart of a metric over NFE: logarithmic, with a tick at each of `ticks`."""
     if ticks:
         ax.set_xscale("log", base=2)

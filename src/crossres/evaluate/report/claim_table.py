@@ -31,7 +31,7 @@ def claim_tables(path: Path) -> list[ClaimTable]:
 
 
 def _table(kind: str, judgement: Judgement) -> ClaimTable:
-    each = {"all seeds": judgement.over_seeds}
+    each: dict[str, Evidence] = {"all seeds": judgement}
     if judgement.seeds > 1:
         each |= {f"seed {i + 1}": one for i, one in enumerate(judgement.by_seed)}
     found = list(each.values())

@@ -100,8 +100,8 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Whether the claim holds for one kind of model."""
+class Judgement(Evidence):
+    """Whether the claim holds for one kind of model: the evidence over all its seeds, and what follows."""
 
     scenes: int
     seeds: int
@@ -110,8 +110,15 @@ class Judgement:
     level: float
     """Of all intervals."""
     verdict: Verdict
-    over_seeds: Evidence
     by_seed: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What claim.json holds."""
+
+    kinds: dict[str, Judgement]
+    """By kind of model."""
 
 
 def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> Judgement:
@@ -124,7 +131,10 @@ def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> Judgemen
     scenes = next(iter(lr.values()))["swd"].shape[1]
     each = tuple(_evidence(_seed(lr, i), _seed(noise, i), replicates, seed) for i in range(seeds))
     pooled = _evidence(_pooled(lr), _pooled(noise), replicates, seed)
-    return Judgement(scenes, seeds, CLAIMED, LEVEL, verdict(pooled.answers, scenes), pooled, each)
+    return Judgement(
+        **vars(pooled), scenes=scenes, seeds=seeds, claimed=CLAIMED, level=LEVEL,
+        verdict=verdict(pooled.answers, scenes), by_seed=each,
+    )  # fmt: skip
 
 
 def verdict(answers: Mapping[str, Answer], scenes: int) -> Verdict:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
 
 from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
-from crossres.evaluate.results.claim import GUARDS, QUALITIES, Curve, Judgement, judge_claim
+from crossres.evaluate.results.claim import GUARDS, QUALITIES, Claim, Curve, Judgement, judge_claim
 from crossres.evaluate.results.intervals import Interval, interval
 from crossres.evaluate.results.summary import ALL_STRATA
-from crossres.files import read_json, whole, write_json
+from crossres.files import whole
+from crossres.records import read_record, write_record
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.sample import STARTS, ArmSettings, Curves, Start
 
@@ -90,11 +90,7 @@ def without_steps(arms: Mapping[str, ArmSettings], values: Mapping[str, pd.DataF
 
 def write_claim(kinds: Mapping[str, JudgedKind], output: Path, table: Path) -> None:
     """Write the judgements as claim.json, and the curves as a table: a row per kind, start, NFE and metric."""
-    written = {}
-    for kind, found in kinds.items():
-        content = asdict(found.judgement)
-        written[kind] = content.pop("over_seeds") | content
-    write_json(output, dict(kinds=written))
+    write_record(output, Claim({kind: found.judgement for kind, found in kinds.items()}))
     rows = [
         dict(kind=kind, start=start, nfe=nfe, metric=key, **asdict(point))
         for kind, found in kinds.items()
@@ -107,13 +103,8 @@ def write_claim(kinds: Mapping[str, JudgedKind], output: Path, table: Path) -> N
 
 
 def read_claim(path: Path) -> dict[str, Judgement]:
-    """Return the judgement of each kind of model from claim.json."""
-    kinds = read_json(path)["kinds"].items()
-    return {kind: _JUDGEMENT.validate_python(content | {"over_seeds": content}) for kind, content in kinds}
-
-
-_JUDGEMENT = TypeAdapter(Judgement)
-"""Reads nested dataclasses, and leaves out what they do not name."""
+    """Return the judgement of each kind of model from claim.json; `UserError` when it holds something else."""
+    return read_record(Claim, path).kinds
 
 
 def _at_each_nfe(curve: Curve, key: str, settings: EvaluateSettings) -> dict[int, Interval | None]:
