@@ -82,7 +82,7 @@ def test_a_whole_configuration_has_the_solvers_and_sweeps_that_it_leaves_unsaid(
         ('{"train": {"step": 1}}', "train: step: unknown key; the nearest known one is 'steps'"),
         ('{"models": {"a": {}}}', "--name: 'main' is not one of models: a"),
         ('{"models": {"main": {"train": {"step": 1}}}}', "models.main.train.step: unknown key"),
-        ('{"run": "a"}', "config: search: field required"),
+        ('{"run": "a"}', "--settings: search: field required"),
         ("none.yaml", "none.yaml: "),
     ],
 )

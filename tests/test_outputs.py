@@ -2,6 +2,7 @@
 
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,10 @@ import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
 
-from crossres import cli
+from crossres import cli, commands
 from crossres.diffusion.model.checkpoint import Card
 from crossres.files import whole, write_json
-from crossres.outputs import OUTPUTS, guard, scene_outputs
+from crossres.outputs import guard, scene_outputs
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
 
@@ -245,10 +246,14 @@ def test_what_came_into_a_folder_while_a_command_ran_is_kept():
 
 def test_every_command_says_what_it_writes():
     [stages] = [action for action in cli._parser()._actions if action.dest == "stage"]
-    assert set(stages.choices) == set(OUTPUTS)
-    for name, parser in stages.choices.items():
+    for parser in stages.choices.values():
         known = {action.dest for action in parser._actions}
-        assert {output.argument for output in OUTPUTS[name]} | {"overwrite"} <= known
+        assert {output.argument for output in parser.get_default("outputs")} | {"overwrite"} <= known
+
+
+def test_every_module_of_commands_is_a_command():
+    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)} - {"options"}
+    assert modules == {name.replace("-", "_") for name in commands.NAMES}
 
 
 @pytest.mark.parametrize("wrong", ["png", "folder", "missing", "surrogates", "utf-16"])

@@ -17,14 +17,13 @@ from urllib.parse import unquote, urlsplit
 from crossres import earlier_products as earlier
 from crossres.errors import UserError
 from crossres.files import claim
-from crossres.simulate import earlier_place
 
 KEPT_BY_SNAKEMAKE = ".snakemake_timestamp"
 
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a command."""
+    """One output of a command; its module in `commands` has all of them as OUTPUTS."""
 
     argument: str = "output"
     folder: tuple[str, ...] = ()
@@ -33,66 +32,15 @@ class Output:
     """The command writes these among other things into a folder."""
     is_own: Callable[[Path], bool] | None = None
     """Whether a folder with these names, or a file, is a product of the command; None where names tell enough."""
+    each_of: str = ""
+    """The argument that names several inputs, each with such an output in a folder of its own name."""
 
 
-_MODEL = Output(
+MODEL = Output(
     folder=("model.safetensors", "best.safetensors", "card.json", "history.csv", "curves.png"), is_own=earlier.is_model
 )
-_PRODUCT = Output(folder=("mean.tif", "std.tif", "sample.tif", "item.json"), is_own=earlier.is_product)
-_PAGE = Output(is_own=earlier.is_page)
-
-OUTPUTS: dict[str, tuple[Output, ...]] = {
-    "simulate": (Output(folder=earlier_place.FILES, is_own=earlier_place.is_place),),
-    "link-world": (Output(inside=("catalog.json", "dem.vrt")),),
-    "catalog": (Output(folder=("catalog.json", "declined.csv", "items/*.json"), is_own=earlier.is_catalogue),),
-    "chips": (Output(folder=("*_lr.tif", "*_hr.tif"), is_own=earlier.are_chips),),
-    "search": (Output(folder=("declined.csv", "pairs/*.json", "scenes/*.json"), is_own=earlier.are_items),),
-    "download": (Output(folder=("reflectance.tif", "mask.tif", "item.json"), is_own=earlier.is_scene),),
-    "lock": (Output(is_own=earlier.is_lock),),
-    "coregister": (
-        Output(inside=("registered.tif", "registration.json", "tie_points.parquet", "registration.png")),
-    ),
-    "normalise": (
-        Output(inside=("lr.tif", "hr.tif", "mask.tif", "pifs.tif", "radiometry.json", "radiometry.png")),
-    ),
-    "patches": (Output("patches"), Output("index")),
-    "dataset": (
-        Output(inside=("index.parquet", "left_out.parquet", "summary.json", "contact_sheet.png")),
-        Output(inside=("dataset.zarr",), is_own=earlier.is_dataset),
-    ),
-    "held-out": (Output(),),
-    "cache": (Output(folder=("cache.json", "lr.npy", "hr.npy", "mask.npy"), is_own=earlier.is_cache),),
-    "train": (_MODEL,),
-    "distill": (_MODEL,),
-    "sample": (_PRODUCT,),
-    "super-resolve": (_PRODUCT,),
-    "external": (
-        Output(folder=("mean.tif", "std.tif", "sample.tif", "declined.json"), is_own=earlier.is_external),
-    ),
-    "evaluate": (
-        Output(
-            folder=(
-                "metrics.json", "spectra.json", "calibration.json", "spectrum.png", "crops.png", "overview.png",
-                "hallucination.png", "view/*.png", "crops/*/*.png", "places/*/*.png",
-            ),
-            is_own=earlier.is_evaluation,
-        ),
-    ),
-    "summarise": (Output("summary"), Output("table")),
-    "claim": (Output(), Output("curves"), Output("figure")),
-    "figures": (
-        Output(
-            folder=("metrics.png", "spectra.png", "calibration.png", "tradeoff.png", "nfe.png"),
-            is_own=earlier.are_figures,
-        ),
-    ),
-    "report": (_PAGE,),
-    "compare": (_PAGE,),
-    "costs": (_PAGE,),
-    "config": (Output(is_own=earlier.is_configuration),),
-    "schema": (Output(is_own=earlier.is_schema),),
-}  # fmt: skip
-"""What each command writes."""
+PRODUCT = Output(folder=("mean.tif", "std.tif", "sample.tif", "item.json"), is_own=earlier.is_product)
+PAGE = Output(is_own=earlier.is_page)
 NAMES_INPUTS = ("scenes", "lr", "hr", "dem", "settings", "source")
 """Arguments that may name a file or folder, and may be something else."""
 
@@ -103,7 +51,7 @@ def guard(args: argparse.Namespace) -> None:
     Everything is looked at before anything is begun. Links are followed: what they lead to is written, not the link.
     """
     taken = inputs(args)
-    for output in OUTPUTS[args.stage]:
+    for output in args.outputs:
         setattr(args, output.argument, _followed(getattr(args, output.argument)))
         for path in _paths(args, output):
 
@@ -116,7 +64,7 @@ def guard(args: argparse.Namespace) -> None:
 
 def inputs(args: argparse.Namespace) -> list[Path]:
     """Return the files and folders that a command is given to read."""
-    written = {output.argument for output in OUTPUTS[args.stage]} | {"events"}
+    written = {output.argument for output in args.outputs} | {"events"}
     found: list[Path] = []
     for name, value in vars(args).items():
         for part in value if isinstance(value, list) else [value]:
@@ -169,8 +117,8 @@ def _paths(args: argparse.Namespace, output: Output) -> Iterator[Path]:
     base: Path = getattr(args, output.argument)
     if output.inside:
         yield from (base / name for name in output.inside)
-    elif args.stage == "super-resolve":
-        yield from (path for _, path in scene_outputs(args.scenes, base))
+    elif output.each_of:
+        yield from (path for _, path in scene_outputs(getattr(args, output.each_of), base))
     else:
         yield base
 

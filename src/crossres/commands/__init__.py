@@ -1,8 +1,8 @@
-"""The commands of `crossres`, a module each: its options beside what it runs.
+"""The commands of `crossres`, a module each: its options and outputs beside what it runs.
 
 A command has the name of its module, with - for _, and the module's docstring is what `--help` says
 of it. What `run` reaches is the command's code, by which the workflow knows whether it has changed
-(`code_version`); options do not count.
+(`code_version`); options and outputs do not count.
 """
 
 NAMES = (

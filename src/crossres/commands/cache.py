@@ -2,7 +2,11 @@
 
 import argparse
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path
+from crossres.outputs import Output
+
+OUTPUTS = (Output(folder=("cache.json", "lr.npy", "hr.npy", "mask.npy"), is_own=earlier.is_cache),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,11 @@
 import argparse
 from pathlib import Path
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_run, checked, mapping
+from crossres.outputs import Output
+
+OUTPUTS = (Output(folder=("catalog.json", "declined.csv", "items/*.json"), is_own=earlier.is_catalogue),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,11 @@
 
 import argparse
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path
+from crossres.outputs import Output
+
+OUTPUTS = (Output(folder=("*_lr.tif", "*_hr.tif"), is_own=earlier.are_chips),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,13 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (
+    Output(),
+    Output("curves"),
+    Output("figure"),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

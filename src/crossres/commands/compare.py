@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 
 from crossres.commands.options import add_path
+from crossres.outputs import PAGE
+
+OUTPUTS = (PAGE,)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,11 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, settings
+from crossres import earlier_products as earlier
+from crossres.commands.options import add_path, add_settings, name_of_settings, settings
+from crossres.outputs import Output
+
+OUTPUTS = (Output(is_own=earlier.is_configuration),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +20,6 @@ def run(args: argparse.Namespace) -> None:
     from crossres.files import whole
     from crossres.settings.config import parse  # all settings are this command's code
 
-    content = parse(settings(args), "--settings").model_dump(mode="json")
+    content = parse(settings(args), name_of_settings(args)).model_dump(mode="json")
     with whole(args.output) as part:
         part.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

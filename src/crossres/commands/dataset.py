@@ -3,7 +3,14 @@
 import argparse
 from pathlib import Path
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_run, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (
+    Output(inside=("index.parquet", "left_out.parquet", "summary.json", "contact_sheet.png")),
+    Output(inside=("dataset.zarr",), is_own=earlier.is_dataset),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

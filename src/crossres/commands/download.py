@@ -3,7 +3,11 @@
 import argparse
 from pathlib import Path
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_run, add_settings, add_threads, section
+from crossres.outputs import Output
+
+OUTPUTS = (Output(folder=("reflectance.tif", "mask.tif", "item.json"), is_own=earlier.is_scene),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

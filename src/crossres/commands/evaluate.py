@@ -3,7 +3,15 @@
 import argparse
 from pathlib import Path
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_settings, add_threads, section
+from crossres.outputs import Output
+
+FILES = (
+    "metrics.json", "spectra.json", "calibration.json", "spectrum.png", "crops.png", "overview.png",
+    "hallucination.png", "view/*.png", "crops/*/*.png", "places/*/*.png",
+)  # fmt: skip
+OUTPUTS = (Output(folder=FILES, is_own=earlier.is_evaluation),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,11 @@
 
 import argparse
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_run, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (Output(folder=("mean.tif", "std.tif", "sample.tif", "declined.json"), is_own=earlier.is_external),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

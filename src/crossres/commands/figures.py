@@ -2,7 +2,16 @@
 
 import argparse
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (
+    Output(
+        folder=("metrics.png", "spectra.png", "calibration.png", "tradeoff.png", "nfe.png"),
+        is_own=earlier.are_figures,
+    ),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +26,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from crossres.evaluate.charts.over_scenes import figures
-    from crossres.evaluate.report.inputs import held_out
+    from crossres.evaluate.results.scene_result import held_out
 
-    arms = section(args, "sample").model_dump(mode="json")["arms"]
-    figures(arms, args.summary, held_out(args.dataset, args.scenes), args.output)
+    figures(section(args, "sample"), args.summary, held_out(args.dataset, args.scenes), args.output)

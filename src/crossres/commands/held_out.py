@@ -3,6 +3,9 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (Output(),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,11 @@
 import argparse
 from pathlib import Path
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path
+from crossres.outputs import Output
+
+OUTPUTS = (Output(is_own=earlier.is_lock),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

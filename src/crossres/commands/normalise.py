@@ -3,6 +3,9 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, add_threads, section
+from crossres.outputs import Output
+
+OUTPUTS = (Output(inside=("lr.tif", "hr.tif", "mask.tif", "pifs.tif", "radiometry.json", "radiometry.png")),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -77,12 +77,17 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `--settings` holds: all of a configuration, checked, or some of its sections."""
     content = mapping(args.settings)
     if "run" in content:
-        name = "config" if args.settings.lstrip().startswith("{") else args.settings
-        return configuration.parse(content, name).model_dump(mode="json")
+        return configuration.parse(content, name_of_settings(args)).model_dump(mode="json")
     known = configuration.Config.model_fields
     if unknown := [key for key in content if key not in known]:
-        raise UserError(f"--settings: {unknown[0]!r} is not one of {', '.join(known)}")
+        raise UserError(f"{name_of_settings(args)}: {unknown[0]!r} is not one of {', '.join(known)}")
     return content
+
+
+def name_of_settings(args: argparse.Namespace) -> str:
+    """Return what a line about `--settings` begins with: the name of the file, where it is one."""
+    is_file = args.settings is not None and not args.settings.lstrip().startswith("{")
+    return args.settings if is_file else "--settings"
 
 
 def mapping(text: str | None) -> dict[str, Any]:

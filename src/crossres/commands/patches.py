@@ -3,6 +3,12 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, add_threads, section
+from crossres.outputs import Output
+
+OUTPUTS = (
+    Output("patches"),
+    Output("index"),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,9 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, mapping, section
+from crossres.outputs import PAGE
+
+OUTPUTS = (PAGE,)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,9 @@ import argparse
 
 from crossres.commands.options import add_path, add_settings, add_threads, section
 from crossres.errors import UserError
+from crossres.outputs import PRODUCT
+
+OUTPUTS = (PRODUCT,)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_run, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (Output(folder=("declined.csv", "pairs/*.json", "scenes/*.json"), is_own=earlier.are_items),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

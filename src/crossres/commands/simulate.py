@@ -3,6 +3,10 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, section
+from crossres.outputs import Output
+from crossres.simulate import earlier_place
+
+OUTPUTS = (Output(folder=earlier_place.FILES, is_own=earlier_place.is_place),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,12 @@
 import argparse
 
 from crossres.commands.options import add_path, add_settings, section
+from crossres.outputs import Output
+
+OUTPUTS = (
+    Output("summary"),
+    Output("table"),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from crossres.evaluate.report.inputs import held_out
-    from crossres.evaluate.results.summary import summarise
+    from crossres.evaluate.results.scene_result import held_out
+    from crossres.evaluate.results.summarise import summarise
 
     scenes = held_out(args.dataset, args.scenes)
     summarise(section(args, "evaluate"), scenes, args.primary, args.summary, args.table)

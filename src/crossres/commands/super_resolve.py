@@ -3,10 +3,14 @@
 import argparse
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from crossres.commands.options import add_path, add_threads, checked
+from crossres.outputs import PRODUCT
+
+OUTPUTS = (replace(PRODUCT, each_of="scenes"),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 
 from crossres.commands.options import add_path, add_settings, add_threads, of_model
+from crossres.outputs import MODEL
+
+OUTPUTS = (MODEL,)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
