@@ -1,9 +1,7 @@
 """`evaluate`: one held-out scene, every arm, against HR and LR."""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -14,10 +12,18 @@ from crossres.evaluate.charts.spectra import draw_spectra
 from crossres.evaluate.metrics import fidelity
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, read_pair
 from crossres.evaluate.metrics.consistency import consistency
-from crossres.evaluate.metrics.scene_metrics import Judge
-from crossres.evaluate.metrics.spectrum import RadialSpectrum
+from crossres.evaluate.metrics.metric import IMAGES
+from crossres.evaluate.metrics.scene_metrics import Judge, JudgedArm
 from crossres.evaluate.pictures.scene_images import Pictured, save_pictures
-from crossres.files import read_json, whole, write_json
+from crossres.evaluate.results.scene_result import (
+    Dates,
+    References,
+    SceneResult,
+    Spectra,
+    StrataResult,
+    write_calibrations,
+)  # fmt: skip
+from crossres.files import read_json, whole
 from crossres.imagery.lazy import CHUNK_PX
 from crossres.sensors.mtf import lr_mtf
 from crossres.settings.evaluate import EvaluateSettings
@@ -43,57 +49,53 @@ def evaluate_scene(
     arms = {arm: folder for arm, folder in arms.items() if arm not in declined}
     truth = read_pair(aligned, grid.bands, arms, settings.border_px, mask, CHUNK_PX)
     judge = Judge(settings, truth, lr_mtf(grid.lr_mtf, truth.lr_sensor, grid.bands))
-    metrics: dict[str, Any] = {}
-    strata: dict[str, Any] = {}
-    spectra: dict[str, Any] = {}
-    spread: dict[str, Any] = {}
-    changed: dict[str, Any] = {}
+    judged: dict[str, JudgedArm] = {}
     pictured: Pictured | None = None
     spreads = False
     external: dict[str, da.Array] = {}
     for name, arm in truth.arms.items():
-        judged = judge(arm)
-        both = {"mean": judged.mean, "sample": judged.sample}
-        metrics[name] = {image: found.metrics for image, found in both.items()}
-        spectra[name] = {image: found.spectrum.power for image, found in both.items()}
-        strata[name] = {image: found.strata for image, found in both.items()}
-        changed[name] = judged.rmse_where_changed
-        spread[name] = asdict(judged.calibration) if judged.calibration else None
+        judged[name] = found = judge(arm)
         if name in settings.external:
             external[name] = arm.mean
-        elif pictured is None or (judged.calibration and not spreads):
+        elif pictured is None or (found.calibration and not spreads):
             pictured = Pictured(name, arm, judge.lr_up, judge.hr, judge.threshold)
-            spreads = judged.calibration is not None
+            spreads = found.calibration is not None
         log.info("%s: judged %s", pair, name)
     if pictured is None:
         raise UserError("sample.arms: there is none to evaluate; name at least one")
     with whole(output) as part:
         part.mkdir()
-        content = _spectra(truth, judge.hr_spectrum, judge.lr_spectrum(), spectra)
-        write_json(part / "spectra.json", content)
-        write_json(part / "calibration.json", spread)
+        spectra = _spectra(truth, judge, judged)
+        spectra.write(part)
+        write_calibrations(part, {name: found.calibration for name, found in judged.items()})
         figure, (ax,) = chart(6.4, 4.2)
-        draw_spectra(ax, content, list(arms), "sample")
+        draw_spectra(ax, spectra, list(arms), "sample")
         save(figure, part / "spectrum.png")
-        summary = dict(
-            pair=pair, bands=truth.bands, dates=truth.dates, lr_gsd_m=truth.lr_gsd_m, hr_gsd_m=truth.hr_gsd_m,
-            factor=float(truth.factor), shape_px=truth.clear.shape, clear_share=float(truth.clear.mean()),
-            mask_shares=truth.mask_shares(), arm_order=list(metrics), pictured=pictured.name, declined=declined,
-            strata=dict(rule=judge.strata.rule, shares=judge.strata.shares(), arms=strata),
-            references=_references(truth, judge.hr_on_lr), rmse_where_changed=changed,
-            pictures=save_pictures(settings, truth, pictured, external, judge.hr_on_lr, part), arms=metrics,
-        )  # fmt: skip
-        write_json(part / "metrics.json", summary)
+        SceneResult(
+            pair=pair, bands=truth.bands, dates=Dates(**truth.dates), lr_gsd_m=truth.lr_gsd_m,
+            hr_gsd_m=truth.hr_gsd_m, factor=float(truth.factor), shape_px=truth.clear.shape,
+            clear_share=float(truth.clear.mean()), mask_shares=truth.mask_shares(), arm_order=tuple(judged),
+            declined=declined, pictured=pictured.name, references=_references(truth, judge.hr_on_lr),
+            rmse_where_changed={name: found.rmse_where_changed for name, found in judged.items()},
+            arms={name: {image: found.images[image].metrics for image in IMAGES} for name, found in judged.items()},
+            strata=StrataResult(
+                judge.strata.rule, judge.strata.shares(),
+                {name: {image: found.images[image].strata for image in IMAGES} for name, found in judged.items()},
+            ),
+            pictures=save_pictures(settings, truth, pictured, external, judge.hr_on_lr, part),
+        ).write(part)  # fmt: skip
 
 
-def _spectra(pair: AlignedPair, hr: RadialSpectrum, lr: RadialSpectrum, arms: dict[str, Any]) -> dict[str, Any]:
-    return dict(
-        bands=pair.bands, hr_gsd_m=pair.hr_gsd_m, lr_gsd_m=pair.lr_gsd_m,
-        frequency_per_m=hr.frequency, hr=hr.power, lr_frequency_per_m=lr.frequency, lr=lr.power, arms=arms,
+def _spectra(pair: AlignedPair, judge: Judge, judged: dict[str, JudgedArm]) -> Spectra:
+    hr, lr = judge.hr_spectrum, judge.lr_spectrum()
+    return Spectra(
+        bands=pair.bands, hr_gsd_m=pair.hr_gsd_m, lr_gsd_m=pair.lr_gsd_m, frequency_per_m=hr.frequency, hr=hr.power,
+        lr_frequency_per_m=lr.frequency, lr=lr.power,
+        arms={name: {image: found.images[image].spectrum.power for image in IMAGES} for name, found in judged.items()},
     )  # fmt: skip
 
 
-def _references(pair: AlignedPair, hr_on_lr: np.ndarray) -> dict[str, float]:
+def _references(pair: AlignedPair, hr_on_lr: np.ndarray) -> References:
     """Return how far the references themselves disagree: HR brought to the LR grid against LR.
 
     Land cover that changed between the dates and was not masked, haze and registration are in it. A model that follows
@@ -102,7 +104,7 @@ def _references(pair: AlignedPair, hr_on_lr: np.ndarray) -> dict[str, float]:
     clear = pair.clear_lr & np.isfinite(hr_on_lr).all(axis=0)
     found = consistency(hr_on_lr, pair.lr, clear)
     rmse = fidelity.together(fidelity.rmse(hr_on_lr, pair.lr, clear))
-    return dict(
+    return References(
         lr_l1=found.reflectance_l1.mean(), rmse=rmse, lr_angle_deg=found.spectral_angle_deg,
         lr_shift_px=found.shift_lr_px,
     )  # fmt: skip

@@ -1,5 +1,7 @@
 """`evaluate`: the charts over all scenes."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +22,47 @@ from crossres.drawing import (
 )  # fmt: skip
 from crossres.evaluate.charts.nfe import draw_nfe
 from crossres.evaluate.charts.spectra import draw_spectra
-from crossres.evaluate.metrics.metric import BY_KEY
-from crossres.files import read_json, whole
+from crossres.evaluate.metrics.metric import IMAGES
+from crossres.evaluate.metrics.registry import BY_KEY
+from crossres.evaluate.results.scene_result import Spectra
+from crossres.evaluate.results.summary import Summary
+from crossres.files import whole
+from crossres.settings.sample import SampleSettings
 
-IMAGES = ("mean", "sample")
 CHARTED = ("psnr_db", "cpsnr_db", "spectrum_error", "swd", "hallucination", "lr_l1")
 
 
-def figures(arms: dict[str, Any], summary: Path, scenes: list[Path], output: Path) -> None:
+def figures(sample: SampleSettings, summary: Path, scenes: list[Path], output: Path) -> None:
     """Draw metrics.png, spectra.png, calibration.png, tradeoff.png and, where steps vary, nfe.png into a folder.
 
-    `arms` holds the settings of each arm, `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote.
+    `sample` says which arms make a curve, `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote.
     """
-    content = read_json(summary)
+    content = Summary.read(summary)
     with whole(output) as part:
         part.mkdir()
         _metrics(content, part / "metrics.png")
-        _spectra([read_json(s / "spectra.json") for s in sorted(scenes)], content["arm_order"], part / "spectra.png")
+        _spectra([Spectra.read(scene) for scene in sorted(scenes)], content.arm_order, part / "spectra.png")
         _calibration(content, part / "calibration.png")
         _tradeoff(content, part / "tradeoff.png")
-        if over_steps := draw_nfe(content, arms):
+        if over_steps := draw_nfe(content, sample):
             save(over_steps, part / "nfe.png")
 
 
-def _metrics(content: dict[str, Any], path: Path) -> None:
+def _metrics(content: Summary, path: Path) -> None:
     """A dot per arm and image with its interval over scenes; filled is the mean of samples, open one sample."""
-    arms = content["arm_order"]
+    arms = list(content.arm_order)
     colours = arm_colours(arms)
     figure, axes = chart(9.2, 0.9 + 0.62 * len(arms), 2, 3)
     for k, (ax, key) in enumerate(zip(axes, CHARTED)):
         metric = BY_KEY[key]
         for i, arm in enumerate(arms):
-            for image, lift in (("mean", -0.14), ("sample", 0.14)):
-                found = content["arms"][arm][image][key]
-                if not found or (image == "sample" and found == content["arms"][arm]["mean"][key]):
+            for image, lift in zip(IMAGES, (-0.14, 0.14)):
+                found = content.arms[arm][image][key]
+                if not found or (image == "sample" and found == content.arms[arm]["mean"][key]):
                     continue
-                ax.plot([found["low"], found["high"]], [i + lift] * 2, color=colours[arm], lw=1.6, alpha=0.55)
+                ax.plot([found.low, found.high], [i + lift] * 2, color=colours[arm], lw=1.6, alpha=0.55)
                 face = colours[arm] if image == "mean" else "white"
-                ax.plot(found["mean"], i + lift, "o", ms=5, color=colours[arm], mfc=face, mew=1.3)
+                ax.plot(found.mean, i + lift, "o", ms=5, color=colours[arm], mfc=face, mew=1.3)
         ax.set_yticks(range(len(arms)), [arm_label(a) for a in arms] if k % 3 == 0 else [""] * len(arms))
         ax.set_ylim(len(arms) - 0.5, -0.5)
         ax.grid(False, axis="x")
@@ -74,45 +79,47 @@ def _metrics(content: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
-def _spectra(scenes: list[dict[str, Any]], arms: list[str], path: Path) -> None:
+def _spectra(scenes: list[Spectra], arms: Sequence[str], path: Path) -> None:
     """One chart per image; geometric mean over the scenes that share the first one's frequencies."""
     first = scenes[0]
-    alike = [s for s in scenes if s["frequency_per_m"] == first["frequency_per_m"]]
-    merged = {**first, "hr": _geometric([s["hr"] for s in alike])}
-    merged["arms"] = {
-        arm: {image: _geometric([s["arms"][arm][image] for s in alike if arm in s["arms"]]) for image in IMAGES}
-        for arm in arms
-        if any(arm in s["arms"] for s in alike)
-    }
-    alike_lr = [s for s in alike if s["lr_frequency_per_m"] == first["lr_frequency_per_m"]]
-    merged["lr"] = _geometric([s["lr"] for s in alike_lr])
+    alike = [s for s in scenes if np.array_equal(s.frequency_per_m, first.frequency_per_m)]
+    alike_lr = [s for s in alike if np.array_equal(s.lr_frequency_per_m, first.lr_frequency_per_m)]
+    merged = replace(
+        first,
+        hr=_geometric([s.hr for s in alike]),
+        lr=_geometric([s.lr for s in alike_lr]),
+        arms={
+            arm: {image: _geometric([s.arms[arm][image] for s in alike if arm in s.arms]) for image in IMAGES}
+            for arm in arms
+            if any(arm in s.arms for s in alike)
+        },
+    )
     figure, axes = chart(9.2, 3.9, 1, 2)
-    for ax, image, name in zip(axes, ("mean", "sample"), ("Mean of samples", "One sample")):
+    for ax, image, name in zip(axes, IMAGES, ("Mean of samples", "One sample")):
         draw_spectra(ax, merged, arms, image, legend=image == "mean")
         title(ax, name)
     save(figure, path)
 
 
-def _geometric(powers: list[Any]) -> list[list[float]]:
-    stack = np.array(powers, float)
-    return np.exp(np.nanmean(np.log(np.maximum(stack, 1e-30)), axis=0)).tolist()
+def _geometric(powers: list[np.ndarray]) -> np.ndarray:
+    return np.exp(np.nanmean(np.log(np.maximum(powers, 1e-30)), axis=0))
 
 
-def _calibration(content: dict[str, Any], path: Path) -> None:
+def _calibration(content: Summary, path: Path) -> None:
     """Left: error against predicted std. Right: real against nominal coverage. The diagonal is honest."""
-    arms = content["arm_order"]
+    arms = list(content.arm_order)
     colours, markers = arm_colours(arms), arm_markers(arms)
     figure, (left, right) = chart(9.2, 4.0, 1, 2)
     top = 0.0
     for arm in arms:
-        found = content["calibration"][arm]
+        found = content.calibration[arm]
         if not found:
             continue
         style: dict[str, Any] = dict(color=colours[arm], marker=markers[arm], ms=4.5, lw=1.3, label=arm_label(arm))
-        left.plot(found["std"], found["error"], **style)
-        nominal = sorted(found["coverage"], key=float)
-        right.plot([float(n) for n in nominal], [found["coverage"][n] for n in nominal], **style)
-        top = max(top, *found["std"], *found["error"])
+        left.plot(found.std, found.error, **style)
+        nominal = sorted(found.coverage, key=float)
+        right.plot([float(n) for n in nominal], [found.coverage[n] for n in nominal], **style)
+        top = max(top, *found.std, *found.error)
     _diagonal(left, top * 1.05 or 1.0, "over-confident", "over-cautious")
     _diagonal(right, 1.0, "over-cautious", "over-confident")
     left.set(xlabel="predicted std, reflectance", ylabel="root mean square error, reflectance")
@@ -133,15 +140,15 @@ def _diagonal(ax: Axes, top: float, above: str, below: str) -> None:
     ax.text(0.97, 0.30, below, transform=ax.transAxes, fontsize=8, color=MUTED, ha="right")
 
 
-def _tradeoff(content: dict[str, Any], path: Path) -> None:
+def _tradeoff(content: Summary, path: Path) -> None:
     """Fidelity against perception: no arm can have both to the end, so a fair comparison shows both."""
-    arms = content["arm_order"]
+    arms = list(content.arm_order)
     colours, markers = arm_colours(arms), arm_markers(arms)
     figure, axes = chart(9.2, 4.0, 1, 2)
     for ax, key in zip(axes, ("swd", "spectrum_error")):
         for arm in arms:
-            pair = [content["arms"][arm][image] for image in ("mean", "sample")]
-            points = [(p["psnr_db"]["mean"], p[key]["mean"]) for p in pair if p["psnr_db"] and p[key]]
+            pairs = [(content.value(arm, image, "psnr_db"), content.value(arm, image, key)) for image in IMAGES]
+            points = [(x, y) for x, y in pairs if x is not None and y is not None]
             if not points:
                 continue
             ax.plot(*zip(*points), color=colours[arm], lw=1, alpha=0.5)

@@ -13,6 +13,7 @@ from scipy.special import ndtri  # scipy.stats takes most of a second to load
 from crossres.evaluate.metrics.percentile import added
 from crossres.evaluate.metrics.pixels import chosen
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
+from crossres.records import Array, Number
 
 BINS = 12
 COVERAGES = (0.5, 0.683, 0.8, 0.9, 0.954)
@@ -26,20 +27,25 @@ STRIP_ROWS = 128
 class Calibration:
     """Predicted std against real error over pixels and bands; reflectance throughout."""
 
-    std: np.ndarray
+    std: Array
     """(bin,) root mean square of the predicted std, bins of equal count from sure to unsure."""
-    error: np.ndarray
+    error: Array
     """(bin,) root mean square error of the mean image in each bin; equal to `std` when calibrated."""
-    expected_error: float
+    expected_error: Number
     """Expected calibration error: mean over bins of |error - std|. Source: Laves et al. 2020 (UCE)."""
-    sharpness: float
+    sharpness: Number
     """Root mean square of the predicted std: smaller is more informative, if calibrated."""
-    ratio: float
+    ratio: Number
     """sharpness / RMSE: 1 is honest, below 1 over-confident."""
-    rank_correlation: float
+    rank_correlation: Number
     """Spearman's correlation of std with |error|: whether std points at the pixels that are wrong."""
-    coverage: dict[str, float]
+    coverage: dict[str, Number]
     """Nominal share of a Gaussian interval -> share of pixels whose HR value is within it."""
+
+    @property
+    def within_one_std(self) -> float:
+        """Share of pixels whose HR value is within ± 1 std; 0.683 is right for Gaussian errors."""
+        return self.coverage["0.683"]
 
 
 @dataclass(frozen=True)

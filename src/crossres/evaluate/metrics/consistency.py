@@ -6,6 +6,7 @@ import numpy as np
 from skimage.registration import phase_cross_correlation
 
 from crossres.evaluate.metrics.fidelity import sam_deg
+from crossres.evaluate.metrics.metric import Metric
 
 STEPS_PER_PX = 50
 
@@ -42,3 +43,20 @@ def _tapered(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
     grey = np.where(clear, image.mean(axis=0), 0)
     grey = np.where(clear, grey - grey[clear].mean(), 0)
     return grey * np.hanning(grey.shape[0] + 2)[1:-1, None] * np.hanning(grey.shape[1] + 2)[1:-1]
+
+
+METRICS = (
+    Metric[Consistency](
+        key="lr_l1", label="LR consistency", unit="reflectance", better="lower", digits=4, place=200,
+        meaning="difference from LR, on LR's grid",
+        value=lambda found: found.reflectance_l1.mean(), by_band=lambda found: found.reflectance_l1,
+    ),
+    Metric[Consistency](
+        key="lr_angle_deg", label="LR spectral angle", unit="°", better="lower", digits=2, place=210,
+        meaning="angle from LR's spectra, on LR's grid", value=lambda found: found.spectral_angle_deg,
+    ),
+    Metric[Consistency](
+        key="lr_shift_px", label="LR shift", unit="LR px", better="lower", digits=2, place=220,
+        meaning="displacement from LR", value=lambda found: found.shift_lr_px,
+    ),
+)  # fmt: skip

@@ -5,13 +5,14 @@ all is clear. Images are (band, row, column) reflectance, `clear` is (row, colum
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
+from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.pixels import chosen
 from crossres.imagery.neighbourhood import per_neighbourhood
 
@@ -151,3 +152,54 @@ def angles(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     norms = np.sqrt((a * a).sum(0) * (b * b).sum(0))
     cosine = (a * b).sum(0) / np.maximum(norms, np.finfo(np.float64).tiny)
     return np.arccos(np.clip(cosine, -1, 1))
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """The errors of an image, and what PSNR and ERGAS set them against."""
+
+    errors: PixelErrors
+    peak: float
+    """Reflectance."""
+    means: np.ndarray
+    """(band,) HR's."""
+    factor: float
+    """LR pixel / HR pixel."""
+
+    def of(self, stratum: int) -> "Fidelity":
+        """Return one stratum alone."""
+        return replace(self, errors=self.errors.of(stratum))
+
+
+METRICS = (
+    Metric[Fidelity](
+        key="psnr_db", label="PSNR", unit="dB", better="higher", digits=2, place=10, in_strata=True,
+        meaning="pixel by pixel against HR",
+        value=lambda found: float(psnr(together(found.errors.rmse()), found.peak)),
+        by_band=lambda found: psnr(found.errors.rmse(), found.peak),
+    ),
+    Metric[Fidelity](
+        key="rmse", label="RMSE", unit="reflectance", better="lower", digits=4, place=70, in_strata=True,
+        meaning="root mean square error",
+        value=lambda found: together(found.errors.rmse()), by_band=lambda found: found.errors.rmse(),
+    ),
+    Metric[Fidelity](
+        key="ergas", label="ERGAS", unit="%", better="lower", digits=2, place=80,
+        meaning="error relative to each band's mean",
+        value=lambda found: ergas(found.errors.rmse(), found.means, found.factor),
+    ),
+    Metric[Fidelity](
+        key="sam_deg", label="SAM", unit="°", better="lower", digits=2, place=90, in_strata=True,
+        meaning="angle between spectra", value=lambda found: found.errors.sam_deg(),
+    ),
+    Metric[Fidelity](
+        key="ndvi_error", label="NDVI error", better="lower", digits=3, place=100, in_strata=True,
+        meaning="mean absolute difference of the vegetation index",
+        value=lambda found: found.errors.index_errors().get("ndvi"),
+    ),
+    Metric[Fidelity](
+        key="ndwi_error", label="NDWI error", better="lower", digits=3, place=110, in_strata=True,
+        meaning="mean absolute difference of the water index",
+        value=lambda found: found.errors.index_errors().get("ndwi"),
+    ),
+)  # fmt: skip

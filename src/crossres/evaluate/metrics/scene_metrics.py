@@ -10,49 +10,46 @@ import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
-from crossres.evaluate.metrics import fidelity
+from crossres.evaluate.metrics import (
+    consistency,
+    fidelity,
+    lpips,
+    shift_tolerant,
+    spectrum,
+    structure,
+    swd,
+    triplet,
+)  # fmt: skip
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, Arm
 from crossres.evaluate.metrics.calibration import Calibration, calibration, calibration_parts
-from crossres.evaluate.metrics.consistency import consistency
 from crossres.evaluate.metrics.fidelity import error_parts
+from crossres.evaluate.metrics.metric import ALL_BANDS, IMAGES, Image, Values, over_bands, read
 from crossres.evaluate.metrics.percentile import added, sought, value
 from crossres.evaluate.metrics.shift_tolerant import Shift, best_shift, cssim_parts, match_parts, matched, shift_parts
-from crossres.evaluate.metrics.spectrum import (
-    RadialSpectrum,
-    clear_blocks,
-    radial_spectrum,
-    spectrum_error,
-    spectrum_parts,
-)
+from crossres.evaluate.metrics.spectrum import RadialSpectrum, clear_blocks, radial_spectrum, spectrum_parts
 from crossres.evaluate.metrics.strata import strata_of
-from crossres.evaluate.metrics.structure import ssim, structure, structure_parts
-from crossres.evaluate.metrics.swd import PatchSlices, sliced_wasserstein
-from crossres.evaluate.metrics.triplet import PERCENTILE, closer_parts, reference_parts, triplet, triplet_parts
 from crossres.imagery.lazy import CHUNK_PX
 from crossres.imagery.lr_fine import enlarged, to_lr
 from crossres.imagery.neighbourhood import whole
 from crossres.settings.evaluate import EvaluateSettings
-
-ALL_BANDS = "together"
 
 
 @dataclass(frozen=True)
 class Judged:
     """What is known of one image."""
 
-    metrics: dict[str, dict[str, Any]]
-    """By band name and `together`, then by the keys of `metrics.METRICS`."""
+    metrics: dict[str, Values]
+    """By band name and `ALL_BANDS`."""
     spectrum: RadialSpectrum
-    strata: dict[str, dict[str, Any]]
-    """By stratum, then by metric."""
+    strata: dict[str, Values]
+    """By stratum."""
 
 
 @dataclass(frozen=True)
 class JudgedArm:
     """What is known of an arm."""
 
-    mean: Judged
-    sample: Judged
+    images: dict[Image, Judged]
     calibration: Calibration | None
     rmse_where_changed: float
     """Over the pixels that are left out since their land cover changed; NaN without any."""
@@ -75,21 +72,19 @@ class Judge:
         self.lr_up = enlarged(low, pair.factor, pair.hr.chunks[1:])
         self.hr = self.cleared(pair.hr)
         self._blocks = clear_blocks(clear)
-        self._slices = PatchSlices(clear, pair.means, pair.stds, settings.seed)
+        self._slices = swd.PatchSlices(clear, pair.means, pair.stds, settings.seed)
         self._lpips = None
-        if settings.lpips_weights is not None and {"red", "green", "blue"} <= set(pair.bands):
-            from crossres.evaluate.metrics.lpips import Lpips  # torch takes seconds to come
-
-            self._lpips = Lpips(Path(settings.lpips_weights), pair.bands, *self._blocks, settings.peak)
+        if settings.lpips_weights is not None and set(lpips.RGB) <= set(pair.bands):
+            self._lpips = lpips.Lpips(Path(settings.lpips_weights), pair.bands, *self._blocks, settings.peak)
         self.strata = strata_of(self.hr, pair.bands, clear)
-        reference, spectrum, patches, self._hr_seen, self.hr_on_lr = dask.compute(
-            reference_parts(self.hr, self.lr_up, clear), spectrum_parts(self.hr, *self._blocks),
+        reference, power, patches, self._hr_seen, self.hr_on_lr = dask.compute(
+            triplet.reference_parts(self.hr, self.lr_up, clear), spectrum_parts(self.hr, *self._blocks),
             self._slices.parts(self.hr), self._lpips.parts(self.hr) if self._lpips else [], self.to_lr(pair.hr),
         )  # fmt: skip
-        self.hr_spectrum = self._spectrum(spectrum)
+        self.hr_spectrum = self._spectrum(power)
         self._hr_slices = self._slices.project(patches)
-        near = sought(added(reference), PERCENTILE)
-        closer = dask.compute(closer_parts(self.hr, self.lr_up, clear, near))[0]
+        near = sought(added(reference), triplet.PERCENTILE)
+        closer = dask.compute(triplet.closer_parts(self.hr, self.lr_up, clear, near))[0]
         self.threshold = float(value(added(closer), near))
 
     def cleared(self, image: da.Array) -> da.Array:
@@ -117,7 +112,8 @@ class Judge:
         )
         judged, found = self.images([arm.mean] if arm.single else [arm.mean, arm.sample], beside)
         changed = fidelity.together(fidelity.joined(found["changed"]).rmse()) if found["changed"] else np.nan
-        return JudgedArm(judged[0], judged[-1], calibration(found["spread"], arm.std_values), changed)
+        both = dict(zip(IMAGES, (judged[0], judged[-1])))
+        return JudgedArm(both, calibration(found["spread"], arm.std_values), changed)
 
     def images(self, images: Sequence[da.Array], beside: Any = ()) -> tuple[list[Judged], Any]:
         """Judge (band, row, column) images on the HR grid, together: HR is then read once for all of them.
@@ -144,9 +140,9 @@ class Judge:
             unbiased = None if moved else (shift.about, shift.counted)
             second.append(dict(
                 match=match_parts(sr, self.hr, shift),
-                alike=structure_parts(sr, self.hr, pair.clear, pair.means, peak, unbiased),
+                alike=structure.structure_parts(sr, self.hr, pair.clear, pair.means, peak, unbiased),
                 cssim=cssim_parts(sr, self.hr, shift, pair.means, peak) if moved else [],
-                shares=triplet_parts(sr, self.hr, self.lr_up, self.threshold, strata, kinds),
+                shares=triplet.triplet_parts(sr, self.hr, self.lr_up, self.threshold, strata, kinds),
             ))  # fmt: skip
         second = dask.compute(second)[0]
         return [self._judged(*found) for found in zip(first, second, shifts, strict=True)], beside
@@ -158,49 +154,36 @@ class Judge:
     def _judged(self, first: dict[str, Any], second: dict[str, Any], shift: Shift) -> Judged:
         """Return what the sums over blocks of the first and the second pass mean."""
         pair, peak = self.pair, self.settings.peak
-        pixels = fidelity.joined(first["pixels"])
-        error = pixels.rmse()
-        match, alike = matched(second["match"], shift, peak), structure(second["alike"])
-        cssim = ssim(second["cssim"]) if second["cssim"] else alike.cssim
-        spectrum = self._spectrum(first["spectrum"])
-        detail = spectrum_error(spectrum, self.hr_spectrum, pair.lr_gsd_m)
-        shares = triplet(second["shares"])
-        back = consistency(first["on_lr"], pair.lr, pair.clear_lr)
-        result = {
-            band: dict(
-                rmse=error[i], psnr_db=fidelity.psnr(error[i], peak), cpsnr_db=match.cpsnr_db[i],
-                ssim=alike.ssim[i], ms_ssim=alike.ms_ssim[i], cssim=cssim[i], uqi=alike.uqi[i],
-                spectrum_error=detail.detail[i], spectrum_bias=detail.detail_bias[i], spectrum_error_all=detail.all[i],
-                lr_l1=back.reflectance_l1[i],
-            )
-            for i, band in enumerate(pair.bands)
-        }  # fmt: skip
-        whole = fidelity.together(error)
-        indices = {f"{name}_error": value for name, value in pixels.index_errors().items()}
-        swd = sliced_wasserstein(self._slices.project(first["patches"]), self._hr_slices)
-        result[ALL_BANDS] = dict(
-            rmse=whole, psnr_db=fidelity.psnr(whole, peak), cpsnr_db=match.cpsnr_together_db, ssim=alike.ssim.mean(),
-            ms_ssim=alike.ms_ssim.mean(), cssim=cssim.mean(), uqi=alike.uqi.mean(),
-            ergas=fidelity.ergas(error, pair.means, float(pair.factor)), sam_deg=pixels.sam_deg(), **indices,
-            spectrum_error=detail.detail.mean(), spectrum_bias=detail.detail_bias.mean(),
-            spectrum_error_all=detail.all.mean(), swd=swd,
-            improvement=shares.improvement, omission=shares.omission, hallucination=shares.hallucination,
-            lr_l1=back.reflectance_l1.mean(), lr_angle_deg=back.spectral_angle_deg, lr_shift_px=back.shift_lr_px,
-            shift_rows_px=match.shift_px[0], shift_cols_px=match.shift_px[1],
-        )  # fmt: skip
+        pixels = fidelity.Fidelity(fidelity.joined(first["pixels"]), peak, pair.means, float(pair.factor))
+        alike = structure.structure(second["alike"])
+        cssim = structure.ssim(second["cssim"]) if second["cssim"] else alike.cssim
+        match = matched(second["match"], shift, peak)
+        tolerant = shift_tolerant.ShiftTolerant(match, cssim)
+        radial = self._spectrum(first["spectrum"])
+        detail = spectrum.spectrum_error(radial, self.hr_spectrum, pair.lr_gsd_m)
+        texture = swd.sliced_wasserstein(self._slices.project(first["patches"]), self._hr_slices)
+        shares = triplet.triplet(second["shares"])
+        back = consistency.consistency(first["on_lr"], pair.lr, pair.clear_lr)
+        families = [
+            read(fidelity.METRICS, pixels, pair.bands), read(shift_tolerant.METRICS, tolerant, pair.bands),
+            read(structure.METRICS, alike, pair.bands), read(spectrum.METRICS, detail, pair.bands),
+            read(swd.METRICS, texture), read(triplet.METRICS, shares),
+            read(consistency.METRICS, back, pair.bands),
+        ]  # fmt: skip
         if self._lpips is not None:
-            result[ALL_BANDS]["lpips"] = self._lpips.distance(first["lpips"], self._hr_seen)
-        names = self.strata.names
-        strata = {name: self._stratum(pixels.of(i), shares.by_stratum[i]) for i, name in enumerate(names)}
-        return Judged(result, spectrum, strata)
+            families.append(read(lpips.METRICS, self._lpips.distance(first["lpips"], self._hr_seen)))
+        values: dict[str, Values] = {band: {} for band in (*pair.bands, ALL_BANDS)}
+        for family in families:
+            for band, found in family.items():
+                values[band] |= found
+        values[ALL_BANDS] |= dict(zip(("shift_rows_px", "shift_cols_px"), match.shift_px))
+        strata = {name: self._stratum(pixels.of(i), shares.of(i)) for i, name in enumerate(self.strata.names)}
+        return Judged(values, radial, strata)
 
-    def _stratum(self, pixels: fidelity.PixelErrors, shares: np.ndarray) -> dict[str, Any]:
+    def _stratum(self, pixels: fidelity.Fidelity, shares: triplet.Triplet) -> Values:
         """Return what can be said of some pixels alone: no window, no spectrum."""
-        error = pixels.rmse()
-        whole = fidelity.together(error)
-        bands = {f"rmse_{band}": e for band, e in zip(self.pair.bands, error)}
-        indices = {f"{name}_error": value for name, value in pixels.index_errors().items()}
-        return dict(
-            rmse=whole, psnr_db=fidelity.psnr(whole, self.settings.peak), sam_deg=pixels.sam_deg(), **indices, **bands,
-            **dict(zip(("improvement", "omission", "hallucination"), shares)),
+        bands = {f"rmse_{band}": error for band, error in zip(self.pair.bands, pixels.errors.rmse())}
+        return (
+            over_bands([metric for metric in fidelity.METRICS if metric.in_strata], pixels) | bands
+            | over_bands([metric for metric in triplet.METRICS if metric.in_strata], shares)
         )  # fmt: skip

@@ -14,6 +14,7 @@ from dask.delayed import Delayed
 from scipy import fft
 
 from crossres.evaluate.metrics.fidelity import psnr
+from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.structure import ssim_parts
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
@@ -32,6 +33,15 @@ class ShiftedMatch:
     """Rows, columns: HR at (row, col) is like SR at (row + shift)."""
     bias: np.ndarray
     """(band,) mean of HR - SR, in reflectance."""
+
+
+@dataclass(frozen=True)
+class ShiftTolerant:
+    """What is known of an image once registration is forgiven."""
+
+    match: ShiftedMatch
+    cssim: np.ndarray
+    """(band,)"""
 
 
 @dataclass(frozen=True)
@@ -173,3 +183,17 @@ def _difference(
     moved = np.roll(sr, (-shift_px[0], -shift_px[1]), (1, 2)) if any(shift_px) else sr
     found = [(h[rows, cols][inside] - s[rows, cols][inside]).astype(np.float64) for h, s in zip(hr, moved, strict=True)]
     return np.array([(d.sum(), np.square(d).sum()) for d in found])
+
+
+METRICS = (
+    Metric[ShiftTolerant](
+        key="cpsnr_db", label="cPSNR", unit="dB", better="higher", digits=2, place=20,
+        meaning="the same after the best whole-pixel shift, bias removed",
+        value=lambda found: found.match.cpsnr_together_db, by_band=lambda found: found.match.cpsnr_db,
+    ),
+    Metric[ShiftTolerant](
+        key="cssim", label="cSSIM", better="higher", digits=3, place=50,
+        meaning="SSIM after the shift that cPSNR found, bias removed",
+        value=lambda found: found.cssim.mean(), by_band=lambda found: found.cssim,
+    ),
+)  # fmt: skip

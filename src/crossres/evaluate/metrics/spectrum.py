@@ -12,6 +12,7 @@ import numpy as np
 from dask.delayed import Delayed
 from scipy import fft
 
+from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.windows import begin_in
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
@@ -111,3 +112,22 @@ def spectrum_error(image: RadialSpectrum, hr: RadialSpectrum, lr_gsd_m: float) -
     if detail.size == 0:
         detail = np.full((len(ratio), 1), np.nan)
     return SpectrumError(np.abs(detail).mean(1), detail.mean(1), np.abs(ratio).mean(1))
+
+
+METRICS = (
+    Metric[SpectrumError](
+        key="spectrum_error", label="Spectrum error", unit="decades", better="lower", digits=3, place=120,
+        meaning="power at the detail LR cannot show, against HR",
+        value=lambda found: found.detail.mean(), by_band=lambda found: found.detail,
+    ),
+    Metric[SpectrumError](
+        key="spectrum_bias", label="Spectrum bias", unit="decades", better=None, digits=3, place=130,
+        meaning="below 0 too smooth, above 0 too rough",
+        value=lambda found: found.detail_bias.mean(), by_band=lambda found: found.detail_bias,
+    ),
+    Metric[SpectrumError](
+        key="spectrum_error_all", label="Spectrum error, all", unit="decades", better="lower", digits=3, place=140,
+        meaning="the same at all frequencies",
+        value=lambda found: found.all.mean(), by_band=lambda found: found.all,
+    ),
+)  # fmt: skip

@@ -12,22 +12,25 @@ from typing import NamedTuple
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
-from scipy.ndimage import minimum_filter1d
 
+from crossres.evaluate.metrics.local_indices import (
+    SSIM_RADIUS_PX,
+    UQI_PX,
+    halved,
+    luminance,
+    ssim_terms,
+    uqi_map,
+    windows_clear,
+)  # fmt: skip
+from crossres.evaluate.metrics.metric import Metric
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
 
-SSIM_SIGMA_PX = 1.5
-SSIM_RADIUS_PX = 5
-SSIM_K = (0.01, 0.03)
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of MS-SSIM from fine to coarse. Source: Wang et al. 2003."""
-UQI_PX = 8
 REACH_PX = SSIM_RADIUS_PX * 2 ** (len(SCALE_WEIGHTS) - 1)
 """How far a pixel of the coarsest scale looks, in pixels of the finest. Blocks begin at multiples of 16 pixels."""
 STRIP_ROWS = 128
 """Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
-FLAT = 1e-12
-"""Variance below which a window is flat: what is left of it is rounding."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _block_sums(
     masks, own = [clear], [near.inner]
     for _ in SCALE_WEIGHTS[1:]:
         shrinks = min(masks[-1].shape) > 1
-        masks.append(_halved(masks[-1], np.logical_and) if shrinks else masks[-1])
+        masks.append(halved(masks[-1], np.logical_and) if shrinks else masks[-1])
         own.append(_half(own[-1]) if shrinks else own[-1])
     windows = [windows_clear(mask, 2 * SSIM_RADIUS_PX + 1) for mask in masks]
     small, windows_fewer = windows_clear(clear, UQI_PX), windows_clear(fewer, 2 * SSIM_RADIUS_PX + 1)
@@ -98,9 +101,7 @@ def _block_sums(
         x, y = (_about(image, mean, clear) for image in (s, h))
         for scale, inside in enumerate(windows):
             if scale:
-                x, y = (
-                    _halved(image, np.add) * np.float32(0.25) if min(image.shape) > 1 else image for image in (x, y)
-                )
+                x, y = (halved(image, np.add) * np.float32(0.25) if min(image.shape) > 1 else image for image in (x, y))
             fine = None if scale else _Fine(small, windows_fewer, float(added))
             found.append(_windows(x, y, inside, own[scale], fine, float(np.float32(mean)), peak))
     return np.array(found, np.float64).reshape(len(sr), len(SCALE_WEIGHTS), -1)
@@ -185,16 +186,16 @@ def _windows(
         def total(image: np.ndarray, counted: np.ndarray) -> float:
             return float(image[inner][counted[rows, own[1]]].sum(dtype=np.float64))
 
-        mean_x, mean_y, contrast = _ssim_parts(a, b, peak)
-        similar = _luminance(mean_x, mean_y, offset, 0.0, peak) * contrast
+        mean_x, mean_y, contrast = ssim_terms(a, b, peak)
+        similar = luminance(mean_x, mean_y, offset, 0.0, peak) * contrast
         found = _Sums(total(similar, inside), total(contrast, inside), int(inside[rows, own[1]].sum()))
         if fine is None:
             return found
         flat = int(fine.small[rows, own[1]].sum())
-        found = found._replace(uqi=total(_uqi_map(a, b, offset), fine.small), uqi_windows=flat)
+        found = found._replace(uqi=total(uqi_map(a, b, offset), fine.small), uqi_windows=flat)
         if not (asked := int(fine.fewer[rows, own[1]].sum())):
             return found
-        similar = _luminance(mean_x, mean_y, offset, fine.added, peak) * contrast
+        similar = luminance(mean_x, mean_y, offset, fine.added, peak) * contrast
         return found._replace(cssim=total(similar, fine.fewer), cssim_windows=asked)
 
     tops = range(own[0].start, own[0].stop, STRIP_ROWS)
@@ -202,81 +203,18 @@ def _windows(
     return _Sums(*(sum(values) for values in zip(*strips, strict=True))) if strips else _Sums(0, 0, 0)
 
 
-def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:
-    """Return where the window of `size` x `size` pixels about a pixel is clear throughout and inside the image.
-
-    An even window reaches one pixel further up and left.
-    """
-    rows = minimum_filter1d(clear.astype(np.uint8), size, axis=0, mode="constant", cval=0)
-    return minimum_filter1d(rows, size, axis=1, mode="constant", cval=0).astype(bool)
-
-
-def _ssim_parts(x: np.ndarray, y: np.ndarray, peak: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the local means of both images, and SSIM's contrast and structure."""
-    c2 = np.float32((SSIM_K[1] * peak) ** 2)
-    mean_x, mean_y = _gaussian(x), _gaussian(y)
-    variances = _gaussian(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _gaussian(x * y) - mean_x * mean_y
-    return mean_x, mean_y, (2 * covariance + c2) / (variances + c2)
-
-
-def _luminance(mean_x: np.ndarray, mean_y: np.ndarray, offset: float, added: float, peak: float) -> np.ndarray:
-    """Return SSIM's luminance of means that lack `offset`, with something added to those of SR."""
-    c1 = np.float32((SSIM_K[0] * peak) ** 2)
-    mean_x, mean_y = mean_x + np.float32(offset + added), mean_y + np.float32(offset)
-    return (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-
-
-def _gaussian(image: np.ndarray) -> np.ndarray:
-    """Return an image smoothed by SSIM's window; within its radius of the border the values mean nothing."""
-    return _smoothed(_smoothed(image).T).T
-
-
-def _smoothed(image: np.ndarray) -> np.ndarray:
-    """Smooth along rows' axis, symmetric taps in pairs: several times faster than a general correlation."""
-    kernel = np.exp(-0.5 * (np.arange(SSIM_RADIUS_PX + 1) / SSIM_SIGMA_PX) ** 2)
-    kernel = (kernel / (2 * kernel.sum() - kernel[0])).astype(np.float32)
-    rows = len(image)
-    smooth = np.zeros_like(image)
-    if rows <= 2 * SSIM_RADIUS_PX:
-        return smooth
-    inner = smooth[SSIM_RADIUS_PX : rows - SSIM_RADIUS_PX]
-    np.multiply(image[SSIM_RADIUS_PX : rows - SSIM_RADIUS_PX], kernel[0], out=inner)
-    pair = np.empty_like(inner)
-    for i in range(1, SSIM_RADIUS_PX + 1):
-        above = image[SSIM_RADIUS_PX - i : rows - SSIM_RADIUS_PX - i]
-        np.add(above, image[SSIM_RADIUS_PX + i : rows - SSIM_RADIUS_PX + i], out=pair)
-        pair *= kernel[i]
-        inner += pair
-    return smooth
-
-
-def _uqi_map(x: np.ndarray, y: np.ndarray, offset: float) -> np.ndarray:
-    mean_x, mean_y = _box(x), _box(y)
-    variances = _box(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _box(x * y) - mean_x * mean_y
-    structured = np.where(variances > FLAT, 2 * covariance / np.maximum(variances, np.float32(FLAT)), 1)
-    mean_x, mean_y = mean_x + np.float32(offset), mean_y + np.float32(offset)
-    return 2 * mean_x * mean_y / np.maximum(mean_x**2 + mean_y**2, np.float32(FLAT)) * structured
-
-
-def _box(image: np.ndarray) -> np.ndarray:
-    """Return the mean over UQI's window; where it leaves the image the values mean nothing."""
-    return _summed(_summed(image).T).T / np.float32(UQI_PX**2)
-
-
-def _summed(image: np.ndarray) -> np.ndarray:
-    """Return sums of 8 rows, from 4 above to 3 below, by doubling."""
-    sums = image
-    for step in (1, 2, 4):
-        sums = sums[:-step] + sums[step:]
-    summed = np.zeros_like(image)
-    summed[UQI_PX // 2 : UQI_PX // 2 + len(sums)] = sums
-    return summed
-
-
-def _halved(image: np.ndarray, join: np.ufunc) -> np.ndarray:
-    """Return an image of half the size, each pixel joined from four; an odd last row or column is left out."""
-    rows, cols = (n // 2 * 2 for n in image.shape)
-    upper, lower = image[0:rows:2, :cols], image[1:rows:2, :cols]
-    return join(join(upper[:, ::2], upper[:, 1::2]), join(lower[:, ::2], lower[:, 1::2]))
+METRICS = (
+    Metric[Structure](
+        key="ssim", label="SSIM", better="higher", digits=3, place=30, meaning="local structure against HR",
+        value=lambda found: found.ssim.mean(), by_band=lambda found: found.ssim,
+    ),
+    Metric[Structure](
+        key="ms_ssim", label="MS-SSIM", better="higher", digits=3, place=40, meaning="the same at five scales together",
+        value=lambda found: found.ms_ssim.mean(), by_band=lambda found: found.ms_ssim,
+    ),
+    Metric[Structure](
+        key="uqi", label="UQI", better="higher", digits=3, place=60,
+        meaning="local correlation, brightness and contrast against HR",
+        value=lambda found: found.uqi.mean(), by_band=lambda found: found.uqi,
+    ),
+)  # fmt: skip

@@ -9,7 +9,8 @@ import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
-from crossres.evaluate.metrics.structure import windows_clear
+from crossres.evaluate.metrics.local_indices import windows_clear
+from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.windows import window_parts, windows
 
 PATCH_PX = 7
@@ -48,3 +49,11 @@ class PatchSlices:
 def sliced_wasserstein(a: np.ndarray, b: np.ndarray) -> float:
     """Return the mean 1-Wasserstein distance of sorted projections, in hundredths of HR's standard deviation."""
     return float(100 * np.abs(a - b).mean()) if a.size else float("nan")
+
+
+METRICS = (
+    Metric[float](
+        key="swd", label="SWD", unit="% of HR std", better="lower", digits=2, place=150,
+        meaning="distance between the textures of 7 × 7 patches", value=lambda distance: distance,
+    ),
+)  # fmt: skip

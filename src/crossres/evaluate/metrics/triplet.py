@@ -12,6 +12,7 @@ import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
+from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.percentile import Sought, lower_counts, upper_counts
 from crossres.evaluate.metrics.pixels import chosen
 from crossres.imagery.neighbourhood import per_neighbourhood
@@ -32,6 +33,11 @@ class Triplet:
     hallucination: float
     by_stratum: np.ndarray
     """(stratum, 3) improvement, omission and hallucination within each stratum; NaN where nothing happens."""
+
+    def of(self, stratum: int) -> "Triplet":
+        """Return one stratum alone."""
+        improvement, omission, hallucination = self.by_stratum[stratum]
+        return Triplet(improvement, omission, hallucination, self.by_stratum[stratum : stratum + 1])
 
 
 def reference_parts(hr: da.Array, lr_up: da.Array, clear: np.ndarray) -> list[Delayed]:
@@ -127,3 +133,19 @@ def _distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     for a, b in zip(x, y):
         total += np.abs(a - b) / (np.abs(a + b) + 1e-8)
     return total / len(x)
+
+
+METRICS = (
+    Metric[Triplet](
+        key="improvement", label="Improvement", better="higher", digits=3, place=170, in_strata=True,
+        meaning="share of detail moved towards HR", value=lambda found: found.improvement,
+    ),
+    Metric[Triplet](
+        key="omission", label="Omission", better="lower", digits=3, place=180, in_strata=True,
+        meaning="share of HR's detail that is missing", value=lambda found: found.omission,
+    ),
+    Metric[Triplet](
+        key="hallucination", label="Hallucination", better="lower", digits=3, place=190, in_strata=True,
+        meaning="share of detail in neither LR nor HR", value=lambda found: found.hallucination,
+    ),
+)  # fmt: skip

@@ -1,30 +1,14 @@
 """Which parts of a scene are shown: some by HR's content alone, and the best, median and worst for one result."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
 
+from crossres.evaluate.results.scene_result import Place, Rank
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
-
-Image = TypeVar("Image", np.ndarray, da.Array)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A square window of the HR grid."""
-
-    row: int
-    col: int
-    side: int
-
-    def of(self, image: Image) -> Image:
-        """Return the window of an array whose last two axes are rows and columns."""
-        return image[..., self.row : self.row + self.side, self.col : self.col + self.side]
 
 
 def windows_of(clear: np.ndarray, side: int) -> list[Place]:
@@ -72,7 +56,7 @@ def gain_parts(hr: da.Array, lr_up: da.Array, sr: da.Array, clear: np.ndarray, w
     return per_neighbourhood(sums, 0, hr, lr_up, sr, clear, with_place=True)
 
 
-def rank_places(parts: Sequence[tuple[int, int, np.ndarray]], windows: list[Place]) -> dict[str, tuple[Place, float]]:
+def rank_places(parts: Sequence[tuple[int, int, np.ndarray]], windows: list[Place]) -> dict[Rank, tuple[Place, float]]:
     """Return the best, the median and the worst window for an SR image, each with its gain over bicubic in dB.
 
     The gain is that of PSNR within the window. With fewer windows than three some are the same.
@@ -81,7 +65,7 @@ def rank_places(parts: Sequence[tuple[int, int, np.ndarray]], windows: list[Plac
     errors = [np.maximum(s / np.maximum(count, 1), 1e-12) for s in squares]
     gains = 10 * np.log10(errors[0] / errors[1])
     order = sorted(range(len(windows)), key=lambda i: -gains[i])
-    chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+    chosen: dict[Rank, int] = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     return {name: (windows[i], float(gains[i])) for name, i in chosen.items()}
 
 

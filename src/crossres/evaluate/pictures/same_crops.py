@@ -1,42 +1,49 @@
 """The same places as several runs see them, whatever their grids."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.windows import from_bounds
 
-from crossres.evaluate.pictures.stretch import Stretch
-from crossres.evaluate.report.embedding import photo_of
-from crossres.files import read_json
+from crossres.evaluate.pictures.embedding import photo_of
+from crossres.evaluate.pictures.stretch import Stretch, shown_bands
+from crossres.evaluate.results.scene_result import SceneResult
 from crossres.imagery.numbers import NODATA, to_reflectance
 
 SHOWN_PX = 192
 PERCENTILES = (0.5, 99.5)
 
 
-def common_places(runs: list[Path], primaries: list[str], pairs: list[str], count: int) -> list[dict[str, Any]]:
-    """Return up to `count` places, each with LR, HR and one sample of each run's product as data URIs.
+@dataclass(frozen=True)
+class SharedPlace:
+    """One place as several runs see it."""
+
+    pair: str
+    side_m: float
+    images: dict[str, str | None]
+    """LR, each run's name and HR -> data URI; None for a run whose images are gone."""
+
+
+def common_places(runs: list[Path], primaries: list[str], pairs: list[str], count: int) -> list[SharedPlace]:
+    """Return up to `count` places, each with LR, HR and one sample of each run's product.
 
     Places are the crops of the first run, which HR's content alone has chosen; they are found again in the other runs
-    by their coordinates. A run whose images are gone has None there.
+    by their coordinates.
     """
     found = []
     for pair in pairs:
-        first = runs[0] / "evaluation/scenes" / pair
         hr_path = runs[0] / "aligned" / pair / "hr.tif"
         if not hr_path.exists():
             continue
-        content = read_json(first / "metrics.json")
-        rgb = [content["bands"].index(b) for b in ("red", "green", "blue") if b in content["bands"]]
-        shown = rgb if len(rgb) == 3 else [min(i, len(content["bands"]) - 1) for i in range(3)]
-        names = [content["bands"][i] for i in shown]
-        for place in content["pictures"]["crops"]:
+        scene = SceneResult.read(runs[0] / "evaluation/scenes" / pair)
+        names = [scene.bands[i] for i in shown_bands(scene.bands)]
+        for place in scene.pictures.crops:
             with rasterio.open(hr_path) as src:
-                left, top = src.transform @ (place["col"], place["row"])
-                right, bottom = src.transform @ (place["col"] + place["side"], place["row"] + place["side"])
+                left, top = src.transform @ (place.col, place.row)
+                right, bottom = src.transform @ (place.col + place.side, place.row + place.side)
             box = left, bottom, right, top
             hr = _cut(hr_path, names, box)
             if hr is None:
@@ -47,7 +54,7 @@ def common_places(runs: list[Path], primaries: list[str], pairs: list[str], coun
             images |= {run.name: run / "sr" / pair / arm / "sample.tif" for run, arm in zip(runs, primaries)}
             cuts = {name: _cut(path, names, box) for name, path in images.items()} | {"HR": hr}
             uris = {n: None if cut is None else photo_of(stretch.colour(cut)) for n, cut in cuts.items()}
-            found.append(dict(pair=pair, side_m=abs(right - left), images=uris))
+            found.append(SharedPlace(pair, abs(right - left), uris))
     step = max(1, -(-len(found) // count))
     return found[::step]
 

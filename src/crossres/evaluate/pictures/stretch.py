@@ -1,5 +1,6 @@
 """From reflectance to what an eye sees: one stretch, taken from HR, for every image of a scene."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -36,6 +37,13 @@ class Stretch:
         return (matplotlib.colormaps[STD_MAP](level)[..., :3] * 255).astype(np.uint8)
 
 
+def shown_bands(bands: Sequence[str]) -> tuple[int, int, int]:
+    """Return the places of the bands that are shown: red, green and blue or, without them, the first three."""
+    rgb = [bands.index(b) for b in ("red", "green", "blue") if b in bands]
+    red, green, blue = rgb if len(rgb) == 3 else [min(i, len(bands) - 1) for i in range(3)]
+    return red, green, blue
+
+
 def stretch_from(
     hr_counts: np.ndarray, std_counts: np.ndarray, std_values: np.ndarray, bands: tuple[str, ...]
 ) -> Stretch:
@@ -44,9 +52,7 @@ def stretch_from(
     `hr_counts` are how many clear pixels of each band have each number, (band, n), as `imagery.numbers` keeps them;
     `std_counts` how many have each sum over bands of the numbers of std, `std_values` what one such number stands for.
     """
-    rgb = [bands.index(b) for b in ("red", "green", "blue") if b in bands]
-    red, green, blue = rgb if len(rgb) == 3 else [min(i, len(bands) - 1) for i in range(3)]
-    shown = red, green, blue
+    shown = shown_bands(bands)
     numbers = np.array([[percentile(hr_counts[i], percent) for percent in PERCENTILES] for i in shown])
     limits = (numbers * SCALE + OFFSET).astype(np.float32)
     mean_number = percentile(std_counts, 99) / len(bands)

@@ -1,6 +1,6 @@
 """`compare`: several runs side by side: what was set differently, what came out, and the same places seen by each."""
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,63 @@ import pandas as pd
 import yaml
 
 from crossres.errors import UserError
-from crossres.evaluate.metrics.metric import METRICS, Metric, shown
-from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
+from crossres.evaluate.metrics.metric import ALL_BANDS, IMAGES, Image, Metric
+from crossres.evaluate.metrics.registry import METRICS
 from crossres.evaluate.pictures.same_crops import common_places
 from crossres.evaluate.report.disclosure import public
 from crossres.evaluate.report.html import render
-from crossres.evaluate.report.tables import IMAGES
-from crossres.evaluate.results.intervals import ahead, few, interval
-from crossres.evaluate.results.summary import ALL_STRATA
-from crossres.files import read_json, whole
+from crossres.evaluate.report.tables import NAMES
+from crossres.evaluate.results.intervals import difference, few, interval
+from crossres.evaluate.results.summary import ALL_STRATA, Summary
+from crossres.files import whole
 
 REPLICATES = 4000
 PLACES = 6
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of the runs."""
+
+    name: str
+    scenes: int
+    primary: str
+    lr_gsd_m: float
+    hr_gsd_m: float
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key of the configuration that is not the same in all runs, with each run's value."""
+
+    key: str
+    values: list[Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A metric of one run's product, and its difference to the first run's, if they share scenes."""
+
+    text: str
+    range: str
+    change: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric of every run."""
+
+    metric: Metric[Any]
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Table:
+    """All metrics of the mean of samples, or of one sample."""
+
+    name: str
+    rows: list[Row]
 
 
 def compare(runs: list[Path], output: Path) -> None:
@@ -33,21 +78,20 @@ def compare(runs: list[Path], output: Path) -> None:
     names = [run.name for run in runs]
     if len(runs) < 2 or len(set(names)) < len(names):
         raise UserError(f"compare: name at least two runs, each once; these were named: {', '.join(names)}")
-    summaries = [read_json(run / "evaluation/summary.json") for run in runs]
-    configs = [_config(run) for run in runs]
-    values = [_values(run, summary["primary"]) for run, summary in zip(runs, summaries)]
+    summaries = [Summary.read(run / "evaluation/summary.json") for run in runs]
+    settings = _differing([_config(run) for run in runs])
+    values = [_values(run, summary.primary) for run, summary in zip(runs, summaries)]
     common = sorted(set.intersection(*({str(s) for s in v.index.get_level_values("scene")} for v in values)))
-    content = dict(
+    page = render(
+        "compare.html",
         runs=[
-            {"name": name, "scenes": len(s["scenes"])} | {key: s[key] for key in ("primary", "lr_gsd_m", "hr_gsd_m")}
-            for name, s in zip(names, summaries)
+            Run(name, len(s.scenes), s.primary, s.lr_gsd_m, s.hr_gsd_m) for name, s in zip(names, summaries)
         ],
-        differing=_differing(configs), tables=[_table(image, name, values, common) for image, name in IMAGES],
-        common=common, few=few(len(common)),
-        places=common_places(runs, [s["primary"] for s in summaries], common, PLACES),
+        differing=settings, tables=[_table(image, values, common) for image in IMAGES], common=common,
+        few=few(len(common)), places=common_places(runs, [s.primary for s in summaries], common, PLACES),
     )  # fmt: skip
     with whole(output) as part:
-        part.write_text(render("compare.html", **content), encoding="utf-8")
+        part.write_text(page, encoding="utf-8")
 
 
 def _config(run: Path) -> dict[str, Any]:
@@ -57,12 +101,11 @@ def _config(run: Path) -> dict[str, Any]:
     return public(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _differing(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the keys whose values are not the same in all runs, with each run's value."""
+def _differing(configs: list[dict[str, Any]]) -> list[Setting]:
     flat = [dict(_leaves(config)) for config in configs]
     keys = sorted(set().union(*flat) - {"run"})
-    rows = [dict(key=key, values=[f.get(key, "not set") for f in flat]) for key in keys]
-    return [row for row in rows if any(v != row["values"][0] for v in row["values"][1:])]
+    rows = [Setting(key, [f.get(key, "not set") for f in flat]) for key in keys]
+    return [row for row in rows if any(value != row.values[0] for value in row.values[1:])]
 
 
 def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
@@ -83,18 +126,18 @@ def _values(run: Path, primary: str) -> pd.DataFrame:
     return chosen.pivot(index=["scene", "image"], columns="metric", values="value")
 
 
-def _table(image: str, name: str, values: list[pd.DataFrame], common: list[str]) -> dict[str, Any]:
+def _table(image: Image, values: list[pd.DataFrame], common: list[str]) -> Table:
     rows = []
     for metric in METRICS:
         columns = [_column(v, image, metric.key, common) for v in values]
         if not any(np.isfinite(c).any() for c in columns):
             continue
-        cells = [_cell(metric, columns[0], column, bool(common), i) for i, column in enumerate(columns)]
-        rows.append(dict(metric=metric, cells=cells))
-    return dict(name=name, rows=rows)
+        paired = [None, *(column - columns[0] if common else None for column in columns[1:])]
+        rows.append(Row(metric, [_cell(metric, *both) for both in zip(columns, paired)]))
+    return Table(NAMES[image], rows)
 
 
-def _column(values: pd.DataFrame, image: str, key: str, common: list[str]) -> np.ndarray:
+def _column(values: pd.DataFrame, image: Image, key: str, common: list[str]) -> np.ndarray:
     """Return a metric over the common scenes in their order, or over all of a run's scenes when none is common."""
     if key not in values:
         return np.array([np.nan])
@@ -102,17 +145,13 @@ def _column(values: pd.DataFrame, image: str, key: str, common: list[str]) -> np
     return of_image.reindex(common).to_numpy() if common else of_image.sort_index().to_numpy()
 
 
-def _cell(metric: Metric, first: np.ndarray, column: np.ndarray, paired: bool, place: int) -> dict[str, Any]:
+def _cell(metric: Metric[Any], column: np.ndarray, apart: np.ndarray | None) -> Cell:
     found = interval(column, REPLICATES, 0)
-    cell: dict[str, Any] = dict(text=shown(metric.key, found.mean if found else None, unit=False), range="", change="")
-    if found and found.n > 1:
-        cell["range"] = f"{shown(metric.key, found.low, unit=False)} to {shown(metric.key, found.high, unit=False)}"
-    if paired and place and (difference := interval(column - first, REPLICATES, 0)):
-        low, high = sorted(metric.gain(end) for end in (difference.low, difference.high))
-        word = "better" if low > 0 else "worse" if high < 0 else "undecided"
-        if few(difference.n):
-            word = ahead(int((metric.gain(1.0) * (column - first) > 0).sum()), difference.n)
-        cell["change"] = f"{shown(metric.key, difference.mean, signed=True, unit=False)}"
-        cell["verdict"] = word if metric.better else ""
-        cell["difference"] = asdict(difference)
-    return cell
+    text = metric.text(found.mean if found else None, unit=False)
+    ends = [metric.text(end, unit=False) for end in (found.low, found.high)] if found and found.n > 1 else []
+    change = difference(apart, metric, REPLICATES, 0) if apart is not None else None
+    return Cell(
+        text=text, range=" to ".join(ends),
+        change=metric.text(change.mean, signed=True, unit=False) if change else "",
+        verdict=change.words(metric) if change and metric.better else "",
+    )  # fmt: skip

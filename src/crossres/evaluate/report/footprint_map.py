@@ -1,13 +1,15 @@
 """Where the pairs lie, as a small SVG without any base map."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import shapely
 from shapely.affinity import translate
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
+
+from crossres.evaluate.report.pairs import Pair
 
 WIDTH, HEIGHT, MARGIN = 640, 300, 34
 SMALLEST = 7.0
@@ -40,9 +42,9 @@ class PlaceMap:
     bar_text: str
 
 
-def place_map(pairs: list[dict[str, Any]]) -> PlaceMap | None:
-    """Lay out the pairs' footprints (GeoJSON in lon/lat) at true proportions; None without any."""
-    shapes = [(p, shape(p["geometry"])) for p in pairs if p.get("geometry")]
+def place_map(pairs: Sequence[Pair]) -> PlaceMap | None:
+    """Lay out the pairs' footprints at true proportions; None without any."""
+    shapes = [(pair, shape(pair.found.geometry)) for pair in pairs if pair.found.geometry]
     if not shapes:
         return None
     # Seen from Greenwich or from 180 degrees, whichever has the pairs nearer together.
@@ -64,7 +66,7 @@ def place_map(pairs: list[dict[str, Any]]) -> PlaceMap | None:
         large = (geometry.bounds[3] - geometry.bounds[1]) * scale >= SMALLEST
         ring = getattr(geometry.convex_hull, "exterior", None)
         points = " ".join("{:.1f},{:.1f}".format(*place(lon, lat)) for lon, lat, *_ in ring.coords) if ring else ""
-        found.append(Footprint(pair["id"], pair["split"], round(x, 1), round(y, 1), points if large and ring else None))
+        found.append(Footprint(pair.id, pair.split, round(x, 1), round(y, 1), points if large and ring else None))
     km = 111.32 / scale  # of one SVG unit
     length = max(d * 10.0**e for e in range(-3, 5) for d in (1, 2, 5) if d * 10.0**e <= 0.25 * WIDTH * km)
     text = f"{length:g} km" if length >= 1 else f"{1000 * length:g} m"

@@ -25,8 +25,8 @@ def render(template: str, **content: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """Return a number with three significant digits; anything else as it is."""
-    if value is None or value == "":
+    """Return a number with three significant digits, a dash for None or NaN; anything else as it is."""
+    if value is None or value == "" or value != value:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -39,8 +39,10 @@ def number(value: Any) -> str:
 
 
 def fixed(value: float, digits: int) -> str:
-    """Return a number with so many decimals: the figures of a column then stand below one another."""
-    return f"{value:,.{digits}f}".replace(",", "\N{THIN SPACE}").replace("-", "\N{MINUS SIGN}")
+    """Return a number with so many decimals, so that the figures of a column line up; a dash for NaN."""
+    return (
+        "–" if value != value else f"{value:,.{digits}f}".replace(",", "\N{THIN SPACE}").replace("-", "\N{MINUS SIGN}")
+    )
 
 
 def signed(value: float) -> str:
@@ -49,7 +51,7 @@ def signed(value: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share in percent, a dash for none."""
-    if value is None:
+    """Return a share in percent, a dash for None or NaN."""
+    if value is None or value != value:
         return "–"
     return f"{100 * value:.{1 if 0 < value < 0.1 else 0}f}\N{NO-BREAK SPACE}%"

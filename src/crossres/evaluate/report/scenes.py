@@ -1,42 +1,79 @@
 """The report's pictures of held-out scenes."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from crossres.evaluate.report.embedding import photo
-from crossres.files import read_json
+from crossres.evaluate.pictures.embedding import photo
+from crossres.evaluate.results.scene_result import Dates, Rank, RankedPlace, SceneResult
 
 PICTURED_SCENES = 20
 """More held-out scenes than this are judged, but not pictured: the page must stay small enough to send."""
 CROP_ROWS = 3
 PLATE_PX = 1100
-RANKS = ("best", "median", "worst")
+RANKS: tuple[Rank, ...] = ("best", "median", "worst")
+LAYERS = ("lr", "bicubic", "mean", "sample", "hr", "std")
+"""In the order in which they are compared; other models' results come last."""
+
+Layers = dict[str, str]
+"""Name of a layer -> data URI."""
 
 
-def pictured_scenes(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class PicturedPlace:
+    """The best, the median or the worst place of a scene."""
+
+    name: Rank
+    pair: str
+    dates: Dates
+    where: RankedPlace
+    labels: dict[str, str]
+    """What each layer is called."""
+    layers: Layers
+
+
+@dataclass(frozen=True)
+class PicturedScene:
+    """All pictures of a held-out scene."""
+
+    pair: str
+    dates: Dates
+    changed: float
+    """Share of the area whose land cover changed between the dates."""
+    arm: str
+    """The arm that is pictured."""
+    labels: dict[str, str]
+    std_high: float
+    """Top of the colour scale of std, in reflectance."""
+    view_px: int
+    view_m: float
+    crop_m: float
+    layers: Layers
+    """Of the viewer."""
+    crops: list[Layers]
+    places: dict[Rank, PicturedPlace]
+    overview: str
+    hallucination: str
+
+
+def pictured_scenes(folders: tuple[Path, ...]) -> list[PicturedScene]:
     """Return the pictures of held-out scenes as data URIs; evenly chosen by name when there are too many."""
     ordered = sorted(folders)
     step = max(1, -(-len(ordered) // PICTURED_SCENES))
     return [_scene(folder) for folder in ordered[::step]]
 
 
-def _scene(folder: Path) -> dict[str, Any]:
-    content = read_json(folder / "metrics.json")
-    pictures = content["pictures"]
-    gsd, first = content["hr_gsd_m"], pictures["crops"][0]
-    view = _layers(folder / "view")
-    labels = {name: pictures["labels"][name] for name in view}  # in the layers' order, which JSON does not keep
-    crops = [_layers(folder / "crops" / str(i)) for i in range(min(CROP_ROWS, len(pictures["crops"])))]
-    return dict(
-        pair=content["pair"], dates=content["dates"], arm=content["pictured"], std_high=pictures["std_high"],
-        labels=labels, changed=content["mask_shares"]["changed"],
-        view_px=pictures["view"]["side"], view_m=pictures["view"]["side"] * gsd, crop_m=first["side"] * gsd,
-        layers=view, crops=crops,
+def _scene(folder: Path) -> PicturedScene:
+    scene = SceneResult.read(folder)
+    pictures, layers = scene.pictures, _layers(folder / "view")
+    labels = {name: pictures.labels[name] for name in layers}  # in the layers' order, which JSON does not keep
+    return PicturedScene(
+        pair=scene.pair, dates=scene.dates, changed=scene.changed, arm=scene.pictured, labels=labels,
+        std_high=pictures.std_high, view_px=pictures.view.side, view_m=pictures.view.side * scene.hr_gsd_m,
+        crop_m=pictures.crops[0].side * scene.hr_gsd_m, layers=layers,
+        crops=[_layers(folder / "crops" / str(i)) for i in range(min(CROP_ROWS, len(pictures.crops)))],
         places={
-            name: dict(
-                layers=_layers(folder / "places" / name), gain_db=pictures["places"][name]["gain_db"], name=name,
-                pair=content["pair"], labels=labels, dates=content["dates"],
-                **{key: pictures["places"][name][key] for key in ("side", "changed", "references_rmse")},
+            name: PicturedPlace(
+                name, scene.pair, scene.dates, pictures.places[name], labels, _layers(folder / "places" / name)
             )
             for name in RANKS
         },
@@ -44,15 +81,14 @@ def _scene(folder: Path) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _layers(folder: Path) -> dict[str, str]:
-    """Return the layers of a place, in the order in which they are compared; external arms come last."""
-    order = ("lr", "bicubic", "mean", "sample", "hr", "std")
-    found = sorted((path.stem for path in folder.glob("*.png")), key=lambda n: order.index(n) if n in order else 9)
+def _layers(folder: Path) -> Layers:
+    found = sorted((path.stem for path in folder.glob("*.png")), key=lambda n: LAYERS.index(n) if n in LAYERS else 9)
     return {name: photo(folder / f"{name}.png") for name in found}
 
 
-def ranked_places(scenes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def ranked_places(scenes: list[PicturedScene]) -> list[PicturedPlace]:
     """Return the best, the median and the worst place of all pictured scenes by SR's gain over bicubic."""
-    by_rank = {name: sorted((s["places"][name] for s in scenes), key=lambda p: -p["gain_db"]) for name in RANKS}
-    middle = by_rank["median"]
-    return [by_rank["best"][0], middle[len(middle) // 2], by_rank["worst"][-1]]
+    best, median, worst = (
+        sorted((scene.places[name] for scene in scenes), key=lambda place: -place.where.gain_db) for name in RANKS
+    )
+    return [best[0], median[len(median) // 2], worst[-1]]

@@ -1,125 +1,131 @@
 """The report's tables: every metric of every arm, land cover by land cover, and how honest the spread is."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from crossres.evaluate.metrics.metric import BY_KEY, IN_STRATA, METRICS, Metric, shown
-from crossres.evaluate.report.findings import value, verdict
-from crossres.evaluate.results.intervals import ahead, few
+from crossres.evaluate.metrics.metric import IMAGES, Image, Metric
+from crossres.evaluate.metrics.registry import BY_KEY, METRICS
+from crossres.evaluate.report.baselines import Arms, bicubic_of
+from crossres.evaluate.results.intervals import Interval
+from crossres.evaluate.results.summary import Summary
 
-IMAGES = (("mean", "Mean of samples"), ("sample", "One sample"))
-CALIBRATED = ("sharpness", "ratio", "expected_error", "rank_correlation")
-STRATUM_COLUMNS = ("rmse", "psnr_db", "sam_deg", "ndvi_error", "omission", "hallucination")
-
-
-BASELINES = {
-    "nearest": "nearest neighbour",
-    "bicubic": "bicubic interpolation",
-    "regression": "the prior's regression",
-    "noise": "a start from noise",
-    "one-step": "a one-step model (made on request by the target distill)",
-    "vp": "an LR start on the variance-preserving chain (needs a model of its own, trained with train.path: vp)",
-}
-"""What every product should be compared with, by an arm's start; vp is an LR start of a model on that chain."""
+NAMES: dict[Image, str] = {"mean": "Mean of samples", "sample": "One sample"}
+IN_STRATA = ("rmse", "psnr_db", "sam_deg", "ndvi_error", "omission", "hallucination")
+OF_SAMPLE = frozenset({"omission", "hallucination"})
+"""What the mean of samples, which leaves out what they disagree on, says nothing of."""
 
 
-def missing_baselines(config: dict[str, Any]) -> list[str]:
-    """Return in words the baselines that a run has not: without them its tables say less."""
-    arms = config.get("sample", {}).get("arms", {}).values()
-    models = {"main": {}} | config.get("models", {})
-    usual = config.get("train", {}).get("path", "residual")
+@dataclass(frozen=True)
+class Cell:
+    """A metric of one arm."""
 
-    def path_of(arm: dict[str, Any]) -> str:
-        return str(models.get(arm.get("model", "main"), {}).get("train", {}).get("path", usual))
-
-    there = {arm.get("start", "lr") for arm in arms}
-    there |= {path_of(arm) for arm in arms if arm.get("start", "lr") == "lr"}
-    return [words for start, words in BASELINES.items() if start not in there]
+    arm: str
+    text: str
+    best: bool
+    """Whether no other arm is better."""
+    interval: str
 
 
-def bicubic_of(summary: dict[str, Any], arms: dict[str, Any]) -> str | None:
-    """Return the arm that is plain interpolation, None when the run has none or it is the product itself."""
-    found = next((a for a in summary["arm_order"] if arms.get(a, {}).get("start") == "bicubic"), None)
-    return None if found == summary["primary"] else found
+@dataclass(frozen=True)
+class Against:
+    """The product's difference to bicubic, and whether that is better, or in how many scenes it is."""
+
+    text: str
+    word: str
 
 
-def metric_tables(summary: dict[str, Any], arms: dict[str, Any]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Row:
+    """A metric of every arm."""
+
+    metric: Metric[Any]
+    cells: list[Cell]
+    against: Against | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """All metrics of the mean of samples, or of one sample."""
+
+    name: str
+    rows: list[Row]
+
+
+def metric_tables(summary: Summary, arms: Arms) -> list[Table]:
     """Return a table for the mean of samples and one for a single sample: a row per metric, a column per arm.
 
     A metric without any value, such as an index whose bands are missing, has no row.
     """
     bicubic = bicubic_of(summary, arms)
-    tables = []
-    for image, name in IMAGES:
-        rows = []
-        for metric in METRICS:
-            values = {arm: value(summary, arm, image, metric.key) for arm in summary["arm_order"]}
-            if all(v is None for v in values.values()):
-                continue
-            gains = {arm: metric.gain(v) for arm, v in values.items() if v is not None and metric.better}
-            best, worst = max(gains.values(), default=0.0), min(gains.values(), default=0.0)
-            against = _against(summary, bicubic, image, metric) if bicubic and metric.better else None
-            cells = [
-                dict(
-                    arm=arm, text=shown(metric.key, v, unit=False), best=arm in gains and gains[arm] == best > worst,
-                    interval=_interval(metric.key, summary["arms"][arm][image][metric.key]),
-                )
-                for arm, v in values.items()
-            ]  # fmt: skip
-            rows.append(dict(metric=metric, cells=cells, against=against))
-        tables.append(dict(name=name, rows=rows))
-    return tables
+    return [
+        Table(NAMES[image], [row for metric in METRICS if (row := _row(summary, bicubic, image, metric))])
+        for image in IMAGES
+    ]
 
 
-def _against(summary: dict[str, Any], other: str, image: str, metric: Metric) -> dict[str, str] | None:
-    """Return the product's difference to another arm, and whether that is better, or in how many scenes it is."""
-    difference = summary["differences"][other][image][metric.key]
-    if not difference:
+def _row(summary: Summary, bicubic: str | None, image: Image, metric: Metric[Any]) -> Row | None:
+    found = {arm: summary.arms[arm][image][metric.key] for arm in summary.arm_order}
+    if not any(found.values()):
         return None
-    n = difference["n"]
-    word = ahead(difference["ahead"], n) if few(n) else verdict(summary, other, image, metric.key)
-    return dict(text=shown(metric.key, difference["mean"], signed=True, unit=False), word=word)
-
-
-def strata_table(summary: dict[str, Any], arms: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of the product and of bicubic by land cover: of the mean, shares of detail of the sample."""
-    strata, primary, bicubic = summary["strata"], summary["primary"], bicubic_of(summary, arms)
-    compared = [primary, *([bicubic] if bicubic else [])]
-    rows = [
-        dict(
-            stratum=name, share=strata["shares"][name], arm=arm,
-            cells=[_stratum_cell(strata, arm, name, key) for key in STRATUM_COLUMNS],
+    gains = {arm: metric.gain(of.mean) for arm, of in found.items() if of and metric.better}
+    best, worst = max(gains.values(), default=0.0), min(gains.values(), default=0.0)
+    cells = [
+        Cell(
+            arm, metric.text(of.mean if of else None, unit=False), arm in gains and gains[arm] == best > worst,
+            _interval(metric, of),
         )
-        for name in strata["names"]
-        if strata["shares"][name] > 0
-        for arm in compared
+        for arm, of in found.items()
     ]  # fmt: skip
-    used = [i for i in range(len(STRATUM_COLUMNS)) if any(row["cells"][i] != "–" for row in rows)]
-    for row in rows:
-        row["cells"] = [row["cells"][i] for i in used]
-    return dict(rule=strata["rule"], columns=[BY_KEY[STRATUM_COLUMNS[i]] for i in used], rows=rows)
+    apart = summary.differences[bicubic][image][metric.key] if bicubic and metric.better else None
+    against = Against(metric.text(apart.mean, signed=True, unit=False), apart.words(metric)) if apart else None
+    return Row(metric, cells, against)
 
 
-def _stratum_cell(strata: dict[str, Any], arm: str, name: str, key: str) -> str:
-    image = "sample" if key in {"improvement", "omission", "hallucination"} else "mean"
-    assert key in IN_STRATA
-    found = strata["arms"][arm][image][name][key]
-    return shown(key, found["mean"] if found else None, unit=False)
+@dataclass(frozen=True)
+class StratumRow:
+    """One arm on one land cover."""
+
+    stratum: str
+    share: float
+    arm: str
+    cells: list[str]
 
 
-def calibration_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the numbers behind the reliability curves, for arms with more than one sample."""
-    rows = []
-    for arm in summary["arm_order"]:
-        if found := summary["calibration"][arm]:
-            inside = found["coverage"]["0.683"]
-            rows.append({"arm": arm, "inside": inside} | {key: found[key] for key in CALIBRATED})
-    return rows
+@dataclass(frozen=True)
+class StrataTable:
+    """The product and bicubic by land cover."""
+
+    rule: str
+    columns: list[Metric[Any]]
+    rows: list[StratumRow]
 
 
-def _interval(key: str, found: dict[str, Any] | None) -> str:
+def strata_table(summary: Summary, arms: Arms) -> StrataTable:
+    """Return the metrics of the product and of bicubic by land cover: of the mean, shares of detail of the sample."""
+    strata, bicubic = summary.strata, bicubic_of(summary, arms)
+
+    def found(arm: str, name: str, metric: Metric[Any]) -> Interval | None:
+        return strata.arms[arm]["sample" if metric.key in OF_SAMPLE else "mean"][name][metric.key]
+
+    compared = [summary.primary, *([bicubic] if bicubic else [])]
+    shown = [(name, arm) for name in strata.names if strata.shares[name] > 0 for arm in compared]
+    columns = [
+        metric for metric in map(BY_KEY.__getitem__, IN_STRATA) if any(found(arm, name, metric) for name, arm in shown)
+    ]
+    rows = [
+        StratumRow(
+            name, strata.shares[name], arm,
+            [metric.text(of.mean if (of := found(arm, name, metric)) else None, unit=False) for metric in columns],
+        )
+        for name, arm in shown
+    ]  # fmt: skip
+    return StrataTable(strata.rule, columns, rows)
+
+
+def _interval(metric: Metric[Any], found: Interval | None) -> str:
     if not found:
         return "no value"
-    if found["n"] == 1:
+    if found.n == 1:
         return "1 scene, no interval"
-    low, high = (shown(key, found[end], unit=False) for end in ("low", "high"))
-    return f"95 %: {low} to {high}, {found['n']} scenes"
+    low, high = (metric.text(end, unit=False) for end in (found.low, found.high))
+    return f"95 %: {low} to {high}, {found.n} scenes"
