@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as BrowserPage
 
 from crossres.errors import UserError
-from crossres.evaluate.charts.nfe import draw_nfe, series
+from crossres.evaluate.charts.nfe import draw_nfe
 from crossres.evaluate.charts.over_scenes import figures
 from crossres.evaluate.metrics.metric import METRICS
 from crossres.evaluate.report.compare import compare
@@ -28,11 +28,12 @@ from crossres.evaluate.report.findings import findings, headline
 from crossres.evaluate.report.inputs import ReportInputs, reasons_in_short
 from crossres.evaluate.report.run_report import report
 from crossres.evaluate.report.tables import missing_baselines
-from crossres.evaluate.results.summary import summarise
+from crossres.evaluate.results.summary import Summary, summarise
 from crossres.evaluate.scene import evaluate_scene
 from crossres.files import read_json
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
+from crossres.settings.sample import SampleSettings
 
 SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500)
 ARMS = {
@@ -84,11 +85,15 @@ def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory
     evaluation = folder / "evaluation"
     scenes = sorted((evaluation / "scenes").iterdir())
     summarise(SETTINGS, scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
-    figures(ARMS, evaluation / "summary.json", scenes, evaluation / "figures")
+    figures(sampled(ARMS), evaluation / "summary.json", scenes, evaluation / "figures")
     for target in ("pairs/contact_sheet.png", "model/main/curves.png"):
         shutil.copy(evaluation / "figures/metrics.png", folder / target)
     report(ReportSettings(), CONFIG, ReportInputs.of_run(folder, "lr_start"), folder / "report.html")
     return folder
+
+
+def sampled(arms: dict[str, Any]) -> SampleSettings:
+    return SampleSettings.model_validate({"arms": arms})
 
 
 def _write(path: Path, content: Any) -> None:
@@ -432,17 +437,8 @@ def test_runs_stand_side_by_side_paired_by_place(pages: dict[str, Path], run: Pa
 
 
 def test_quality_over_steps_is_drawn_where_steps_vary(run: Path, tmp_path: Path) -> None:
-    euler = {"start": "noise", "solver": "euler"}
-    arms = {"a": {**euler, "steps": 4, "samples": 4}, "b": {**euler, "steps": 32, "samples": 1}}
-    arms |= {
-        "c": {"start": "noise", "steps": 4, "solver": "midpoint"},
-        "d": {"start": "lr", "steps": 1, "solver": "ab2"},
-    }
-    assert series(arms, list(arms)) == {
-        "noise start, solver euler": [(4, "a"), (32, "b")], "noise start": [(8, "c")], "lr start": [(1, "d")],
-    }  # fmt: skip
     scenes = sorted((run / "evaluation/scenes").iterdir())
     varying = {"lr_start": ARMS["lr_start"], "noise_start": {"start": "lr", "steps": 16, "solver": "ab2"}}
-    assert draw_nfe(read_json(run / "evaluation/summary.json"), ARMS) is None
-    figures(varying, run / "evaluation/summary.json", scenes, tmp_path / "figures")
+    assert draw_nfe(Summary.read(run / "evaluation/summary.json"), sampled(ARMS)) is None
+    figures(sampled(varying), run / "evaluation/summary.json", scenes, tmp_path / "figures")
     assert (tmp_path / "figures/nfe.png").exists()
