@@ -67,7 +67,7 @@ def test_a_missing_configuration_file(project):
         cwd=project.folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.strip() == "crossres train: error: none.yaml: no such configuration file"
+    assert done.stderr.strip() == "crossres train: error: none.yaml: no such file"
 
 
 def test_an_area_without_scenes(project, tmp_path):
