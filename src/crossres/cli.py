@@ -57,11 +57,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _fill_in(args: argparse.Namespace) -> None:
     """Replace arguments by what they stand for: a model's weights for its folder, a configuration's text for a path."""
-    for name in ("checkpoint", "model", "teacher"):
-        model = getattr(args, name, None)
-        if isinstance(model, Path) and model.name in {"model.safetensors", "card.json"} and not model.is_dir():
+    if (name := getattr(args, "model_option", None)) is not None:
+        model: Path = getattr(args, name)
+        if model.name in {"model.safetensors", "card.json"} and not model.is_dir():
             setattr(args, name, model.parent)
-        elif isinstance(model, Path) and model.is_file():
+        elif model.is_file():
             raise UserError(f"{model}: is a file; name the model's folder (model.safetensors and card.json)")
     if getattr(args, "configured", None) and args.run is not None:
         for name in args.configured:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from crossres.commands.options import add_path, add_settings, add_threads, section
+from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.outputs import MODEL
 
 OUTPUTS = (MODEL,)
@@ -11,7 +11,7 @@ OUTPUTS = (MODEL,)
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
-    add_path(parser, "--teacher", help="model folder that `train` wrote", kind="folder")
+    add_model(parser, "--teacher", "model folder that `train` wrote")
     add_path(parser, "--dataset", help="what `dataset` wrote, as it was for the teacher", kind="folder")
     add_path(parser, "--index", help="what `dataset` wrote, as it was for the teacher", kind=".parquet")
     add_path(parser, "--summary", help="what `dataset` wrote, as it was for the teacher", kind=".json")

@@ -29,6 +29,12 @@ def add_path(
             parser.set_defaults(kinds=parser.get_default("kinds") | {option.lstrip("-"): kind})
 
 
+def add_model(parser: argparse.ArgumentParser, option: str, help: str) -> None:
+    """Add a required folder of a model, which may be named by a file of it."""
+    add_path(parser, option, help=help, kind="folder")
+    parser.set_defaults(model_option=option.lstrip("-"))
+
+
 def add_threads(parser: argparse.ArgumentParser, keep_memory: bool = True) -> None:
     """Add `--threads`; with `keep_memory`, memory that large arrays gave back is used again."""
     every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, add_threads, section
+from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
 from crossres.outputs import PRODUCT
 
@@ -13,7 +13,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("--name", required=True, help="which of sample.arms")
     add_path(parser, "--lr", help="LR scene (COG)", kind=".tif")
-    add_path(parser, "--model", help="model folder", kind="folder")
+    add_model(parser, "--model", "model folder")
     add_path(parser, "--output", help="folder to write")
     add_threads(parser)
 

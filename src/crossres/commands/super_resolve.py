@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from crossres.commands.options import add_path, add_threads, checked
+from crossres.commands.options import add_model, add_path, add_threads, checked
 from crossres.outputs import PRODUCT
 
 OUTPUTS = (replace(PRODUCT, each_of="scenes"),)
@@ -16,7 +16,7 @@ OUTPUTS = (replace(PRODUCT, each_of="scenes"),)
 def arguments(parser: argparse.ArgumentParser) -> None:
     text = "SAFE or its zip, STAC item or its URL, GeoTIFF, folder of bands, Gaofen-2 package"
     parser.add_argument("scenes", metavar="SCENE", nargs="+", help=text)
-    add_path(parser, "--checkpoint", help="model folder (model.safetensors and card.json)", kind="folder")
+    add_model(parser, "--checkpoint", "model folder (model.safetensors and card.json)")
     text = "folder to write; of several scenes, each goes into a folder of its own name in it"
     add_path(parser, "--output", help=text)
     for number, text in (("scale", "reflectance = scale * DN + offset"), ("offset", "see --scale"), ("nodata", "DN")):
