@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from crossres import cli
+from crossres.layout import RUN_PARTS
 from crossres.settings.config import models_of, parse
 from crossres.settings.search import SearchSettings
 from documentation import PAGES, ROOT, Block, blocks, codes, links
@@ -129,6 +130,11 @@ def test_lines_are_short_enough_to_read(page):
 def excused(line):
     """A row of a table, or a line that an address makes long."""
     return line.lstrip().startswith("|") or len(re.sub(r"\S*://\S*", "", line).encode()) <= 60
+
+
+def test_every_part_of_a_run_s_folder_is_explained():
+    page = (ROOT / "results" / "README.md").read_text()
+    assert not [part for part in RUN_PARTS if not re.search(rf"^\| `{part}[/`]", page, re.M)]
 
 
 def test_the_readme_is_read_in_two_minutes():

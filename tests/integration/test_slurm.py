@@ -189,8 +189,8 @@ def squeue(folder: Path, environment: dict[str, str], first: str) -> tuple[Path,
 def wait_for_a_quiet_moment(run: Run, project: Project, environment: dict[str, str], asked: Path) -> None:
     """Hold what runs on the cluster and wait until Snakemake does nothing but wait for it.
 
-    A Ctrl-C while it writes, submits or asks reaches less (docs/faults.md). When it has asked and nothing has ended, it
-    does not ask again for eleven seconds; the first three of them show that it does nothing else.
+    A Ctrl-C while it writes, submits or asks reaches less (docs/how-to/faults.md). When it has asked and nothing has
+    ended, it does not ask again for eleven seconds; the first three of them show that it does nothing else.
     """
     while True:
         run.wait_until(lambda: hold_jobs(project) >= running(environment))
