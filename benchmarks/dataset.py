@@ -24,7 +24,8 @@ from shapely.geometry import box
 
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.train import data
-from crossres.diffusion.train.data import Split, batches
+from crossres.diffusion.train.batches import batches
+from crossres.diffusion.train.data import Split
 from crossres.imagery.numbers import OFFSET, SCALE
 from crossres.pairs.cache import write_cache
 from crossres.pairs.store import digest, write_zarr

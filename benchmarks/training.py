@@ -25,7 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.paths import path_of
-from crossres.diffusion.train.data import Split, batches
+from crossres.diffusion.train.batches import batches
+from crossres.diffusion.train.data import Split
 from crossres.diffusion.train.ema import Ema
 from crossres.diffusion.train.fit import BETAS, LOADERS
 from crossres.diffusion.train.learning_step import LearningStep

@@ -19,7 +19,7 @@ from web import serve
 from crossres.acquire.bands import read_bands
 from crossres.acquire.catalog import catalog_gaofen2
 from crossres.acquire.download import download
-from crossres.acquire.gaofen2 import scene as gaofen2_scene
+from crossres.acquire.gaofen2 import scene_pixels
 from crossres.acquire.orthorectification import orthorectify
 from crossres.errors import UserError
 from crossres.imagery.engine import computing
@@ -364,7 +364,7 @@ def test_every_method_sharpens_without_changing_the_radiometry(tmp_path, gaofen2
 
 def test_blocks_leave_no_seams(tmp_path, gaofen2_item, monkeypatch):
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "one")
-    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    monkeypatch.setattr(scene_pixels, "BLOCK_PX", 100)
     download(PLAIN, GridSettings(gsd_m=0.8), gaofen2_item, None, tmp_path / "many")
     one, many = (open_scene(tmp_path / n / "reflectance.tif").reflectance.values for n in ("one", "many"))
     assert np.array_equal(np.isnan(one), np.isnan(many)) or (np.isnan(one) != np.isnan(many)).mean() < 1e-4
@@ -387,7 +387,7 @@ def test_at_the_edge_of_a_region_the_low_pass_sees_pan_beyond_it(tmp_path, gaofe
 
 
 def test_threads_change_no_byte_and_each_block_is_orthorectified_once(tmp_path, gaofen2_item, monkeypatch):
-    monkeypatch.setattr(gaofen2_scene, "BLOCK_PX", 100)
+    monkeypatch.setattr(scene_pixels, "BLOCK_PX", 100)
     seen, made = [], orthorectify.orthorectify
     monkeypatch.setattr(orthorectify, "orthorectify", lambda *args, **more: (seen.append(args), made(*args, **more))[1])
     for threads in (1, 2, 4):

@@ -16,7 +16,8 @@ from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import View, upsample
 from crossres.diffusion.paths import path_of
-from crossres.diffusion.train.data import Split, batches, own_detail, residual_rms
+from crossres.diffusion.train.batches import batches
+from crossres.diffusion.train.data import Split, own_detail, residual_rms
 from crossres.diffusion.train.from_data import train
 from crossres.diffusion.train.learning_step import CPU_CROPS, LearningStep
 from crossres.diffusion.train.material import read_material

@@ -13,7 +13,8 @@ from aligned_pairs import write_aligned
 from dataset_runs import run_dataset
 
 from crossres.diffusion.model.standardise import Standard
-from crossres.diffusion.train.data import Split, batches
+from crossres.diffusion.train.batches import batches
+from crossres.diffusion.train.data import Split
 from crossres.errors import UserError
 from crossres.pairs.cache import write_cache
 from crossres.pairs.store import digest

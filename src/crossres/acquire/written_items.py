@@ -8,8 +8,8 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from crossres.acquire.pairing.best_pairs import Pair
 from crossres.acquire.pairing.candidates import Candidate
+from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.regions import buffered, polygons, to_geojson
 from crossres.acquire.remote.addresses import HOSTS, private_hosts
 from crossres.acquire.stac.hrefs import is_remote, unsigned

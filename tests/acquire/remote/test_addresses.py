@@ -11,7 +11,8 @@ from web import serve
 
 from crossres.acquire.remote import addresses
 from crossres.acquire.remote.addresses import checked_session, name_host, private_hosts, refuse_private
-from crossres.acquire.remote.image_file import RemoteFile, Transfer
+from crossres.acquire.remote.image_file import RemoteFile
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.stac.api import from_api
 from crossres.acquire.stac.io import stac_io
 from crossres.acquire.stac.static_catalog import from_catalog

@@ -12,9 +12,10 @@ import pytest
 
 from crossres.acquire.remote import image_file, patience
 from crossres.acquire.remote.addresses import name_host
-from crossres.acquire.remote.image_file import RemoteFile, Transfer
+from crossres.acquire.remote.image_file import RemoteFile
 from crossres.acquire.remote.patience import LONGEST_RETRY_AFTER_S, Patience, retry_after_s
 from crossres.acquire.remote.server_words import own_reason
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.stac import io as stac_io
 from crossres.errors import UserError
 

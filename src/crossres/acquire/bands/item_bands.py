@@ -7,14 +7,12 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.transform import array_bounds
 from rasterio.warp import reproject as warp
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window
-from shapely.geometry import box
 
 from crossres.acquire.bands.assets import SHOWN, BandAsset, band_assets, class_asset
 from crossres.acquire.bands.class_masks import mask_from_classes
+from crossres.acquire.bands.common_grid import class_window, common_grid
 from crossres.acquire.bands.numbers import (
     Stated,
     ThinnedNumbers,
@@ -26,13 +24,13 @@ from crossres.acquire.bands.numbers import (
 )
 from crossres.acquire.regions import crs_of
 from crossres.acquire.remote.asset import AssetFile
-from crossres.acquire.remote.image_file import RemoteFile, Transfer
+from crossres.acquire.remote.image_file import RemoteFile
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.stac.declared_checksums import check_checksum, check_size
 from crossres.acquire.stac.hrefs import resolved, shown
 from crossres.acquire.stac.items import common_names, raster_bands
 from crossres.errors import UserError
 from crossres.foreign_raster import alpha_mask, beside, read_numbers
-from crossres.grids import are_aligned, whole_window
 from crossres.imagery.items import Item
 from crossres.imagery.numbers import Mask
 from crossres.sensors.scaling import Scaling, decide_scaling, declared_nodata, is_sentinel2
@@ -96,7 +94,8 @@ class ItemBands:
                 grids[key] = GeoBox.from_rio(src)
             if file.path is not None:
                 self.assumed |= {f"{name} beside the image was not read": None for name in beside(file.path)}
-        self.grid = self._common_grid(grids)
+        self.grid = common_grid(item["id"], self.bands, [grids[place.key] for place in self.places])
+        self._class_grid = grids[self._classes.key] if self._classes else None
         self.scalings = [
             self._stated.scaling(band, decided[place.key, place.index])
             for band, place in zip(self.bands, self.places, strict=True)
@@ -108,7 +107,7 @@ class ItemBands:
     def plans(self, inside: Window, grid: GeoBox) -> list[tuple[RemoteFile, list[tuple[int, int]]]]:
         """Return which byte ranges of which remote files hold a window of the bands, whose grid is given."""
         wanted = {place.key: (inside, self._indices(place.key)) for place in self.places}
-        window = self._class_window(grid)
+        window = class_window(self._class_grid, grid) if self._class_grid else None
         if self._classes and window is not None:
             wanted.setdefault(self._classes.key, (window, []))[1].append(self._classes.index + 1)
         files = [(self._files[key], self._files[key].plan(*of_file)) for key, of_file in wanted.items()]
@@ -146,7 +145,7 @@ class ItemBands:
         if self._classes is None:
             return np.full(grid.shape, np.uint8(Mask.CLEAR))
         classes = np.zeros(grid.shape, np.uint8)
-        window = self._class_window(grid)
+        window = class_window(self._class_grid, grid) if self._class_grid else None
         if window is not None:
             with self._files[self._classes.key].open() as src:
                 read = src.read(self._classes.index + 1, window=window).astype(np.uint8)
@@ -229,33 +228,3 @@ class ItemBands:
         if expected and expected != list(shape):
             said = shown(str(expected), 60)
             raise UserError(f"{name}: has {shape[0]} x {shape[1]} pixels, its item says {said} (proj:shape)")
-
-    def _common_grid(self, grids: dict[str, GeoBox]) -> GeoBox:
-        """Return the grid that all bands share, cut to the smallest of them."""
-        first = grids[self.places[0].key]
-        for band, place in zip(self.bands, self.places, strict=True):
-            grid = grids[place.key]
-            if not are_aligned(first, grid):
-                raise UserError(
-                    f"item {self.item['id']}: bands {self.bands[0]} and {band} are on different grids; the bands that "
-                    "are asked for must share one"
-                )
-            if any(abs(a - b) > 1 for a, b in zip(grid.shape, first.shape, strict=True)):
-                sizes = " and ".join(f"{shape[0]} x {shape[1]}" for shape in (first.shape, grid.shape))
-                raise UserError(
-                    f"item {self.item['id']}: bands {self.bands[0]} and {band} have {sizes} pixels; one of them is cut "
-                    "off: get it again"
-                )
-        shape = tuple(min(grids[place.key].shape[axis] for place in self.places) for axis in (0, 1))
-        self._class_grid = grids[self._classes.key] if self._classes else None
-        return GeoBox(shape, first.affine, first.crs)
-
-    def _class_window(self, grid: GeoBox) -> Window | None:
-        """Return the window of the scene classification that covers a grid, with a pixel around it."""
-        if self._class_grid is None:
-            return None
-        bounds = array_bounds(*grid.shape, grid.affine)
-        there = crs_of(self._class_grid)
-        bounds = transform_bounds(crs_of(grid).to_wkt(), there.to_wkt(), *bounds)
-        around = box(*bounds).buffer(abs(self._class_grid.affine.a), join_style="mitre")
-        return whole_window(self._class_grid, around)

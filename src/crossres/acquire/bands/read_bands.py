@@ -20,7 +20,8 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.bands.item_bands import ItemBands
 from crossres.acquire.bands.numbers import Stated, ThinnedNumbers
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
-from crossres.acquire.remote.image_file import RemoteFile, Transfer
+from crossres.acquire.remote.image_file import RemoteFile
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.scene_files import SceneWriter, scene_pixels
 from crossres.errors import UserError
 from crossres.grids import are_aligned, crop, whole_window

@@ -10,7 +10,6 @@ from operator import add
 from pathlib import Path
 
 import dask
-import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
@@ -23,35 +22,27 @@ from crossres.acquire.gaofen2.bright_clouds import cloud_mask, is_bright
 from crossres.acquire.gaofen2.package import Package, PackageImage, read_package, unpacked
 from crossres.acquire.gaofen2.pansharpen import (
     RATIO,
-    WITH_LOWPASS,
     Moments,
-    Sharpening,
     as_sharp_as_bands,
     as_sharp_radius_px,
     fit_sharpening,
-    lowpass,
-    lowpass_radius_px,
-    sharpen,
 )
 from crossres.acquire.gaofen2.refine import Camera, on_reference, on_same_ground
+from crossres.acquire.gaofen2.scene_pixels import block_chunks, pan_on, write_mss, write_sharpened
 from crossres.acquire.gaofen2.toa import ToaCoefficients, mss_radiometry
 from crossres.acquire.orthorectification.image_file import ImageFile
 from crossres.acquire.orthorectification.orthorectify import orthorectified
 from crossres.acquire.orthorectification.terrain import Terrain, terrain_for
 from crossres.acquire.regions import LON_LAT, local_utm, reproject
-from crossres.acquire.scene_files import SceneWriter, scene_pixels
+from crossres.acquire.scene_files import SceneWriter
 from crossres.errors import UserError
-from crossres.imagery.engine import per_block, places, store
-from crossres.imagery.lr_fine import Chunks
-from crossres.imagery.neighbourhood import chunks_of
-from crossres.imagery.numbers import Mask, to_dn
+from crossres.imagery.engine import per_block, places
+from crossres.imagery.numbers import to_dn
 from crossres.sensors.gaofen2 import MSS_BANDS, SENSORS
 from crossres.settings.acquire import AcquireSettings
 
 log = logging.getLogger(__name__)
 
-BLOCK_PX = 1024
-"""Side of a block in pixels of the grid at hand."""
 MSS_GSD_M = 3.2
 SATURATED_DN = 1020
 """Of 10 bits; resampling takes a little off the 1023."""
@@ -108,11 +99,11 @@ def read_gaofen2(
                 f"bright, white and large: {clouds.mean():.1%}" if settings.bright_clouds else "not masked"
             )
             if pan is None:
-                _write_mss(scene, mss, terrain, radiometry, atmosphere, order, clouds)
+                write_mss(scene, mss, terrain, radiometry, atmosphere, order, clouds)
             else:
                 assert method != "none"
                 fitted = fit_sharpening(method, moments, mtf, atmosphere.path, atmosphere.transmittance)
-                _write_sharpened(scene, mss, pan, terrain, radiometry, atmosphere, fitted, order, clouds)
+                write_sharpened(scene, mss, pan, terrain, radiometry, atmosphere, fitted, order, clouds)
 
 
 def _survey(
@@ -128,11 +119,11 @@ def _survey(
     where it is as bright as cloud.
     """
     reach = as_sharp_radius_px(mtf)
-    chunks = _chunks(grid, reach)
+    chunks = block_chunks(grid, reach)
     images = [orthorectified(mss.src, mss.rpc, grid, terrain, chunks)]
     if pan is not None:
         filtered = partial(as_sharp_as_bands, mtf=mtf)
-        images.append(_pan(pan, grid, terrain, chunks, filtered, reach, Resampling.average)[1])
+        images.append(pan_on(pan, grid, terrain, chunks, filtered, reach, Resampling.average)[1])
     log.info("survey: %d blocks", images[0].npartitions)
     blocks = per_block(partial(_looked_at, radiometry), *images)
     darks, moments, brights = zip(*dask.compute(*blocks), strict=True)
@@ -151,34 +142,6 @@ def _looked_at(
     top = radiometry.applied(numbers)
     moments = Moments.of(top, np.full(top.shape[1:], np.nan, np.float32) if pan is None else pan)
     return DarkPixels.of(to_dn(top)), moments, is_bright(top, numbers >= SATURATED_DN)
-
-
-def _chunks(grid: GeoBox, reach: int) -> Chunks:
-    rows, cols = (chunks_of(count, BLOCK_PX, reach) for count in grid.shape)
-    return rows, cols
-
-
-def _pan(
-    pan: Camera, grid: GeoBox, terrain: Terrain, chunks: Chunks, filtered: Callable[[np.ndarray], np.ndarray],
-    reach: int, resampling: Resampling = Resampling.cubic,
-) -> tuple[da.Array, da.Array]:  # fmt: skip
-    """Return PAN (row, column) on a grid, and after a filter of this reach, which sees PAN beyond the grid, too."""
-    wide = orthorectified(pan.src, pan.rpc, grid.pad(reach), terrain, _grown(chunks, reach), resampling)[0]
-    inner = tuple(slice(reach, reach + count) for count in grid.shape)
-    depth = tuple(reach if blocks > 1 else 0 for blocks in wide.numblocks)
-    after = da.map_overlap(
-        filtered, wide, depth=depth, boundary="none", allow_rechunk=False, dtype=wide.dtype, meta=wide._meta
-    )
-    return wide[inner], after[inner]
-
-
-def _grown(chunks: Chunks, reach: int) -> Chunks:
-    """Return chunks of which the outermost reach further out."""
-    rows, cols = ([*sizes] for sizes in chunks)
-    for sizes in (rows, cols):
-        sizes[0] += reach
-        sizes[-1] += reach
-    return tuple(rows), tuple(cols)
 
 
 def _atmosphere(package: Package, settings: AcquireSettings, dark: DarkPixels, terrain: Terrain) -> Atmosphere:
@@ -239,59 +202,3 @@ def _ground_grid(region: BaseGeometry, gsd_m: float) -> GeoBox:
     per_pixel = round(MSS_GSD_M / gsd_m)
     affine = Affine(gsd_m, 0, left * MSS_GSD_M, 0, -gsd_m, top * MSS_GSD_M)
     return GeoBox((rows * per_pixel, cols * per_pixel), affine, f"EPSG:{utm.to_epsg()}")
-
-
-def _write_mss(
-    scene: SceneWriter, mss: Camera, terrain: Terrain, radiometry: ToaCoefficients, atmosphere: Atmosphere,
-    order: list[int], clouds: np.ndarray,
-) -> None:  # fmt: skip
-    numbers = orthorectified(mss.src, mss.rpc, scene.grid, terrain, _chunks(scene.grid, 0))
-    masked = da.from_array(clouds, chunks=numbers.chunks[1:], name=False)
-    look = partial(_corrected, radiometry, atmosphere, order)
-    store([_pixels(look, len(order), numbers, masked)], [scene], "MSS")
-
-
-def _write_sharpened(
-    scene: SceneWriter, mss: Camera, pan: Camera, terrain: Terrain, radiometry: ToaCoefficients, atmosphere: Atmosphere,
-    fitted: Sharpening, order: list[int], clouds: np.ndarray,
-) -> None:  # fmt: skip
-    """Write the pansharpened scene: each block is orthorectified once, and the low-pass sees its neighbours' pixels."""
-    reach = lowpass_radius_px(fitted.mtf)
-    chunks = _chunks(scene.grid, reach)
-    numbers = orthorectified(mss.src, mss.rpc, scene.grid, terrain, chunks)
-    images = _pan(pan, scene.grid, terrain, chunks, partial(lowpass, mtf=fitted.mtf), reach)
-    coarse = [tuple(size // RATIO for size in sizes) for sizes in chunks]
-    masked = da.from_array(clouds, chunks=coarse, name=False).map_blocks(_repeated, chunks=chunks, dtype=bool)
-    look = partial(_sharpened, radiometry, atmosphere, fitted, order)
-    seen = images if fitted.method in WITH_LOWPASS else images[:1]
-    store([_pixels(look, len(order), numbers, masked, *seen)], [scene], "pansharpening")
-
-
-def _pixels(function: Callable[..., np.ndarray], bands: int, numbers: da.Array, *others: da.Array) -> da.Array:
-    chunks = ((bands + 1,), *numbers.chunks[1:])
-    return da.map_blocks(
-        function, numbers, *others, chunks=chunks, dtype=np.uint16, meta=np.empty((0, 0, 0), np.uint16)
-    )
-
-
-def _corrected(
-    radiometry: ToaCoefficients, atmosphere: Atmosphere, order: list[int], numbers: np.ndarray, clouds: np.ndarray
-) -> np.ndarray:
-    below = atmosphere.below_haze(radiometry.applied(numbers))
-    return _masked(atmosphere.surface(below)[order], clouds)
-
-
-def _sharpened(
-    radiometry: ToaCoefficients, atmosphere: Atmosphere, fitted: Sharpening, order: list[int],
-    numbers: np.ndarray, clouds: np.ndarray, pan: np.ndarray, low: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
-    below = atmosphere.below_haze(radiometry.applied(numbers))
-    return _masked(atmosphere.surface(sharpen(fitted, below, pan, low))[order], clouds)
-
-
-def _repeated(clouds: np.ndarray) -> np.ndarray:
-    return clouds.repeat(RATIO, 0).repeat(RATIO, 1)
-
-
-def _masked(reflectance: np.ndarray, clouds: np.ndarray) -> np.ndarray:
-    return scene_pixels(to_dn(reflectance), np.where(clouds, np.uint8(Mask.CLOUD), np.uint8(Mask.CLEAR)))

@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.declined import Declined
 from crossres.acquire.pairing.candidates import Candidate
 from crossres.acquire.pairing.overlap_cloud import OverlapCloud, of_scene, read_overlap
+from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.pairing.raster_places import RasterPlaces, elsewhere
 from crossres.acquire.pairing.scene_index import SceneIndex
 from crossres.acquire.regions import area_km2, polygons
@@ -24,33 +25,6 @@ READERS = 8
 """HR scenes whose LR scenes are looked at at once: most of that time goes to waiting for servers."""
 SAME_PLACE = 0.999
 """A raster that holds this share of what its item says lies where its item says: outlines are rounded, edges curved."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One LR and one HR scene of a place, and what decided for it."""
-
-    lr: Candidate
-    hr: Candidate
-    region: BaseGeometry
-    """What they have in common with each other and with the area of interest, in degrees."""
-    overlap_km2: float
-    """Of that, what has data in the LR scene."""
-    cloud: OverlapCloud
-    sun_difference_deg: float | None
-    """Angle between the directions of the Sun; None where an item does not give it."""
-    score: float
-    """0 to 1, see `PairingWeights`."""
-
-    @property
-    def id(self) -> str:
-        """Name of the pair; depends on its scenes only."""
-        return f"{self.hr.id}--{self.lr.id}"
-
-    @property
-    def date_gap_days(self) -> float:
-        """Difference in acquisition time, never negative."""
-        return abs((self.lr.time - self.hr.time).total_seconds()) / 86400.0
 
 
 def best_pairs(

@@ -15,7 +15,7 @@ from crossres.acquire.read.safe import is_product_metadata, product_around, safe
 from crossres.acquire.read.tree import SUFFIXES, Tree
 from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.remote.asset import AssetFile
-from crossres.acquire.remote.image_file import Transfer
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.stac.foreign_json import offered
 from crossres.acquire.stac.hrefs import is_remote, resolved, without_signature
 from crossres.acquire.stac.items import safe_id

@@ -9,7 +9,7 @@ from crossres.acquire.read.given import Given
 from crossres.acquire.read.images import image_given
 from crossres.acquire.read.scene import write_scene_of
 from crossres.acquire.remote.asset import AssetFile
-from crossres.acquire.remote.image_file import Transfer
+from crossres.acquire.remote.transfer import Transfer
 from crossres.errors import UserError
 from crossres.imagery.scene import open_scene
 from crossres.sensors.scaling import ASSUMED_SENSOR

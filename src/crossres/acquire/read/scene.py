@@ -17,7 +17,8 @@ from crossres.acquire.gaofen2.scene import read_gaofen2
 from crossres.acquire.read.door import scene_given
 from crossres.acquire.read.given import Given
 from crossres.acquire.regions import from_geojson
-from crossres.acquire.remote.image_file import Transfer, UnreachableError
+from crossres.acquire.remote.image_file import UnreachableError
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.scene_files import SceneWriter, new_scene
 from crossres.acquire.sentinelhub.scene import fetch_window, process_asset
 from crossres.acquire.stac.hrefs import is_remote, resolved, without_signature

@@ -11,7 +11,8 @@ import rasterio
 from rasterio.errors import CRSError, RasterioIOError
 from rasterio.windows import Window
 
-from crossres.acquire.remote.image_file import RemoteFile, Transfer
+from crossres.acquire.remote.image_file import RemoteFile
+from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.stac.hrefs import is_remote, without_signature
 from crossres.errors import UserError
 from crossres.foreign_raster import ALONE, check_place, check_size, open_foreign, printable

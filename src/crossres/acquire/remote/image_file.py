@@ -5,32 +5,26 @@ it stopped, and memory holds none of it. These files stand in a folder named by 
 that ranges of two versions cannot be mixed; what depends on settings is not kept.
 """
 
-import bisect
 import hashlib
 import re
 import shutil
 import threading
-import zlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from crossres.acquire.remote.patience import LONGEST_RETRY_AFTER_S, SLOWEST_BYTES, SlowAnswerError, pieces
-from crossres.acquire.remote.progress import Progress
 from crossres.acquire.remote.range_requests import PassingError, RangeRequests
+from crossres.acquire.remote.ranges import RangeTable, done, finished, range_of
+from crossres.acquire.remote.transfer import CONNECTIONS, Transfer
 from crossres.acquire.stac.hrefs import shown, without_signature
 from crossres.errors import UserError
 from crossres.foreign_raster import STARTS, image_driver
 
-CONNECTIONS = 8
-"""Requests at a time for one scene."""
-ATTEMPTS = 8
-"""Failures one after the other, without a byte between them, after which a server is given up."""
 DELAY_S = 0.5
 """Pause after the first failure; it doubles with each, up to LONGEST_DELAY_S."""
 LONGEST_DELAY_S = 30.0
@@ -52,27 +46,6 @@ class UnreachableError(UserError):
     """A server that does not answer now; what was fetched is worth keeping."""
 
 
-class Transfer:
-    """What the remote files of one scene share: connections, a folder of finished ranges, progress."""
-
-    def __init__(self, folder: Path, name: str, attempts: int = ATTEMPTS) -> None:
-        self.folder = folder
-        self.attempts = attempts
-        self.progress = Progress(name)
-        self.pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="fetch")
-        self.stopped = threading.Event()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopped.set()
-        self.pool.shutdown(cancel_futures=True)
-        self.progress.close()
-
-
 class RemoteFile:
     """An image of a known size on a server; any number of threads may read it."""
 
@@ -86,8 +59,7 @@ class RemoteFile:
         self._is_sent_whole = False
         self._lock = threading.Lock()
         self._requests = RangeRequests(href, CONNECTIONS)
-        self._starts: list[int] = []
-        self._ranges: dict[int, tuple[int, Future[Path]]] = {}
+        self._ranges = RangeTable()
         transfer.folder.mkdir(parents=True, exist_ok=True)
         unnamed = hashlib.sha256(href.encode()).hexdigest()[:24]
         first = transfer.folder / f"{unnamed}.start"
@@ -101,7 +73,7 @@ class RemoteFile:
             shutil.rmtree(self._folder)  # nothing says that it is still the same file
         self._folder.mkdir(exist_ok=True)
         self._keep_finished()
-        self._add(0, end, _done(_finished(first, self._folder, 0, end)))
+        self._ranges.add(0, end, done(finished(first, self._folder, 0, end)))
 
     def read(self, start: int, count: int) -> bytes:
         """Return bytes; those that were not planned are fetched now."""
@@ -132,7 +104,7 @@ class RemoteFile:
         """Start to fetch a range that `plan` returned."""
         self._transfer.progress.need(last - first)
         with self._lock:
-            self._add(first, last, self._transfer.pool.submit(self._fetch, first, last))
+            self._ranges.add(first, last, self._transfer.pool.submit(self._fetch, first, last))
 
     def is_complete(self) -> bool:
         """Return whether every byte of the file was asked for."""
@@ -143,55 +115,33 @@ class RemoteFile:
         for start in range(0, self.size, RANGE_BYTES):
             yield self.read(start, RANGE_BYTES)
 
-    def _add(self, first: int, last: int, future: "Future[Path]") -> None:
-        if first not in self._ranges:
-            bisect.insort(self._starts, first)
-        self._ranges[first] = last, future
-
     def _range_at(self, position: int) -> tuple[int, int, "Future[Path]"]:
         with self._lock:
-            i = bisect.bisect_right(self._starts, position)
-            if i:
-                first = self._starts[i - 1]
-                last, future = self._ranges[first]
-                if position < last:
-                    return first, last, future
-            following = self._starts[i] if i < len(self._starts) else self.size
-            before = self._ranges[self._starts[i - 1]][0] if i else 0
-            first = max(position // CHUNK_BYTES * CHUNK_BYTES, before)
-            last = min((position // CHUNK_BYTES + 1) * CHUNK_BYTES, following)
+            if found := self._ranges.at(position):
+                return found
+            first, last = self._ranges.gap_at(position, CHUNK_BYTES, self.size)
             self._transfer.progress.need(last - first)
             future = self._transfer.pool.submit(self._fetch, first, last)
-            self._add(first, last, future)
+            self._ranges.add(first, last, future)
             return first, last, future
 
     def _missing(self, start: int, end: int) -> list[tuple[int, int]]:
-        gaps = []
         with self._lock:
-            for first in self._starts:
-                last = self._ranges[first][0]
-                if last <= start or first >= end:
-                    continue
-                if first > start:
-                    gaps.append((start, first))
-                start = max(start, last)
-        return [*gaps, (start, end)] if start < end else gaps
+            return self._ranges.missing(start, end)
 
     def _keep_finished(self) -> None:
         """Take over what an earlier process finished, if it is what its name says."""
         for path in sorted(self._folder.iterdir()):
-            name = re.fullmatch(r"(\d+)-(\d+)-([0-9a-f]{8})", path.name)
-            first, last = (int(name[1]), int(name[2])) if name else (0, 0)
-            whole = name and path.stat().st_size == last - first and _checksum(path) == name[3]
-            if whole and self._missing(first, last) == [(first, last)]:
-                self._add(first, last, _done(path))
+            span = range_of(path)
+            if span and self._missing(*span) == [span]:
+                self._ranges.add(*span, done(path))
             else:
                 path.unlink()
 
     def _fetch(self, first: int, last: int) -> Path:
         part = self._folder / f".{first}-{last}.part"
         self._fetch_into(part, first, last)
-        return _finished(part, self._folder, first, last)
+        return finished(part, self._folder, first, last)
 
     def _fetch_into(self, part: Path, first: int, last: int) -> int:
         """Write a range to a file through failures; return where it ends, which a short file decides."""
@@ -282,22 +232,3 @@ class RemoteFile:
             page = start.lstrip()[:1] in (b"<", b"{")
             hint = "a page, perhaps a login or an error" if page else "no image"
             raise UserError(f"{self.shown}: is neither TIFF nor JPEG 2000: its server sent {kind}, {hint}")
-
-
-def _finished(part: Path, folder: Path, first: int, last: int) -> Path:
-    """Give a range that is whole its name; a killed process leaves nothing under such a name that is not."""
-    return part.replace(folder / f"{first}-{last}-{_checksum(part)}")
-
-
-def _checksum(path: Path) -> str:
-    value = 0
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            value = zlib.crc32(piece, value)
-    return f"{value:08x}"
-
-
-def _done(path: Path) -> "Future[Path]":
-    future: Future[Path] = Future()
-    future.set_result(path)
-    return future

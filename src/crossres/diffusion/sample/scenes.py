@@ -65,7 +65,7 @@ def sample_scene(
     card, ready = load_arm(name, arm, tiling, model)
     scene = open_lr(lr, card.bands, card.lr_gsd_m)
     about = _About(f"{Path(lr).parent.name}_{name}", name, Path(os.path.relpath(lr, output)).as_posix(), [], lr_mtf)
-    _render(ready, card, scene, digest(lr), about, model, output)
+    _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output)
 
 
 def super_resolve(
@@ -81,7 +81,8 @@ def super_resolve(
     path = scene / "reflectance.tif"
     assumed = read_json(scene / "item.json")["properties"].get("crossres:assumed", [])
     about = _About(f"{name}_sr", arm.start, origin, assumed, None)
-    _render(ready, card, open_lr(path, card.bands, card.lr_gsd_m), digest(path), about, model, output)
+    opened = open_lr(path, card.bands, card.lr_gsd_m)
+    _render(ready, card=card, scene=opened, source=digest(path), about=about, model=model, output=output)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class _About:
     lr_mtf: float | None
 
 
-def _render(arm: Arm, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path) -> None:
+def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path) -> None:
     target = SceneTarget(card.bands, card.scale, card.standard)
     lr_mtf = mtf.lr_mtf(about.lr_mtf, scene.attrs.get("sensor"), bands_of(scene))
     assumed = list(about.assumed)

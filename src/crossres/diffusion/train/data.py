@@ -1,11 +1,8 @@
-"""Training examples: crops of patch pairs, in an order and with augmentations that the seed alone decides."""
+"""Training examples: crops of patch pairs, with augmentations that the seed alone decides."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import Shift, View, upsample
 from crossres.diffusion.train.cache import open_cache
 from crossres.errors import UserError
-from crossres.imagery.numbers import NODATA, OFFSET, SCALE
+from crossres.imagery.numbers import to_reflectance
 from crossres.operators import area, nearest
 from crossres.settings.train import IN_MEMORY_BYTES, LearningTarget
 
@@ -126,7 +123,7 @@ class Split:
 
     def _batch(self, patches: np.ndarray, how: Augmentation) -> Batch:
         lr_dn, hr_dn, mask = ([_turn(v, how.turn) for v in self.read(k, patches)] for k in ("lr", "hr", "mask"))
-        standard = self.standard.forward(_reflectance(np.stack(lr_dn)))
+        standard = self.standard.forward(to_reflectance(np.stack(lr_dn)))
         clear = ((np.stack(mask) == 0) & np.isfinite(standard).all(1))[:, None]
         whole_lr = np.stack([fill_nearest(v) for v in standard])
         whole_view = View.whole(self.factor, *whole_lr.shape[-2:])
@@ -140,59 +137,14 @@ class Split:
         lr = _cut(whole_lr, tops, lefts, h, w)
         y = _cut(whole_y, *hr_window)
         if self.target == "hr":
-            hr = self.standard.forward(_reflectance(_cut(hr_dn, *hr_window)))
+            hr = self.standard.forward(to_reflectance(_cut(hr_dn, *hr_window)))
         else:
-            whole_hr = self.standard.forward(_reflectance(np.stack(hr_dn)))
+            whole_hr = self.standard.forward(to_reflectance(np.stack(hr_dn)))
             hr = _cut(own_detail(whole_hr, whole_lr, clear, whole_view), *hr_window)
         rows, cols = (nearest(side, self.factor, 0, side * n // d) for side in (h, w))
         clear = _cut(clear, tops, lefts, h, w)[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)
         lr_t, y_t, hr_t, weight = (torch.from_numpy(a) for a in (lr, y, np.nan_to_num(hr), clear.astype(np.float32)))
         return Batch(lr_t, y_t, hr_t, weight, how.shift)
-
-
-def order(count: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield which patches make each step's batch: epoch after epoch in shuffled order, fixed by the seed."""
-    waiting = np.empty(0, np.int64)
-    epoch = 0
-    for _ in range(steps):
-        while len(waiting) < batch:
-            waiting = np.concatenate([waiting, np.random.default_rng([seed, 1, epoch]).permutation(count)])
-            epoch += 1
-        yield waiting[:batch]
-        waiting = waiting[batch:]
-
-
-def batches(
-    split: Split,
-    batch: int,
-    steps: int,
-    crop_px: int,
-    max_shift_px: float,
-    seed: int,
-    workers: int = 0,
-    first: int = 0,
-    own: slice = slice(None),
-) -> Iterator[Batch]:
-    """Yield one random batch per step, from step `first` on; the same seed gives the same batches, bit for bit.
-
-    `own` are the examples of each batch that are wanted here, where processes share it.
-
-    With `workers`, that many threads make the next batches meanwhile, in the same order.
-    """
-
-    def make(step: int, patches: np.ndarray) -> Batch:
-        return split.random_batch(patches, crop_px, max_shift_px, np.random.default_rng([seed, 2, step]), own)
-
-    jobs = islice(enumerate(order(len(split), batch, steps, seed)), first, None)
-    if not workers:
-        yield from (make(*job) for job in jobs)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = deque(pool.submit(make, *job) for job in islice(jobs, 2 * workers))
-        while waiting:
-            done = waiting.popleft().result()
-            waiting.extend(pool.submit(make, *job) for job in islice(jobs, 1))
-            yield done
 
 
 def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View) -> np.ndarray:
@@ -230,10 +182,6 @@ def _zarr_arrays(dataset: Path) -> dict[str, Any]:
         if not isinstance(array, zarr.Array):
             raise UserError(f"{dataset}: {name} is not an array; build the dataset again")
     return arrays
-
-
-def _reflectance(dn: np.ndarray) -> np.ndarray:
-    return np.where(dn == NODATA, np.float32(np.nan), dn.astype(np.float32) * np.float32(SCALE) + np.float32(OFFSET))
 
 
 def _turn(values: np.ndarray, turn: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from crossres.diffusion.train.data import batches
+from crossres.diffusion.train.batches import batches
 from crossres.diffusion.train.ema import Ema
 from crossres.diffusion.train.events import open_events
 from crossres.diffusion.train.learning_rate import learning_rate
@@ -38,7 +38,7 @@ def fit(settings: TrainSettings, training: Training) -> Run:
     generator = torch.Generator(device).manual_seed(settings.seed)
     run = Run(network, ema, optimiser, generator, [])
     if settings.compile is True or (settings.compile == "auto" and device.type == "cuda"):
-        network.velocity = torch.compile(network.velocity)  # type: ignore[method-assign]
+        network.velocity = torch.compile(network.velocity)
     half = settings.precision == "bfloat16" or (
         settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
     )

@@ -1,0 +1,143 @@
+"""The house: which room may import which. A newcomer reads it here, and a wall that falls fails here."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import crossres
+
+ROOT = Path(crossres.__file__).parent
+FLOORS = (
+    ("__main__",),
+    ("cli",),
+    ("commands",),
+    ("damaged", "outputs"),
+    ("earlier_products",),
+    ("acquire", "align", "diffusion", "evaluate", "pairs", "simulate"),
+    ("imagery",),
+    ("drawing", "settings"),
+    ("files", "foreign_raster", "globe", "grids", "records"),
+    ("layout", "sensors", "secrets", "unfinished"),
+    ("code_version", "errors", "matching", "operators"),
+)
+"""From the roof to the ground: a module imports from its own floor and from those below."""
+STAGES = FLOORS[5]
+ROOMS = {
+    "diffusion": {
+        "train": {"model", "paths"},
+        "sample": {"model", "paths"},
+        "model": set(),
+        "paths": set(),
+    },
+    "align": {"registration": set(), "radiometry": set()},
+    "evaluate": {
+        "scene": {"metrics", "results", "charts", "pictures"},
+        "external": set(),
+        "report": {"metrics", "results", "pictures"},
+        "charts": {"metrics", "results"},
+        "pictures": {"metrics", "results"},
+        "results": {"metrics"},
+        "metrics": set(),
+    },
+    "simulate": {
+        "world": {"gaofen2", "sentinel2", "land", "dem", "schedule", "sites", "truth"},
+        "truth": {"gaofen2", "land", "optics", "sites"},
+        "gaofen2": {"land", "noise", "optics", "schedule", "sites"},
+        "sentinel2": {"land", "noise", "optics", "schedule", "sites"},
+        "dem": {"land", "sites"},
+        "land": {"noise", "optics"},
+        "noise": {"optics"},
+        "optics": set(),
+        "schedule": set(),
+        "sites": set(),
+        "place_names": set(),
+        "earlier_place": set(),
+    },
+}
+"""What each room of a stage may import of the others."""
+LONGEST = 250
+"""Lines of a file."""
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imports_of(module: str) -> set[str]:
+    """Return the modules of this package that a module names in an import, also within functions."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("crossres.") for name in found if name.startswith("crossres.")} & set(MODULES)
+
+
+IMPORTS = {module: imports_of(module) for module in MODULES}
+
+
+def arrows(folder: str) -> dict[tuple[str, str], set[str]]:
+    """Return what ties each room of a folder to another: (from, to) -> the modules that import."""
+    found = defaultdict(set)
+    inside = f"{folder}." if folder else ""
+    for module, imported in IMPORTS.items():
+        for other in imported:
+            if module.startswith(inside) and other.startswith(inside):
+                one, two = (name.removeprefix(inside).partition(".")[0] for name in (module, other))
+                if one != two:
+                    found[one, two].add(module)
+    return found
+
+
+def test_every_module_stands_on_a_floor_and_imports_go_down():
+    floor = {name: level for level, names in enumerate(FLOORS) for name in names}
+    rooms = {module.partition(".")[0] for module in MODULES if module != "__init__"}
+    assert rooms == set(floor)
+    upward = {arrow: sorted(by) for arrow, by in arrows("").items() if floor[arrow[1]] < floor[arrow[0]]}
+    assert not upward
+
+
+def test_stages_do_not_import_each_other():
+    """What passes between them is a file."""
+    across = {arrow: sorted(by) for arrow, by in arrows("").items() if set(arrow) <= set(STAGES)}
+    assert not across
+
+
+@pytest.mark.parametrize("stage", sorted(ROOMS))
+def test_a_stages_rooms_import_what_their_walls_let_through(stage):
+    rooms = {m.removeprefix(f"{stage}.").partition(".")[0] for m in MODULES if m.startswith(f"{stage}.")}
+    assert rooms == set(ROOMS[stage])
+    wrong = {arrow: sorted(by) for arrow, by in arrows(stage).items() if arrow[1] not in ROOMS[stage][arrow[0]]}
+    assert not wrong
+
+
+@pytest.mark.parametrize(("stage", "most"), [("diffusion", 4), ("align", 6), ("evaluate", 19)])
+def test_few_arrows_tie_the_rooms_of_a_stage(stage, most):
+    assert len(arrows(stage)) <= most
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join((*above[above.index(module) :], module))
+        if module not in done:
+            for other in sorted(IMPORTS[module]):
+                visit(other, (*above, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+def test_no_file_is_too_long_to_be_read_at_once():
+    rules = ROOT.parents[1] / "workflow"
+    files = [*MODULES.values(), *rules.rglob("*.smk"), *rules.rglob("Snakefile"), *ROOT.rglob("*.html")]
+    lines = {path.name: len(path.read_text().splitlines()) for path in files}
+    assert not {name: count for name, count in lines.items() if count > LONGEST}
