@@ -236,7 +236,7 @@ def modules(project: Project) -> dict[str, Path]:
 def imported(project: Project, command: str, folder: Path) -> set[str]:
     """Return the modules of the package that a command imports, as Python's own finder of modules sees them."""
     text = (project.folder / "src" / "crossres" / "commands" / f"{command.replace('-', '_')}.py").read_text()
-    imports = re.findall(r"^ *(from crossres[. ](?!commands).*)", text, re.M)
+    imports = re.findall(r"^ +(from crossres[. ].*)", text, re.M)  # in its functions
     script = folder / f"{command}.py"
     script.write_text("\n".join(imports))
     finder = ModuleFinder(path=[str(project.folder / "src")])
