@@ -4,12 +4,16 @@ import re
 from collections.abc import Sequence
 
 from crossres.sensors import sentinel2
+from crossres.sensors.sensor import Sensor
 
 USUAL = 0.25
 """MTF at the Nyquist frequency of a camera of which nothing is known."""
 
-SENTINEL2 = re.compile(r"(sentinel|s)2[a-d]?(msi)?")
-"""Its names in small letters and digits: `Sentinel-2A`, `sentinel-2b`, `S2C`, `SENTINEL-2 MSI`."""
+LR_SENSORS: dict[str, Sensor] = {
+    r"(sentinel|s)2[a-d]?(msi)?": sentinel2.S2A,
+}
+"""Sensors whose MTF is known, by what their STAC platform is called, in small letters and digits: `Sentinel-2A`,
+`sentinel-2b`, `S2C`, `SENTINEL-2 MSI`."""
 
 
 def lr_mtf(setting: float | None, sensor: str | None, bands: Sequence[str]) -> tuple[float, ...]:
@@ -20,7 +24,7 @@ def lr_mtf(setting: float | None, sensor: str | None, bands: Sequence[str]) -> t
     """
     if setting is not None:
         return (setting,) * len(bands)
-    known = {}
-    if SENTINEL2.fullmatch(re.sub(r"[^a-z0-9]", "", (sensor or "").lower())):
-        known = dict(zip(sentinel2.S2A.bands, sentinel2.S2A.mtf, strict=True))
-    return tuple(known.get(band, USUAL) for band in bands)
+    platform = re.sub(r"[^a-z0-9]", "", (sensor or "").lower())
+    known = next((camera for name, camera in LR_SENSORS.items() if re.fullmatch(name, platform)), None)
+    own = dict(zip(known.bands, known.mtf, strict=True)) if known else {}
+    return tuple(own.get(band, USUAL) for band in bands)
