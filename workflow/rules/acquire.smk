@@ -6,47 +6,6 @@ scenes/<scene>/ with reflectance.tif, mask.tif and item.json.
 """
 
 
-def items():
-    """Return the folder of items; Snakemake first runs the search when that has not been done."""
-    if LOCK is None:
-        checkpoints.search.get()
-    return Path(RUN, "items")
-
-
-def all_items(wildcards):
-    """Return what the search gives, as the input of a rule."""
-    return items() if LOCK is None else rules.search.output
-
-
-def scene_item(scene):
-    """Return the item of a scene as the search writes it."""
-    if LOCK is not None:
-        return LOCK.item(scene, Path(RUN))
-    return json.loads((items() / "scenes" / f"{scene}.json").read_text())
-
-
-def pair_ids():
-    """Return the ids of all pairs that the search found."""
-    if LOCK is not None:
-        return sorted(LOCK.pairs)
-    return sorted(path.stem for path in (items() / "pairs").glob("*.json"))
-
-
-def pair_content(pair):
-    """Return what the search wrote of one pair."""
-    if LOCK is not None:
-        return LOCK.pairs[pair]
-    return json.loads((items() / "pairs" / f"{pair}.json").read_text())
-
-
-def pair_of(wildcards):
-    return pair_content(wildcards.pair)
-
-
-def of_all_pairs(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
-
-
 rule catalog:
     input:
         files=lambda wildcards: inputs(source_files(wildcards)),

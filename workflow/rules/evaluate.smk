@@ -5,21 +5,6 @@ Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluati
 .parquet and .png; evaluation/figures/; report.html, one page that needs nothing beside it.
 """
 
-from crossres.evaluate.external_file import find_result
-
-# Other models' results stand beside the arms: name -> folder, as it is written.
-EXTERNAL = CONFIG.evaluate.external
-
-
-def external_results(wildcards):
-    """Return the file with another model's result of a pair, if there is one.
-
-    A new file then reruns what follows.
-    """
-    folder = Path(expand_path(EXTERNAL[wildcards.external]))
-    found = find_result(folder, wildcards.pair, pair_of(wildcards)["lr"])
-    return [str(found)] if found else []
-
 
 rule external:
     input:

@@ -8,20 +8,6 @@ masks what is not held out. Where the training split does not fit in memory, tra
 """
 
 
-def dataset_summary():
-    """Return what is known of the dataset; Snakemake assembles it first where it is not there."""
-    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
-
-
-def held_out():
-    """Return the pairs of the test split."""
-    return dataset_summary()["splits"]["test"]
-
-
-def of_held_out(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
-
-
 rule patches:
     input:
         pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",

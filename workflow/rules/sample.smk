@@ -4,19 +4,6 @@ Needs: aligned/<pair>/lr.tif, and model/<name>/ or one_step/<name>/.
 Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
 """
 
-# The order of tables, figures and colours: the product first.
-ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
-
-
-def model_file(name):
-    """Return a function for `input` that gives a file of the model that an arm draws from."""
-
-    def of_arm(wildcards):
-        arm = CONFIG.sample.arms[wildcards.arm]
-        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}/{name}"
-
-    return of_arm
-
 
 rule sample:
     input:

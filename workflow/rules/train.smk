@@ -6,31 +6,6 @@ best in validation), card.json, history.csv and curves.png; one_step/<name>/ wit
 that start one-step, and for `snakemake distill`. A job that was stopped goes on where it last saved.
 """
 
-from crossres.settings.train import IN_MEMORY_BYTES
-
-PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
-
-
-def training_data(wildcards):
-    """Return what training reads: the dataset or, where that does not fit in memory, the cache."""
-    size = dataset_summary().get("bytes", {}).get("train", 0)  # a summary of an older version has none
-    large = size > IN_MEMORY_BYTES
-    return f"{RUN}/pairs/cache" if large else f"{RUN}/pairs/dataset.zarr"
-
-
-def processes_of_model(wildcards):
-    """Return how many processes are asked for; GPUs are counted where the job runs, and take one each."""
-    return CONFIG.variant(wildcards.model)[1].processes or 1
-
-
-def threads_of_model(wildcards):
-    return CONFIG.threads.train * processes_of_model(wildcards)
-
-
-def memory_of_model(wildcards, attempt):
-    """Return MB for all processes, more each time the job is submitted (see `by_attempt`)."""
-    return 6000 * processes_of_model(wildcards) * attempt
-
 
 rule train:
     input:

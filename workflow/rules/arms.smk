@@ -1,0 +1,48 @@
+"""What is trained, drawn and compared: models, arms, and results of others.
+
+Needs: found.smk.
+Gives: ARMS, PRODUCT, EXTERNAL and functions for `input`, `threads` and `resources`.
+"""
+
+from crossres.evaluate.external_file import find_result
+
+# The order of tables, figures and colours: the product first.
+ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
+PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
+
+# Other models' results stand beside the arms: name -> folder, as it is written.
+EXTERNAL = CONFIG.evaluate.external
+
+
+def processes_of_model(wildcards):
+    """Return how many processes are asked for; GPUs are counted where the job runs, and take one each."""
+    return CONFIG.variant(wildcards.model)[1].processes or 1
+
+
+def threads_of_model(wildcards):
+    return CONFIG.threads.train * processes_of_model(wildcards)
+
+
+def memory_of_model(wildcards, attempt):
+    """Return MB for all processes, more each time the job is submitted (see `by_attempt`)."""
+    return 6000 * processes_of_model(wildcards) * attempt
+
+
+def model_file(name):
+    """Return a function for `input` that gives a file of the model that an arm draws from."""
+
+    def of_arm(wildcards):
+        arm = CONFIG.sample.arms[wildcards.arm]
+        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}/{name}"
+
+    return of_arm
+
+
+def external_results(wildcards):
+    """Return the file with another model's result of a pair, if there is one.
+
+    A new file then reruns what follows.
+    """
+    folder = Path(expand_path(EXTERNAL[wildcards.external]))
+    found = find_result(folder, wildcards.pair, pair_of(wildcards)["lr"])
+    return [str(found)] if found else []
