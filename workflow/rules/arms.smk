@@ -15,7 +15,7 @@ EXTERNAL = CONFIG.evaluate.external
 
 
 def processes_of_model(wildcards):
-    """Return how many processes are asked for; GPUs are counted where the job runs, and take one each."""
+    """Return how many processes are asked for; on GPUs, which the job counts, it is one each."""
     return CONFIG.variant(wildcards.model)[1].processes or 1
 
 

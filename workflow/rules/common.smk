@@ -59,7 +59,7 @@ BY_NAME = r"[A-Za-z0-9_.-]+"
 
 # `python -m crossres` is this repository's own code in every environment: that of conda or of a
 # container where one is used, else Snakemake's own; also where another workflow takes this one as a
-# module. A module that is fetched from a server comes without its code: the installed package is used.
+# module. One that is fetched from a server comes without its code: the installed package is used.
 ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
 OWN_PYTHON = "" if ELSEWHERE else Path(sys.executable).parent
 OWN_CODE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../../src").resolve()
@@ -128,7 +128,7 @@ def settings_file(rule, text):
 
 
 def code(rule, *resources):
-    """Return the fingerprint of a rule's code, for `params`: the rule runs again when it changes."""
+    """Return the fingerprint of a rule's code, for `params`: by it the rule runs again."""
     return command_version(stages.COMMANDS[rule], *resources)
 
 
@@ -166,12 +166,12 @@ def as_written(path):
 
 
 def inputs(paths):
-    """Return those of some paths that can be inputs: Snakemake takes braces in one for wildcards."""
+    """Return those of some paths that can be inputs: Snakemake takes braces for wildcards."""
     return [path for path in paths if not WILDCARD_REGEX.search(path)]
 
 
 def other_inputs(paths):
-    """Return what changes with the other paths, for `params`: the rule runs again as for an input."""
+    """Return what changes with the other paths, for `params`: by it the rule runs again."""
     others = [path for path in paths if WILDCARD_REGEX.search(path)]
     missing = [path for path in others if not os.path.exists(path)]
     if missing:

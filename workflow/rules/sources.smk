@@ -60,10 +60,7 @@ def is_remote(href):
 
 
 def catalogues(role):
-    """Return the catalogues to search as they are written, in order: those made, and those that exist.
-
-    An API has none.
-    """
+    """Return the catalogues to search, in order and as they are written; an API has none."""
     found = []
     for number, source in enumerate(sources(role)):
         if source.kind in stages.CATALOGUE_IS_MADE:
@@ -74,14 +71,14 @@ def catalogues(role):
 
 
 def local_catalogues(role):
-    """Return the catalogues as inputs of a rule: of one that is made the folder, its rule's output."""
+    """Return the catalogues as inputs of a rule: of one that a rule makes its folder."""
     made = f"{RUN}/catalogs/"
     there = map(expand_path, catalogues(role))
     return [os.path.dirname(c) if c.startswith(made) else c for c in there if not is_remote(c)]
 
 
 def remote_catalogues():
-    """Return what tells remote catalogues apart, without signatures, which are secret or change daily."""
+    """Return what tells remote catalogues apart, but for signatures, secret or new each day."""
     there = map(expand_path, [*catalogues("lr"), *catalogues("hr")])
     return digest([without_signature(href) for href in there if is_remote(href)])
 
@@ -129,7 +126,7 @@ def asked_servers():
 
 
 def local_assets(wildcards):
-    """Return the files on disk that a scene's item names: the scene's input as much as the item is."""
+    """Return the files on disk that a scene's item names, inputs of the scene as the item is."""
     item = scene_item(wildcards.scene)
     parts = [item, *item["properties"].get("crossres:mosaic", [])]
     hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
@@ -152,7 +149,7 @@ def dem():
 
 
 def rpc_reference(wildcards):
-    """Return the LR scene of the pair of an HR scene, which refines the RPCs of a Gaofen-2 package."""
+    """Return the LR scene that a Gaofen-2 package's RPCs are refined with: that of its pair."""
     if not CONFIG.acquire.refine_rpc or "package" not in scene_item(wildcards.scene)["assets"]:
         return []
     return [f"{RUN}/scenes/{lr}" for lr in lr_of_hr().get(wildcards.scene, [])]
