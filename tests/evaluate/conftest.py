@@ -1,15 +1,21 @@
 """A small world whose truth is known: a random landscape, its LR image, and arms of known quality."""
 
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from finished_run import CONFIG, SETTINGS, finish
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
 
+from crossres.evaluate.report.compare import compare
+from crossres.evaluate.report.costs import costs
+from crossres.evaluate.results.summarise import summarise
 from crossres.imagery.numbers import STD_DN, Mask
 from crossres.imagery.raster import write_cog, write_mask
 from crossres.imagery.scene import make_scene, write_scene
@@ -85,3 +91,30 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
         return pair, folders
 
     return make
+
+
+@pytest.fixture(scope="session")
+def run(make_pair: Callable[..., tuple[Path, dict[str, Path]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run's result folder, with its report."""
+    folder = tmp_path_factory.mktemp("run")
+    finish(folder, make_pair)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All pages that the package writes."""
+    root = tmp_path_factory.mktemp("pages")
+    other = root / "other"
+    shutil.copytree(run, other)
+    scenes, evaluation = sorted((other / "evaluation/scenes").iterdir()), other / "evaluation"
+    summarise(SETTINGS, scenes, "noise_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    config = CONFIG | {"run": "other", "patches": {"size_px": 96}}
+    for folder, content in ((run, CONFIG), (other, config)):
+        (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    (run / "benchmarks/train").mkdir(parents=True)
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
+    (run / "benchmarks/train/a.tsv").write_text(f"{header}\n90.5\t0:01:30\t2048\t-\t-\t-\t-\t-\t95\t85\n")
+    compare([run, other], root / "compare.html")
+    costs(run, root / "costs.html")
+    return {"report": run / "report.html", "compare": root / "compare.html", "costs": root / "costs.html"}

@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 from crossres.acquire.read.result import read_result
 from crossres.errors import UserError
 from crossres.evaluate.external import take_external
-from crossres.evaluate.results.summary import summarise
+from crossres.evaluate.results.summarise import summarise
 from crossres.evaluate.scene import evaluate_scene
 from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog

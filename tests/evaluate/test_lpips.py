@@ -12,9 +12,11 @@ from torchmetrics.functional.image import lpips as torchmetrics_lpips
 from wholly import lazily, made
 
 from crossres.errors import UserError
+from crossres.evaluate.metrics.alexnet import alexnet_features
 from crossres.evaluate.metrics.aligned_pair import read_pair
-from crossres.evaluate.metrics.lpips import Lpips, alexnet_features
-from crossres.evaluate.metrics.scene_metrics import ALL_BANDS, Judge
+from crossres.evaluate.metrics.lpips import Lpips
+from crossres.evaluate.metrics.metric import ALL_BANDS
+from crossres.evaluate.metrics.scene_metrics import Judge
 from crossres.settings.evaluate import EvaluateSettings
 
 PEAK = 0.5

@@ -5,11 +5,13 @@ from shapely.affinity import translate
 from shapely.geometry import box, mapping
 
 from crossres.evaluate.report.footprint_map import place_map
+from crossres.evaluate.report.pairs import Found, Pair, Registration
 from crossres.globe import split
 
 
 def mapped(*regions):
-    return place_map([{"id": str(i), "split": "test", "geometry": mapping(r)} for i, r in enumerate(regions)])
+    found = [Found(str(i), "lr", "hr", 1.0, 1.0, geometry=mapping(region)) for i, region in enumerate(regions)]
+    return place_map([Pair(one, "test", "", "", Registration()) for one in found])
 
 
 def test_pairs_across_180_degrees_are_drawn_as_anywhere():

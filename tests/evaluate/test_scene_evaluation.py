@@ -14,14 +14,15 @@ from wholly import choose_places
 from crossres.errors import UserError
 from crossres.evaluate import scene
 from crossres.evaluate.charts.over_scenes import figures
-from crossres.evaluate.metrics.metric import METRICS
+from crossres.evaluate.metrics.registry import METRICS
 from crossres.evaluate.results.intervals import interval
-from crossres.evaluate.results.summary import summarise
+from crossres.evaluate.results.summarise import summarise
 from crossres.evaluate.scene import evaluate_scene
 from crossres.imagery.engine import computing
 from crossres.imagery.scene import crop, open_scene, write_scene
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
+from crossres.settings.sample import SampleSettings
 
 SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500)
 Make = Callable[..., tuple[Path, dict[str, Path]]]
@@ -142,7 +143,7 @@ def test_scenes_come_together_with_paired_differences(make_pair: Make, tmp_path:
     before = summary.read_bytes(), table.read_bytes()
     summarise(SETTINGS, scenes, "lr_start", summary, table)
     assert before == (summary.read_bytes(), table.read_bytes())
-    figures({}, summary, scenes, tmp_path / "figures")
+    figures(SampleSettings().whole({"main": "ab2"}), summary, scenes, tmp_path / "figures")
     assert sorted(contents(tmp_path / "figures")) == ["calibration.png", "metrics.png", "spectra.png", "tradeoff.png"]
 
 

@@ -12,7 +12,8 @@ from torch.nn.functional import avg_pool2d
 from torchmetrics.functional.image import structural_similarity_index_measure
 from wholly import ssim_of, structure_of
 
-from crossres.evaluate.metrics.structure import SCALE_WEIGHTS, windows_clear
+from crossres.evaluate.metrics.local_indices import windows_clear
+from crossres.evaluate.metrics.structure import SCALE_WEIGHTS
 
 PEAK = 0.5
 

@@ -11,6 +11,7 @@ from crossres.evaluate.metrics import fidelity, shift_tolerant, spectrum, struct
 from crossres.evaluate.metrics.percentile import added, sought, value
 from crossres.evaluate.metrics.swd import PatchSlices
 from crossres.evaluate.pictures import crop_choice as places
+from crossres.evaluate.results.scene_result import Place
 from crossres.imagery.neighbourhood import chunks_of
 
 STD_STEP = 1e-4
@@ -117,7 +118,7 @@ def calibration(
 
 def choose_places(
     hr: np.ndarray, lr_up: np.ndarray, clear: np.ndarray, side: int, count: int, threads: int = 1
-) -> list[places.Place]:
+) -> list[Place]:
     windows = places.windows_of(clear, side)
     parts = made(places.detail_parts(lazily(hr), lazily(lr_up), windows), threads)
     return places.choose_places(parts, windows, count)

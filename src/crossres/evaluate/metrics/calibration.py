@@ -47,6 +47,11 @@ class Calibration:
         """Share of pixels whose HR value is within ± 1 std; 0.683 is right for Gaussian errors."""
         return self.coverage["0.683"]
 
+    @property
+    def tone(self) -> str:
+        """Say in words what `ratio` means."""
+        return "over-confident" if self.ratio < 0.9 else "over-cautious" if self.ratio > 1.1 else "honest on average"
+
 
 @dataclass(frozen=True)
 class Tally:

@@ -13,10 +13,11 @@ from crossres.evaluate.pictures.embedding import drawing, photo
 from crossres.evaluate.report.baselines import missing_baselines
 from crossres.evaluate.report.claim_table import claim_tables
 from crossres.evaluate.report.disclosure import public
-from crossres.evaluate.report.findings import findings, headline
+from crossres.evaluate.report.findings import findings
 from crossres.evaluate.report.footprint_map import place_map
 from crossres.evaluate.report.html import render
 from crossres.evaluate.report.inputs import ReportInputs
+from crossres.evaluate.report.opening import opening
 from crossres.evaluate.report.pairs import Dataset, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
 from crossres.evaluate.report.stages import SHOWN_PX, read_history, read_model_facts, read_plates
@@ -47,7 +48,7 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
     page = render(
         "report.html",
         settings=settings, summary=summary, dataset=dataset, pairs=pairs,
-        headline=headline(summary, arms), findings=findings(summary, arms), tables=metric_tables(summary, arms),
+        opening=opening(summary, arms), findings=findings(summary, arms), tables=metric_tables(summary, arms),
         strata=strata_table(summary, arms), not_available=_not_available(summary), scenes=scenes,
         ranked=ranked_places(scenes), history=read_history(inputs.model / "history.csv"),
         scene_count=len(inputs.scenes), missing=missing_baselines(arms, _paths(config)), map=place_map(pairs),

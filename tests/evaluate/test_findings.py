@@ -1,0 +1,106 @@
+"""What is said of a run follows its numbers: worse is called worse, and what few scenes cannot say is not said."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crossres.evaluate.metrics.metric import IMAGES
+from crossres.evaluate.metrics.registry import BY_KEY, METRICS
+from crossres.evaluate.report.findings import COMPARED, findings
+from crossres.evaluate.report.opening import opening
+from crossres.evaluate.results.intervals import Difference, Interval, difference
+from crossres.evaluate.results.scene_result import Dates, References, Scene
+from crossres.evaluate.results.summary import StrataSummary, Summary
+from crossres.settings.sample import ArmSettings
+
+LR, NOISE = ArmSettings(start="lr", solver="ab2"), ArmSettings(start="noise", solver="ab2")
+ARMS = {"lr_start": LR, "bicubic": ArmSettings(start="bicubic")}
+PSNR, SWD = BY_KEY["psnr_db"], BY_KEY["swd"]
+
+
+def apart(mean: float, scenes: int = 9, ahead: int | None = None, reach: float = 0.1) -> Difference:
+    return Difference(mean, mean - reach, mean + reach, scenes, scenes if ahead is None else ahead)
+
+
+def summary_where(arms: dict[str, Any], differences: dict[str, dict[str, Difference]], **other: Any) -> Summary:
+    """Return a summary in which the product differs from other arms by this, and by nothing else."""
+    value = dict.fromkeys(BY_KEY, Interval(0.5, 0.4, 0.6, 9))
+    none = {key: Difference(0.0, -1.0, 1.0, 9, 4) for key in BY_KEY}
+    scene = Scene(
+        Dates(None, None), (96, 96), 1.0, {"changed": 0.0, "cloud": 0.0, "shadow": 0.0},
+        References(0.0, 0.0, 0.0, 0.0), {},
+    )  # fmt: skip
+    content = dict(
+        primary="lr_start", arm_order=tuple(arms), bands=("red",), lr_gsd_m=10.0, hr_gsd_m=2.5, factor=4.0, level=0.95,
+        replicates=500, note=None, scenes={"a": scene}, declined=(),
+        arms={arm: dict.fromkeys(IMAGES, value) for arm in arms},
+        differences={arm: dict.fromkeys(IMAGES, none | found) for arm, found in differences.items()},
+        strata=StrataSummary("", 1, (), {}, {}), calibration=dict.fromkeys(arms),
+    )  # fmt: skip
+    return Summary(**content | other)
+
+
+def said(truer: Difference, sharper: Difference) -> str:
+    """Return the page's answer where the product differs from bicubic by these dB and decades."""
+    return opening(summary_where(ARMS, {"bicubic": {"psnr_db": truer, "spectrum_error": sharper}}), ARMS).answer
+
+
+def test_the_answer_follows_the_numbers() -> None:
+    both = said(apart(1.0), apart(-0.5))
+    assert "truer than bicubic" in both and "1.00\N{NO-BREAK SPACE}dB above" in both and "bicubic lacks" in both
+    assert "less true than bicubic" in said(apart(-1.0), apart(-0.5))
+    assert "further from HR" in said(apart(-1.0), apart(0.5))
+    assert "do not tell SR and bicubic interpolation apart" in said(apart(0.05), apart(-0.5))
+
+
+def test_of_few_scenes_it_is_said_what_was_seen() -> None:
+    assert "ahead in 2 of 3 scenes" in said(apart(1.0, 3, 2), apart(-0.5, 3, 3))
+    assert "On the one scene held out" in said(apart(1.0, 1, 1), apart(-0.5, 1, 0))
+
+
+def test_what_is_worse_is_to_be_distrusted() -> None:
+    worse = summary_where(ARMS, {"bicubic": {"psnr_db": apart(-1.0), "swd": apart(2.0)}})
+    words = " ".join(opening(worse, ARMS).distrust)
+    assert "1.00\N{NO-BREAK SPACE}dB below bicubic" in words and "texture of one sample is further" in words
+    assert "made it up" in words
+    true = next(f for f in findings(worse, ARMS) if f.question == "How true?")
+    assert "1.00\N{NO-BREAK SPACE}dB below" in true.words
+
+
+def test_without_bicubic_there_is_no_comparison() -> None:
+    alone = summary_where({"lr_start": LR}, {})
+    assert "no bicubic interpolation to compare with" in opening(alone, {"lr_start": LR}).answer
+    assert len(findings(alone, {"lr_start": LR})) == 3
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [(apart(1.0), "better"), (apart(-1.0), "worse"), (apart(0.05), "undecided"), (apart(1.0, 5, 4), "ahead in 4 of 5"),
+     (apart(1.0, 1, 1), "ahead"), (apart(-1.0, 1, 0), "behind")],
+)  # fmt: skip
+def test_better_is_an_interval_on_the_better_side_of_zero(found: Difference, words: str) -> None:
+    assert found.words(PSNR) == words
+    mirrored = replace(found, mean=-found.mean, low=-found.high, high=-found.low)
+    assert mirrored.words(SWD) == words  # of which less is better
+
+
+def test_scenes_are_ahead_where_the_metric_is_better() -> None:
+    values = np.array([-1.0, -2.0, 3.0])
+    assert [difference(values, metric, 500, 0).ahead for metric in (PSNR, SWD)] == [1, 2]
+    assert difference(np.array([np.nan]), PSNR, 500, 0) is None
+    assert all((difference(values, m, 500, 0).ahead is None) == (m.better is None) for m in METRICS)
+
+
+def test_noise_starts_of_the_same_model_that_fare_alike_share_a_sentence() -> None:
+    noise = {"noise_2": 1, "noise_4": 2, "noise_32": 16}
+    arms = {"lr_start": LR} | {name: NOISE.model_copy(update={"steps": steps}) for name, steps in noise.items()}
+    arms["noise_seed_1"] = NOISE.model_copy(update={"model": "seed_1"})
+    better = {key: apart(BY_KEY[key].gain(1.0)) for key in COMPARED}
+    worse_in_swd = better | {"swd": apart(-BY_KEY["swd"].gain(1.0))}
+    differences = dict.fromkeys(list(arms)[1:], better) | {"noise_32": worse_in_swd}
+    found = findings(summary_where(arms, differences), arms)[-1]
+    assert found.words.count("Against") == 2
+    assert "Against “noise 2” (1 step) and “noise 4” (2 steps), one sample of the LR start is better on" in found.words
+    assert "worse on SWD" in found.words and "seed 1" not in found.words
