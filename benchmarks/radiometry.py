@@ -23,8 +23,8 @@ from crossres.align.radiometry.changes import changed_areas, suspects
 from crossres.align.radiometry.fit import ClearPixels, fit_relations
 from crossres.align.radiometry.relation import straight
 from crossres.align.radiometry.statement import detail_correlation
-from crossres.align.registration.degrade import blur, on_lr_grid
-from crossres.align.registration.sampling import Displacement
+from crossres.align.warping.degrade import blur, on_lr_grid
+from crossres.align.warping.sampling import Displacement
 from crossres.imagery.numbers import to_dn
 from crossres.imagery.scene import open_scene
 from crossres.settings.normalise import NormaliseSettings

@@ -32,15 +32,15 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy import ndimage
 
+from crossres.align.matching.window_shifts import PixelWindows, match_views, match_whole, orientation
+from crossres.align.matching.window_sums import Windows
 from crossres.align.registration.coregister import frame_of
-from crossres.align.registration.degrade import Blurred, blur, on_lr_grid
-from crossres.align.registration.displacement import Extent, fit, zero_field
 from crossres.align.registration.image_pair import ImagePair
 from crossres.align.registration.register import Registration, register
-from crossres.align.registration.sampling import Displacement, interpolate, spline_coefficients
 from crossres.align.registration.selection import MODELS, fit_to
-from crossres.align.registration.window_shifts import PixelWindows, match_views, match_whole, orientation
-from crossres.align.registration.window_sums import Windows
+from crossres.align.warping.degrade import Blurred, blur, on_lr_grid
+from crossres.align.warping.displacement import Extent, fit, zero_field
+from crossres.align.warping.sampling import Displacement, interpolate, spline_coefficients
 from crossres.imagery.numbers import Encoding
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import open_scene

@@ -31,7 +31,12 @@ ROOMS = {
         "model": set(),
         "paths": set(),
     },
-    "align": {"registration": set(), "radiometry": set()},
+    "align": {
+        "registration": {"matching", "warping"},
+        "matching": {"warping"},
+        "warping": set(),
+        "radiometry": set(),
+    },
     "evaluate": {
         "scene": {"metrics", "results", "charts", "pictures"},
         "external": set(),

@@ -4,10 +4,10 @@ import numpy as np
 from align_scenes import landscape, to_lr
 
 from crossres import matching
-from crossres.align.registration.displacement import Extent, Model, fit
-from crossres.align.registration.tie_points import find_at_half
-from crossres.align.registration.window_shifts import UPSAMPLING, PixelWindows, match_views, orientation
-from crossres.align.registration.window_sums import BLOCK_ROWS, Windows
+from crossres.align.matching.tie_points import find_at_half
+from crossres.align.matching.window_shifts import UPSAMPLING, PixelWindows, match_views, orientation
+from crossres.align.matching.window_sums import BLOCK_ROWS, Windows
+from crossres.align.warping.displacement import Extent, Model, fit
 
 
 def images() -> tuple[np.ndarray, np.ndarray]:

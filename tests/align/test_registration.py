@@ -172,7 +172,7 @@ def test_the_same_pair_gives_the_same_bytes(make_pair: MakePair) -> None:
 
 def test_any_number_of_threads_gives_the_same_bytes(make_pair: MakePair, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("degrade", "resample"):
-        monkeypatch.setattr(f"crossres.align.registration.{module}.CHUNK_PX", 256)
+        monkeypatch.setattr(f"crossres.align.warping.{module}.CHUNK_PX", 256)
     lr, hr = make_pair(shift_m=(5, 5), hr_hole=(slice(300, 350), slice(300, 350)))
     contents = []
     for threads in (1, 2, 4):

@@ -14,8 +14,8 @@ from rasterio.transform import Affine
 from scipy import ndimage
 
 from crossres.align.registration.coregister import coregister
-from crossres.align.registration.degrade import Blurred, blur
 from crossres.align.registration.register import Registration, register
+from crossres.align.warping.degrade import Blurred, blur
 from crossres.errors import UserError
 from crossres.imagery.numbers import Mask
 from crossres.imagery.raster import write_mask

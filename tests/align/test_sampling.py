@@ -8,9 +8,12 @@ import pytest
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
-from crossres.align.registration.degrade import blur, on_lr_grid
-from crossres.align.registration.displacement import Extent, Model, fit
-from crossres.align.registration.sampling import (
+from crossres.align.matching.tie_points import TiePoints
+from crossres.align.matching.window_shifts import orientation
+from crossres.align.registration.selection import MODELS, Half, chessboard, select
+from crossres.align.warping.degrade import blur, on_lr_grid
+from crossres.align.warping.displacement import Extent, Model, fit
+from crossres.align.warping.sampling import (
     covered,
     gaps_before,
     hr_indices,
@@ -18,9 +21,6 @@ from crossres.align.registration.sampling import (
     low_pass,
     spline_coefficients,
 )
-from crossres.align.registration.selection import MODELS, Half, chessboard, select
-from crossres.align.registration.tie_points import TiePoints
-from crossres.align.registration.window_shifts import orientation
 from crossres.operators import antialias_taps, mtf_sigma
 
 LR = GeoBox((40, 40), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32650")

@@ -1,1 +1,1 @@
-"""Registration of HR to LR: tie points, a displacement field, one resampling."""
+"""Registration of HR to LR: matching and a field in turn, until they agree."""

@@ -10,11 +10,11 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from shapely.geometry import box
 
-from crossres.align.registration.degrade import blur, chunk_px, clear, on_lr_grid
 from crossres.align.registration.figure import registration_figure
 from crossres.align.registration.register import TAKEN_AS_ALIGNED, Registration, register, taken_as_aligned
-from crossres.align.registration.resample import resampled
-from crossres.align.registration.sampling import transform
+from crossres.align.warping.degrade import blur, chunk_px, clear, on_lr_grid
+from crossres.align.warping.resample import resampled
+from crossres.align.warping.sampling import transform
 from crossres.drawing import save
 from crossres.errors import UserError
 from crossres.files import whole, write_json

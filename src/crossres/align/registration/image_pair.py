@@ -6,12 +6,8 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
-from crossres.align.registration.breaks import BREAK, at_breaks
-from crossres.align.registration.degrade import Blurred, on_lr_grid
-from crossres.align.registration.displacement import DisplacementField, Extent, Model
-from crossres.align.registration.outliers import near
-from crossres.align.registration.selection import CHECK_WINDOWS, Half, chessboard, fit_to, held_out_residuals, leading
-from crossres.align.registration.tie_points import (
+from crossres.align.matching.breaks import BREAK, at_breaks
+from crossres.align.matching.tie_points import (
     FIRST_SEARCH_PX,
     MIN_CLEAR_SHARE,
     NEXT_SEARCH_PX,
@@ -21,8 +17,12 @@ from crossres.align.registration.tie_points import (
     regular_windows,
     window_means,
 )
-from crossres.align.registration.window_shifts import PixelWindows, orientation
-from crossres.align.registration.window_sums import Windows
+from crossres.align.matching.window_shifts import PixelWindows, orientation
+from crossres.align.matching.window_sums import Windows
+from crossres.align.registration.outliers import near
+from crossres.align.registration.selection import CHECK_WINDOWS, Half, chessboard, fit_to, held_out_residuals, leading
+from crossres.align.warping.degrade import Blurred, on_lr_grid
+from crossres.align.warping.displacement import DisplacementField, Extent, Model
 from crossres.settings.coregister import CoregisterSettings
 
 ROUNDS = 4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossres.align.registration.displacement import TUKEY, robust_scale
+from crossres.align.warping.displacement import TUKEY, robust_scale
 
 MIN_OUTLIER_PX = 0.15
 """Residuals this small are never outliers: a window's match scatters as much by itself."""

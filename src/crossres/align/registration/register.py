@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from crossres.align.registration.degrade import Blurred
-from crossres.align.registration.displacement import DisplacementField, Extent, Model, zero_field
+from crossres.align.matching.tie_points import OUTLIER, TiePoints
+from crossres.align.matching.window_shifts import match_whole
 from crossres.align.registration.image_pair import ImagePair
 from crossres.align.registration.outliers import REJECTIONS, near
 from crossres.align.registration.selection import MODELS, fit_to, leading, select
-from crossres.align.registration.tie_points import OUTLIER, TiePoints
-from crossres.align.registration.window_shifts import match_whole
+from crossres.align.warping.degrade import Blurred
+from crossres.align.warping.displacement import DisplacementField, Extent, Model, zero_field
 from crossres.settings.coregister import CoregisterSettings
 
 COMMON_SMOOTHNESS = 10.0

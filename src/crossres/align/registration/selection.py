@@ -16,9 +16,9 @@ from dataclasses import field as dataclass_field
 
 import numpy as np
 
-from crossres.align.registration.displacement import DisplacementField, Extent, Model, fit
+from crossres.align.matching.tie_points import TiePoints
 from crossres.align.registration.outliers import outlier_limit
-from crossres.align.registration.tie_points import TiePoints
+from crossres.align.warping.displacement import DisplacementField, Extent, Model, fit
 
 MODELS = (Model("shift"), Model("affine"), Model("spline", 0.01))
 """From simple to flexible. One smoothness will do: from 0.001 to 1, what held-out pixels leave on real pairs changes by

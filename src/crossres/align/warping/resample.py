@@ -10,8 +10,8 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from crossres.align.registration.displacement import DisplacementField
-from crossres.align.registration.sampling import (
+from crossres.align.warping.displacement import DisplacementField
+from crossres.align.warping.sampling import (
     covered,
     filled,
     gaps_before,

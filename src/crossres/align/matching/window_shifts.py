@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossres import matching
-from crossres.align.registration.window_sums import BLOCK_COLS, BLOCK_ROWS, Windows, touched, weights
+from crossres.align.matching.window_sums import BLOCK_COLS, BLOCK_ROWS, Windows, touched, weights
 from crossres.imagery.engine import each
 from crossres.imagery.in_memory import strips
 from crossres.matching import Shifts

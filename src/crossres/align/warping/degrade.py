@@ -12,7 +12,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
-from crossres.align.registration.sampling import (
+from crossres.align.warping.sampling import (
     Displacement,
     covered,
     filled,

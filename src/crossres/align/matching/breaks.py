@@ -7,7 +7,7 @@ a break are declined before any fit, all alike.
 
 import numpy as np
 
-from crossres.align.registration.tie_points import TiePoints
+from crossres.align.matching.tie_points import TiePoints
 
 BREAK = "at a break"
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from crossres.align.registration.sampling import Displacement
-from crossres.align.registration.window_shifts import PixelWindows, match_views
-from crossres.align.registration.window_sums import Windows
+from crossres.align.matching.window_shifts import PixelWindows, match_views
+from crossres.align.matching.window_sums import Windows
+from crossres.align.warping.sampling import Displacement
 
 MIN_CLEAR_SHARE = 0.5
 """Least share of a window, weighted with its taper, that is clear in both images."""

@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.interpolate import BSpline
 from scipy.sparse.linalg import splu
 
-from crossres.align.registration.sampling import Displacement
+from crossres.align.warping.sampling import Displacement
 
 Kind = Literal["shift", "affine", "spline", "none"]
 """None is for a pair that is taken as aligned: nothing was fitted."""

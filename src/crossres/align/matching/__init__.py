@@ -1,0 +1,1 @@
+"""Tie points: windows of two images, and where one shows what the other does."""
