@@ -91,7 +91,7 @@ def test_what_cannot_be_judged_is_declined_with_the_reason(aligned: Path, tmp_pa
     dn = np.rint(hr.reflectance.values * 1e4).astype(np.uint16)
     write_cog(tmp_path / "dn/north.tif", dn, hr.odc.geobox, BANDS, Encoding("uint16", nodata=0))
     assert "whole numbers without a scale; set scale and offset" in str(take(aligned, tmp_path / "dn", tmp_path / "d"))
-    with pytest.raises(UserError, match=r"evaluate\.external: .* is no folder"):
+    with pytest.raises(UserError, match=r"evaluate\.external: .* is not a folder"):
         take(aligned, tmp_path / "missing", tmp_path / "e")
 
 

@@ -4,7 +4,7 @@ Needs: found.smk.
 Gives: ARMS, PRODUCT, EXTERNAL and functions for `input`, `threads` and `resources`.
 """
 
-from crossres.evaluate.external_file import find_result
+from crossres.settings.paths import find_result
 
 # The order of tables, figures and colours: the product first.
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)

@@ -16,7 +16,6 @@ import numpy as np
 import xarray as xr
 
 from crossres.errors import UserError
-from crossres.evaluate.external_file import find_result
 from crossres.files import whole, write_json
 from crossres.imagery.engine import per_block, store
 from crossres.imagery.lazy import lazy_raster
@@ -24,6 +23,7 @@ from crossres.imagery.numbers import STD_DN
 from crossres.imagery.raster import grid_of, new_cog
 from crossres.imagery.regrid import on_grid
 from crossres.imagery.scene import make_scene, open_scene, write_scene
+from crossres.settings.paths import find_result
 
 log = logging.getLogger(__name__)
 LEAST_COVER = 0.99
@@ -47,7 +47,7 @@ def take_external(
     HR. Memory holds blocks. Raises `UserError` when the folder itself is missing.
     """
     if not folder.is_dir():
-        raise UserError(f"evaluate.external: {folder} is no folder; name the one that holds the model's GeoTIFFs")
+        raise UserError(f"evaluate.external: {folder} is not a folder; name the one that holds the model's GeoTIFFs")
     with whole(output) as part:
         part.mkdir()
         mean = part / "mean.tif"

@@ -30,6 +30,12 @@ def escaped(path: str) -> str:
     return path.replace("$", "$$")
 
 
+def find_result(folder: Path, pair: str, lr_scene: str) -> Path | None:
+    """Return `<pair>.tif` or `<LR scene>.tif` in a folder of `evaluate.external`; None without either."""
+    candidates = (folder / f"{name}{suffix}" for name in (pair, lr_scene) for suffix in (".tif", ".tiff"))
+    return next((path for path in candidates if path.exists()), None)
+
+
 def holds_secret(text: str) -> bool:
     """Whether a URL in a text has a user, password or value of a query written out and no `${NAME}`.
 
