@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 LEAST_COVER = 0.99
 """Share of HR's pixels with data that a result must cover: every arm is judged on the pixels that all of them have."""
 Reader = Callable[[Path, tuple[str, ...], Path], xr.Dataset]
-"""Returns some bands of an image, lazily, from files that it writes into a folder; `UserError` when it has them not or
-is no reflectance."""
+"""Returns some bands of an image, lazily, from files that it writes into a folder; `UserError` when it lacks them or
+does not hold reflectance."""
 
 
 class Declined(Exception):
@@ -43,8 +43,8 @@ def take_external(
     """Write a folder: mean.tif, sample.tif (the same) and std.tif (0) on HR's grid, or declined.json with the reason.
 
     A result on HR's grid, or on pixels that line up with it, is taken as it is; any other is reprojected by cubic
-    convolution. It is declined when there is none, it has no such bands, is no reflectance, or covers less than 99 % of
-    HR. Memory holds blocks. Raises `UserError` when the folder itself is missing.
+    convolution. It is declined when there is none, it lacks such bands, does not hold reflectance, or covers less than
+    99 % of HR. Memory holds blocks. Raises `UserError` when the folder itself is missing.
     """
     if not folder.is_dir():
         raise UserError(f"evaluate.external: {folder} is not a folder; name the one that holds the model's GeoTIFFs")

@@ -71,4 +71,4 @@ def over_nfe(ax: Axes, metric: Metric[Any], ticks: list[int]) -> None:
         ax.xaxis.set_minor_formatter(NullFormatter())
     arrow = {"higher": "higher is better", "lower": "lower is better", None: ""}[metric.better]
     title(ax, metric.label)
-    ax.set(xlabel="function evaluations", ylabel=", ".join(filter(None, (metric.unit, arrow))))
+    ax.set(xlabel="evaluations of the network", ylabel=", ".join(filter(None, (metric.unit, arrow))))

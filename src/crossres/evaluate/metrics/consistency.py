@@ -48,15 +48,15 @@ def _tapered(image: np.ndarray, clear: np.ndarray) -> np.ndarray:
 METRICS = (
     Metric[Consistency](
         key="lr_l1", label="LR consistency", unit="reflectance", better="lower", digits=4, place=200,
-        meaning="difference from LR, on LR's grid",
+        meaning="mean absolute difference from LR, on LR's pixels",
         value=lambda found: found.reflectance_l1.mean(), by_band=lambda found: found.reflectance_l1,
     ),
     Metric[Consistency](
         key="lr_angle_deg", label="LR spectral angle", unit="°", better="lower", digits=2, place=210,
-        meaning="angle from LR's spectra, on LR's grid", value=lambda found: found.spectral_angle_deg,
+        meaning="mean angle from LR's spectra, on LR's pixels", value=lambda found: found.spectral_angle_deg,
     ),
     Metric[Consistency](
         key="lr_shift_px", label="LR shift", unit="LR px", better="lower", digits=2, place=220,
-        meaning="displacement from LR", value=lambda found: found.shift_lr_px,
+        meaning="how far SR is displaced from LR", value=lambda found: found.shift_lr_px,
     ),
 )  # fmt: skip

@@ -174,7 +174,7 @@ class Fidelity:
 METRICS = (
     Metric[Fidelity](
         key="psnr_db", label="PSNR", unit="dB", better="higher", digits=2, place=10, in_strata=True,
-        meaning="pixel by pixel against HR",
+        meaning="peak signal-to-noise ratio, pixel by pixel against HR",
         value=lambda found: float(psnr(together(found.errors.rmse()), found.peak)),
         by_band=lambda found: psnr(found.errors.rmse(), found.peak),
     ),
@@ -185,21 +185,22 @@ METRICS = (
     ),
     Metric[Fidelity](
         key="ergas", label="ERGAS", unit="%", better="lower", digits=2, place=80,
-        meaning="error relative to each band's mean",
+        meaning="relative dimensionless global error: RMSE relative to each band's mean, together",
         value=lambda found: ergas(found.errors.rmse(), found.means, found.factor),
     ),
     Metric[Fidelity](
         key="sam_deg", label="SAM", unit="°", better="lower", digits=2, place=90, in_strata=True,
-        meaning="angle between spectra", value=lambda found: found.errors.sam_deg(),
+        meaning="spectral angle: mean angle between the spectra of SR and HR",
+        value=lambda found: found.errors.sam_deg(),
     ),
     Metric[Fidelity](
         key="ndvi_error", label="NDVI error", better="lower", digits=3, place=100, in_strata=True,
-        meaning="mean absolute difference of the vegetation index",
+        meaning="mean absolute difference of the vegetation index from HR's",
         value=lambda found: found.errors.index_errors().get("ndvi"),
     ),
     Metric[Fidelity](
         key="ndwi_error", label="NDWI error", better="lower", digits=3, place=110, in_strata=True,
-        meaning="mean absolute difference of the water index",
+        meaning="mean absolute difference of the water index from HR's",
         value=lambda found: found.errors.index_errors().get("ndwi"),
     ),
 )  # fmt: skip

@@ -61,6 +61,7 @@ class Lpips:
 METRICS = (
     Metric[float](
         key="lpips", label="LPIPS", better="lower", digits=3, place=160,
-        meaning="distance of AlexNet's features of red, green and blue, 0 to peak", value=lambda distance: distance,
+        meaning="perceptual distance: AlexNet's features of red, green and blue against HR's, 0 to peak",
+        value=lambda distance: distance,
     ),
 )  # fmt: skip

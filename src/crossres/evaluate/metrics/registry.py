@@ -29,7 +29,7 @@ NOT_AVAILABLE = {
     "FID": "needs the Inception network's weights and thousands of images; a Fréchet distance on other features would "
     "not be FID",
 }
-"""Metrics that readers ask for and that this run has not measured, with the reason."""
+"""Metrics that readers ask for and that may not be measured, with the reason."""
 
 
 def shown(key: str, value: float | None, signed: bool = False, unit: bool = True) -> str:

@@ -188,12 +188,12 @@ def _difference(
 METRICS = (
     Metric[ShiftTolerant](
         key="cpsnr_db", label="cPSNR", unit="dB", better="higher", digits=2, place=20,
-        meaning="the same after the best whole-pixel shift, bias removed",
+        meaning="PSNR after the best shift by whole pixels, each band's constant difference removed",
         value=lambda found: found.match.cpsnr_together_db, by_band=lambda found: found.match.cpsnr_db,
     ),
     Metric[ShiftTolerant](
         key="cssim", label="cSSIM", better="higher", digits=3, place=50,
-        meaning="SSIM after the shift that cPSNR found, bias removed",
+        meaning="SSIM after the shift that cPSNR found, each band's constant difference removed",
         value=lambda found: found.cssim.mean(), by_band=lambda found: found.cssim,
     ),
 )  # fmt: skip

@@ -117,17 +117,17 @@ def spectrum_error(image: RadialSpectrum, hr: RadialSpectrum, lr_gsd_m: float) -
 METRICS = (
     Metric[SpectrumError](
         key="spectrum_error", label="Spectrum error", unit="decades", better="lower", digits=3, place=120,
-        meaning="power at the detail LR cannot show, against HR",
+        meaning="how far the power at scales that LR cannot show is from HR's, in powers of ten",
         value=lambda found: found.detail.mean(), by_band=lambda found: found.detail,
     ),
     Metric[SpectrumError](
         key="spectrum_bias", label="Spectrum bias", unit="decades", better=None, digits=3, place=130,
-        meaning="below 0 too smooth, above 0 too rough",
+        meaning="power at scales that LR cannot show, against HR's: below 0 too smooth, above 0 too rough",
         value=lambda found: found.detail_bias.mean(), by_band=lambda found: found.detail_bias,
     ),
     Metric[SpectrumError](
         key="spectrum_error_all", label="Spectrum error, all", unit="decades", better="lower", digits=3, place=140,
-        meaning="the same at all frequencies",
+        meaning="how far the power at all scales is from HR's, in powers of ten",
         value=lambda found: found.all.mean(), by_band=lambda found: found.all,
     ),
 )  # fmt: skip

@@ -205,16 +205,17 @@ def _windows(
 
 METRICS = (
     Metric[Structure](
-        key="ssim", label="SSIM", better="higher", digits=3, place=30, meaning="local structure against HR",
+        key="ssim", label="SSIM", better="higher", digits=3, place=30,
+        meaning="structural similarity: local brightness, contrast and structure against HR",
         value=lambda found: found.ssim.mean(), by_band=lambda found: found.ssim,
     ),
     Metric[Structure](
-        key="ms_ssim", label="MS-SSIM", better="higher", digits=3, place=40, meaning="the same at five scales together",
+        key="ms_ssim", label="MS-SSIM", better="higher", digits=3, place=40, meaning="SSIM at five scales together",
         value=lambda found: found.ms_ssim.mean(), by_band=lambda found: found.ms_ssim,
     ),
     Metric[Structure](
         key="uqi", label="UQI", better="higher", digits=3, place=60,
-        meaning="local correlation, brightness and contrast against HR",
+        meaning="universal quality index: local correlation, brightness and contrast against HR",
         value=lambda found: found.uqi.mean(), by_band=lambda found: found.uqi,
     ),
 )  # fmt: skip

@@ -54,6 +54,7 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray) -> float:
 METRICS = (
     Metric[float](
         key="swd", label="SWD", unit="% of HR std", better="lower", digits=2, place=150,
-        meaning="distance between the textures of 7 × 7 patches", value=lambda distance: distance,
+        meaning="sliced Wasserstein distance: how unlike HR's the texture of 7 × 7 patches is",
+        value=lambda distance: distance,
     ),
 )  # fmt: skip

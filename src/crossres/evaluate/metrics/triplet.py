@@ -1,7 +1,7 @@
 """Improvement, omission and hallucination: what SR added, missed and made up, pixel by pixel.
 
 Source: Aybar et al. 2024 (opensr-test), distance "nd", softmin; written here since the package knows no mask and breaks
-on factors that are no integers.
+on factors that are not whole numbers.
 """
 
 from collections.abc import Sequence
@@ -138,14 +138,14 @@ def _distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 METRICS = (
     Metric[Triplet](
         key="improvement", label="Improvement", better="higher", digits=3, place=170, in_strata=True,
-        meaning="share of detail moved towards HR", value=lambda found: found.improvement,
+        meaning="share of detail that SR moved towards HR", value=lambda found: found.improvement,
     ),
     Metric[Triplet](
         key="omission", label="Omission", better="lower", digits=3, place=180, in_strata=True,
-        meaning="share of HR's detail that is missing", value=lambda found: found.omission,
+        meaning="share of detail that HR has and SR lacks", value=lambda found: found.omission,
     ),
     Metric[Triplet](
         key="hallucination", label="Hallucination", better="lower", digits=3, place=190, in_strata=True,
-        meaning="share of detail in neither LR nor HR", value=lambda found: found.hallucination,
+        meaning="share of detail that is in neither LR nor HR: made up", value=lambda found: found.hallucination,
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ BASELINES = {
 
 
 def missing_baselines(arms: Arms, paths: Mapping[str, str]) -> list[str]:
-    """Return in words the baselines that a run has not: without them its tables say less.
+    """Return in words the baselines that a run lacks: without them its tables say less.
 
     `paths` is the path that each model was trained on.
     """

@@ -30,7 +30,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DeclinedPair:
-    """A pair that the dataset has not."""
+    """A pair that is not in the dataset."""
 
     pair: str
     reason: str
