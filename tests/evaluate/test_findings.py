@@ -69,6 +69,14 @@ def test_what_is_worse_is_to_be_distrusted() -> None:
     assert "1.00\N{NO-BREAK SPACE}dB below" in true.words
 
 
+def test_a_method_that_is_truer_than_the_product_is_named() -> None:
+    summary = summary_where(ARMS, {"bicubic": {}})
+    assert not any("Another method" in words for words in opening(summary, ARMS).distrust)
+    better = summary.arms["bicubic"] | {"mean": summary.arms["bicubic"]["mean"] | {"psnr_db": Interval(25, 24, 26, 9)}}
+    truer = replace(summary, arms=summary.arms | {"bicubic": better})
+    assert any("“bicubic” with 25.00" in words for words in opening(truer, ARMS).distrust)
+
+
 def test_without_bicubic_there_is_no_comparison() -> None:
     alone = summary_where({"lr_start": LR}, {})
     assert "no bicubic interpolation to compare with" in opening(alone, {"lr_start": LR}).answer

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from crossres.drawing import arm_label
 from crossres.evaluate.metrics.registry import shown
 from crossres.evaluate.report.baselines import Arms, bicubic_of
 from crossres.evaluate.results.intervals import Difference, Verdict
@@ -113,6 +114,10 @@ def _distrust(summary: Summary, bicubic: str | None) -> list[str]:
     made_up = summary.value(primary, "sample", "hallucination")
     if made_up is not None:
         found.append(f"{100 * made_up:.0f} % of one sample’s detail is in neither LR nor HR: the model made it up.")
+    psnr = {arm: summary.value(arm, "mean", "psnr_db") or 0.0 for arm in summary.arm_order}
+    truest = max(psnr, key=lambda arm: psnr[arm])
+    if psnr[truest] > psnr[primary]:
+        found.append(f"Another method has a higher PSNR: “{arm_label(truest)}” with {shown('psnr_db', psnr[truest])}.")
     pixels = summary.differences[bicubic]["sample"]["psnr_db"] if bicubic else None
     if pixels and pixels.mean < 0:
         found.append(
