@@ -34,7 +34,7 @@ def main() -> None:
             shutil.copytree(scenes[i % len(scenes)], copy / "evaluation/scenes" / name)
         inputs = ReportInputs.of_run(copy, config.sample.primary)
         page = Path(scratch) / "report.html"
-        report(config.report, config.model_dump(mode="json"), inputs, page)
+        report(config.report, config, inputs, page)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             times = []

@@ -98,6 +98,11 @@ class RunFolder:
         """The metrics of all scenes together."""
         return self.folder / "evaluation" / "summary.json"
 
+    @property
+    def table(self) -> Path:
+        """Each metric of each scene, in a row."""
+        return self.folder / "evaluation" / "summary.parquet"
+
     def scene(self, scene: str) -> Path:
         """A scene on its own grid: reflectance, mask and item."""
         return self.folder / "scenes" / scene

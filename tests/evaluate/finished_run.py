@@ -11,6 +11,7 @@ from crossres.evaluate.report.inputs import ReportInputs
 from crossres.evaluate.report.run_report import report
 from crossres.evaluate.results.summarise import summarise
 from crossres.evaluate.scene import evaluate_scene
+from crossres.settings.config import parse
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.sample import SampleSettings
@@ -23,7 +24,15 @@ ARMS = {
 }
 CONFIG: dict[str, Any] = {
     "run": "test",
-    "search": {"hr": {"kind": "folder", "path": "/home/someone/archive"}, "token": "abc123"},
+    "search": {
+        "lr": {
+            "kind": "stac-api",
+            "url": "https://stac.example",
+            "collections": ["c"],
+            "query": {"token": {"eq": "abc123"}},
+        },
+        "hr": {"kind": "folder", "path": "/home/someone/archive", "sensor": {"name": "aerial"}},
+    },
     "sample": {"arms": ARMS, "tiling": {"seed": 7}},
 }
 
@@ -66,7 +75,7 @@ def finish(folder: Path, make_pair: Callable[..., tuple[Path, dict[str, Path]]])
     figures(sampled(ARMS), evaluation / "summary.json", scenes, evaluation / "figures")
     for target in ("pairs/contact_sheet.png", "model/main/curves.png"):
         shutil.copy(evaluation / "figures/metrics.png", folder / target)
-    report(ReportSettings(), CONFIG, ReportInputs.of_run(folder, "lr_start"), folder / "report.html")
+    report(ReportSettings(), parse(CONFIG), ReportInputs.of_run(folder, "lr_start"), folder / "report.html")
 
 
 def sampled(arms: dict[str, Any]) -> SampleSettings:

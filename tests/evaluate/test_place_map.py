@@ -2,7 +2,7 @@
 
 import pytest
 from shapely.affinity import translate
-from shapely.geometry import box, mapping
+from shapely.geometry import box
 
 from crossres.evaluate.report.footprint_map import place_map
 from crossres.evaluate.report.pairs import Found, Pair, Registration
@@ -10,7 +10,7 @@ from crossres.globe import split
 
 
 def mapped(*regions):
-    found = [Found(str(i), "lr", "hr", 1.0, 1.0, geometry=mapping(region)) for i, region in enumerate(regions)]
+    found = [Found(str(i), "lr", "hr", 1.0, 1.0, geometry=region) for i, region in enumerate(regions)]
     return place_map([Pair(one, "test", "", "", Registration()) for one in found])
 
 

@@ -25,6 +25,7 @@ from crossres.evaluate.report.run_report import report
 from crossres.evaluate.results.scene_result import SceneResult
 from crossres.evaluate.results.summary import Summary
 from crossres.files import read_json
+from crossres.settings.config import parse
 from crossres.settings.evaluate import ReportSettings
 
 
@@ -67,7 +68,7 @@ def test_a_model_that_learnt_detail_alone_is_told(run: Path, tmp_path: Path) -> 
     again = shutil.copytree(run, tmp_path / "run")
     card = read_json(again / "model/main/card.json") | {"train": {"target": "detail"}}
     write(again / "model/main/card.json", card)
-    report(ReportSettings(), CONFIG, ReportInputs.of_run(again, "lr_start"), again / "report.html")
+    report(ReportSettings(), parse(CONFIG), ReportInputs.of_run(again, "lr_start"), again / "report.html")
     assert told in (again / "report.html").read_text()
 
 
@@ -84,7 +85,7 @@ def test_it_loads_nothing_and_is_well_formed(run: Path) -> None:
 def test_it_is_the_same_page_each_time(run: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere"
     shutil.copytree(run, moved)
-    report(ReportSettings(), CONFIG, ReportInputs.of_run(moved, "lr_start"), moved / "report.html")
+    report(ReportSettings(), parse(CONFIG), ReportInputs.of_run(moved, "lr_start"), moved / "report.html")
     assert (moved / "report.html").read_bytes() == (run / "report.html").read_bytes()
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, mapping, section
+from crossres.commands.options import add_path, add_settings, section
 from crossres.outputs import PAGE
 
 OUTPUTS = (PAGE,)
@@ -19,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from crossres.evaluate.report.inputs import ReportInputs
     from crossres.evaluate.report.run_report import report
+    from crossres.layout import RunFolder
+    from crossres.settings.config import load
 
     inputs = ReportInputs.of_run(args.run, args.primary, args.model)
-    report(section(args, "report"), mapping(str(args.run / "config.yaml")), inputs, args.output)
+    report(section(args, "report"), load(RunFolder(args.run).config), inputs, args.output)

@@ -18,6 +18,7 @@ from crossres.evaluate.report.tables import NAMES
 from crossres.evaluate.results.intervals import difference, few, interval
 from crossres.evaluate.results.summary import ALL_STRATA, Summary
 from crossres.files import whole
+from crossres.layout import RunFolder
 
 REPLICATES = 4000
 PLACES = 6
@@ -78,7 +79,7 @@ def compare(runs: list[Path], output: Path) -> None:
     names = [run.name for run in runs]
     if len(runs) < 2 or len(set(names)) < len(names):
         raise UserError(f"compare: name at least two runs, each once; these were named: {', '.join(names)}")
-    summaries = [Summary.read(run / "evaluation/summary.json") for run in runs]
+    summaries = [Summary.read(RunFolder(run).summary) for run in runs]
     settings = _differing([_config(run) for run in runs])
     values = [_values(run, summary.primary) for run, summary in zip(runs, summaries)]
     common = sorted(set.intersection(*({str(s) for s in v.index.get_level_values("scene")} for v in values)))
@@ -95,7 +96,7 @@ def compare(runs: list[Path], output: Path) -> None:
 
 
 def _config(run: Path) -> dict[str, Any]:
-    path = run / "config.yaml"
+    path = RunFolder(run).config
     if not path.exists():
         raise UserError(f"{path}: no such file; name result folders, such as results/demo")
     return public(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -116,7 +117,7 @@ def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
 
 def _values(run: Path, primary: str) -> pd.DataFrame:
     """Return the product's metrics over all bands and land cover: a row per scene and image, a column per metric."""
-    path = run / "evaluation/summary.parquet"
+    path = RunFolder(run).table
     if not path.exists():
         raise UserError(f"{path}: no such file; run the workflow for this run first")
     table = pd.read_parquet(path)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from shapely.affinity import translate
-from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from crossres.evaluate.report.pairs import Pair
@@ -44,7 +43,7 @@ class PlaceMap:
 
 def place_map(pairs: Sequence[Pair]) -> PlaceMap | None:
     """Lay out the pairs' footprints at true proportions; None without any."""
-    shapes = [(pair, shape(pair.found.geometry)) for pair in pairs if pair.found.geometry]
+    shapes = [(pair, pair.found.geometry) for pair in pairs if pair.found.geometry]
     if not shapes:
         return None
     # Seen from Greenwich or from 180 degrees, whichever has the pairs nearer together.

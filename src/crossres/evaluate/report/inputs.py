@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossres.evaluate.results.scene_result import held_out
+from crossres.layout import ItemsFolder, RunFolder
 
 
 @dataclass(frozen=True)
 class ReportInputs:
     """Files and folders of one run."""
 
-    items: Path
-    """Holds scenes/*.json, pairs/*.json and declined.csv."""
+    items: ItemsFolder
     aligned: tuple[Path, ...]
     """A folder per pair: registration.json and .png, radiometry.json and .png."""
     dataset_summary: Path
@@ -28,15 +28,16 @@ class ReportInputs:
     @classmethod
     def of_run(cls, run: Path, primary: str, model: str = "main") -> "ReportInputs":
         """Return the inputs that lie at their usual places in a run's result folder; `model` is the product's."""
-        pairs = sorted(path.stem for path in (run / "items/pairs").glob("*.json"))
+        of = RunFolder(run)
+        pairs = sorted(path.stem for path in of.items.pairs.glob("*.json"))
         return cls(
-            items=run / "items",
-            aligned=tuple(run / "aligned" / pair for pair in pairs),
-            dataset_summary=run / "pairs/summary.json",
-            contact_sheet=run / "pairs/contact_sheet.png",
-            model=run / "model" / model,
-            scenes=tuple(held_out(run / "pairs/summary.json", run / "evaluation/scenes")),
-            figures=run / "evaluation/figures",
-            summary=run / "evaluation/summary.json",
+            items=of.items,
+            aligned=tuple(of.aligned(pair) for pair in pairs),
+            dataset_summary=of.dataset_summary,
+            contact_sheet=of.contact_sheet,
+            model=of.model(model),
+            scenes=tuple(held_out(of.dataset_summary, of.evaluated)),
+            figures=of.figures,
+            summary=of.summary,
             primary=primary,
         )

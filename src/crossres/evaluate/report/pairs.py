@@ -5,7 +5,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import PlainValidator
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from crossres.evaluate.report.inputs import ReportInputs
 from crossres.files import read_json
@@ -66,8 +70,8 @@ class Found:
     overlap_cloud_source: str | None = None
     sun_difference_deg: float | None = None
     score: float | None = None
-    geometry: dict[str, Any] | None = None
-    """GeoJSON, in degrees of longitude and latitude."""
+    geometry: Annotated[BaseGeometry, PlainValidator(shape)] | None = None
+    """In degrees of longitude and latitude."""
 
     @property
     def cloud_of_whole_scene(self) -> bool:
@@ -98,11 +102,11 @@ def read_pairs(inputs: ReportInputs, dataset: Dataset) -> list[Pair]:
 
     def pair(found: Found) -> Pair:
         folder = aligned.get(found.id)
-        lr_date, hr_date = (_date(inputs.items / f"scenes/{name}.json") for name in (found.lr, found.hr))
+        lr_date, hr_date = (_date(inputs.items.scene(name)) for name in (found.lr, found.hr))
         registration = read_record(Registration, folder / "registration.json") if folder else Registration()
         return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration)
 
-    return [pair(read_record(Found, path)) for path in sorted((inputs.items / "pairs").glob("*.json"))]
+    return [pair(read_record(Found, path)) for path in sorted(inputs.items.pairs.glob("*.json"))]
 
 
 def _date(item: Path) -> str:

@@ -2,8 +2,8 @@
 
 import hashlib
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -25,15 +25,15 @@ from crossres.evaluate.report.tables import metric_tables, strata_table
 from crossres.evaluate.results.summary import Summary
 from crossres.files import whole
 from crossres.records import read_record
+from crossres.settings.config import Config
 from crossres.settings.evaluate import ReportSettings
-from crossres.settings.sample import SampleSettings
 
 DECLINED_ROWS = 200
 """A search may decline thousands of scenes; more than these are counted by reason only."""
 VERSIONED = ("crossres", "numpy", "torch", "rasterio", "scikit-image", "matplotlib", "snakemake")
 
 
-def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInputs, output: Path) -> None:
+def report(settings: ReportSettings, config: Config, inputs: ReportInputs, output: Path) -> None:
     """Write the report: question and answer first, then the images, the data, the numbers, the settings.
 
     `config` is the resolved configuration. The page holds its images, style and script and loads nothing. Absolute
@@ -42,16 +42,17 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
     summary, dataset = Summary.read(inputs.summary), read_record(Dataset, inputs.dataset_summary)
     if inputs.primary != summary.primary:
         raise UserError(f"{inputs.summary}: is about {summary.primary!r}, not {inputs.primary!r}; run summarise again")
-    arms = SampleSettings.model_validate(config.get("sample", {})).arms
+    arms, written = config.sample.arms, config.model_dump(mode="json")
+    paths = {name: config.variant(name)[1].path for name in config.models}
     pairs, scenes = read_pairs(inputs, dataset), pictured_scenes(inputs.scenes)
-    declined = read_declined(inputs.items / "declined.csv")
+    declined = read_declined(inputs.items.declined)
     page = render(
         "report.html",
         settings=settings, summary=summary, dataset=dataset, pairs=pairs,
         opening=opening(summary, arms), findings=findings(summary, arms), tables=metric_tables(summary, arms),
         strata=strata_table(summary, arms), not_available=_not_available(summary), scenes=scenes,
         ranked=ranked_places(scenes), history=read_history(inputs.model / "history.csv"),
-        scene_count=len(inputs.scenes), missing=missing_baselines(arms, _paths(config)), map=place_map(pairs),
+        scene_count=len(inputs.scenes), missing=missing_baselines(arms, paths), map=place_map(pairs),
         declined=declined[:DECLINED_ROWS], declined_count=len(declined), reasons=reasons_in_short(declined),
         refused=[pair for pair in pairs if pair.registration.accepted is False],
         taken=[pair for pair in pairs if pair.registration.model == "none"],
@@ -60,8 +61,8 @@ def report(settings: ReportSettings, config: dict[str, Any], inputs: ReportInput
         claims=claim_tables(inputs.summary.with_name("claim.json")),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
-        yaml=yaml.safe_dump(public(config), sort_keys=False, allow_unicode=True, width=100),
-        seeds=_seeds(config), versions=_versions(), hashes=_hashes(inputs), metrics=METRICS,
+        yaml=yaml.safe_dump(public(written), sort_keys=False, allow_unicode=True, width=100),
+        seeds=_seeds(written), versions=_versions(), hashes=_hashes(inputs), metrics=METRICS,
     )  # fmt: skip
     with whole(output) as part:
         part.write_text(page, encoding="utf-8")
@@ -73,13 +74,6 @@ def _not_available(summary: Summary) -> dict[str, str]:
     return {name: why for name, why in NOT_AVAILABLE.items() if name not in measured}
 
 
-def _paths(config: dict[str, Any]) -> dict[str, str]:
-    """Return the path that each model was trained on."""
-    usual = config.get("train", {}).get("path", "residual")
-    models = {"main": {}} | config.get("models", {})
-    return {name: model.get("train", {}).get("path", usual) for name, model in models.items()}
-
-
 def _photo(path: Path) -> str | None:
     return photo(path, SHOWN_PX) if path.exists() else None
 
@@ -88,18 +82,18 @@ def _drawing(path: Path) -> str | None:
     return drawing(path) if path.exists() else None
 
 
-def _seeds(config: dict[str, Any]) -> dict[str, int]:
+def _seeds(written: Mapping[str, object]) -> dict[str, int]:
     """Return every seed of the configuration by its key."""
     found: dict[str, int] = {}
 
-    def walk(node: Any, key: str) -> None:
+    def walk(node: object, key: str) -> None:
         if isinstance(node, dict):
             for name, child in node.items():
                 walk(child, f"{key}.{name}" if key else str(name))
-        elif key.rpartition(".")[2] == "seed":
+        elif isinstance(node, int) and key.rpartition(".")[2] == "seed":
             found[key] = node
 
-    walk(config, "")
+    walk(written, "")
     return found
 
 
