@@ -13,7 +13,7 @@ from crossres.settings.config import models_of, parse
 from crossres.settings.search import SearchSettings
 from documentation import PAGES, ROOT, Block, blocks, codes, links
 
-PROSE = [*PAGES, ROOT / "CHANGELOG.md"]
+PROSE = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "config").glob("*.yaml"))]
 BASH = blocks("bash")
 YAML = blocks("yaml")
 COMMANDS = [(block.where, words) for block in BASH for words in block.commands()]
