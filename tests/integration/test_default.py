@@ -72,7 +72,7 @@ def test_a_comment_reruns_nothing(default_run):
 
 
 def test_changed_code_reruns_the_stages_that_use_it(default_run):
-    path = default_run.folder / "src" / "crossres" / "evaluate" / "report.py"
+    path = default_run.folder / "src" / "crossres" / "evaluate" / "report" / "run_report.py"
     before = path.read_text()
     path.write_text(before + "\nX = 1\n")
     try:

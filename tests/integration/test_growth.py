@@ -33,7 +33,7 @@ def grown(tmp_path_factory):
 
 
 def jobs(said: str, message: str) -> int:
-    return len(re.findall(rf"^Job \d+: {message}", said, re.M))
+    return len(re.findall(rf"^\d\d:\d\d:\d\d \d+/\d+ {message}", said, re.M))
 
 
 def test_one_more_place_runs_one_more_chain(grown):
