@@ -139,9 +139,14 @@ def table(arms) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["scene", "arm", "image", "band", "stratum", "metric", "value"])
 
 
-def judged(folder: Path, sample: SampleSettings) -> tuple[Path, Path, Path]:
-    """Return what `crossres claim` writes for these arms: claim.json, its table and its figure."""
-    table(sample.arms).to_parquet(folder / "summary.parquet")
+def judged(folder: Path, sample: SampleSettings, without: str = "") -> tuple[Path, Path, Path]:
+    """Return what `crossres claim` writes for these arms: claim.json, its table and its figure.
+
+    No scene has a value of the metric `without`.
+    """
+    values = table(sample.arms)
+    values.loc[values.metric == without, "value"] = np.nan
+    values.to_parquet(folder / "summary.parquet")
     written = folder / "claim.json", folder / "claim.parquet", folder / "claim.png"
     settings = {"evaluate": {"bootstrap": 200}, "sample": sample.model_dump(mode="json")}
     paths = zip(("--table", "--output", "--curves", "--figure"), (folder / "summary.parquet", *written))
@@ -194,5 +199,12 @@ def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():
 
 def test_a_run_without_both_starts_makes_no_claim(tmp_path):
     claim, _, figure = judged(tmp_path, SampleSettings(arms={"bicubic": ArmSettings(start="bicubic")}))
+    assert claim_tables(claim) == []
+    assert figure.exists()
+
+
+def test_scenes_of_which_none_has_every_metric_make_no_claim(tmp_path):
+    arms = {"lr": ArmSettings(solver="ab2"), "noise": ArmSettings(start="noise", solver="ab2")}
+    claim, _, figure = judged(tmp_path, SampleSettings(arms=arms), without="spectrum_error")
     assert claim_tables(claim) == []
     assert figure.exists()

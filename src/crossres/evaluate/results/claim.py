@@ -127,7 +127,7 @@ def judge_claim(lr: Curve, noise: Curve, replicates: int, seed: int) -> Judgemen
     Both starts are of the same weights, solver and scenes. Scenes where a value is missing are left out.
     """
     seeds = len(next(iter(lr.values()))["swd"])
-    lr, noise = (_kept(curve, _complete(lr, noise)) for curve in (lr, noise))
+    lr, noise = (_kept(curve, complete_scenes(lr, noise)) for curve in (lr, noise))
     scenes = next(iter(lr.values()))["swd"].shape[1]
     each = tuple(_evidence(_seed(lr, i), _seed(noise, i), replicates, seed) for i in range(seeds))
     pooled = _evidence(_pooled(lr), _pooled(noise), replicates, seed)
@@ -214,7 +214,7 @@ def _no_worse(found: Interval | None, better: str) -> Answer:
     return "yes" if low >= 0 else "no" if high < 0 else "undecided"
 
 
-def _complete(*curves: Curve) -> np.ndarray:
+def complete_scenes(*curves: Curve) -> np.ndarray:
     """Return which scenes have every value, (scene,) bool."""
     keys = (*QUALITIES, *GUARDS)
     return np.all([np.isfinite(m[k]).all(axis=0) for curve in curves for m in curve.values() for k in keys], axis=0)

@@ -1,5 +1,6 @@
 """The claim from a run's own results: its curves over NFE, what is judged of them, and the files of both."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
-from crossres.evaluate.results.claim import GUARDS, QUALITIES, Claim, Curve, Judgement, judge_claim
+from crossres.evaluate.results.claim import GUARDS, QUALITIES, Claim, Curve, Judgement, complete_scenes, judge_claim
 from crossres.evaluate.results.intervals import Interval, interval
 from crossres.evaluate.results.summary import ALL_STRATA
 from crossres.files import whole
 from crossres.records import read_record, write_record
 from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.sample import STARTS, ArmSettings, Curves, Start
+
+log = logging.getLogger(__name__)
 
 KEYS = (*QUALITIES, *GUARDS)
 COLUMNS = ["kind", "start", "nfe", "metric", "mean", "low", "high", "n"]
@@ -56,7 +59,7 @@ def curves(arms: Curves, values: Mapping[str, pd.DataFrame]) -> dict[str, dict[S
         tables = [values[arm] for starts in seeds.values() for by_nfe in starts.values() for arm in by_nfe.values()]
         scenes = sorted(set.intersection(*(set(table.index) for table in tables)))
         one = next(iter(seeds.values()))
-        found[kind] = {
+        both: dict[Start, Curve] = {
             start: {
                 nfe: {
                     key: np.array([values[s[start][nfe]].loc[scenes, key] for s in seeds.values()], np.float64)
@@ -66,6 +69,10 @@ def curves(arms: Curves, values: Mapping[str, pd.DataFrame]) -> dict[str, dict[S
             }
             for start in STARTS
         }
+        if complete_scenes(both["lr"], both["noise"]).any():
+            found[kind] = both
+        else:
+            log.info("claim: no scene has every metric of %s from both starts; it is not judged", kind)
     return found
 
 
