@@ -10,27 +10,10 @@ from matplotlib.figure import Figure
 from crossres.files import whole
 
 INK, MUTED, RULE = "#1d2327", "#6b747b", "#d9dee2"
-HR_COLOUR, LR_COLOUR = "#1d2327", "#8a939a"
-ARM_COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#7f6f00", "#5b4a9c")
-ARM_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
-BLUE, ORANGE = ARM_COLOURS[0], ARM_COLOURS[2]
+COLOURS = ("#0072b2", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#7f6f00", "#5b4a9c")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+BLUE, ORANGE = COLOURS[0], COLOURS[2]
 DPI = 160
-ABBREVIATED = frozenset({"lr", "hr", "sr", "vp"})
-
-
-def arm_colours(arms: list[str]) -> dict[str, str]:
-    """Return a colour per arm, by its place in the run's order of arms."""
-    return {arm: ARM_COLOURS[i % len(ARM_COLOURS)] for i, arm in enumerate(arms)}
-
-
-def arm_markers(arms: list[str]) -> dict[str, str]:
-    """Return a marker per arm, so that colour is never the only difference."""
-    return {arm: ARM_MARKERS[i % len(ARM_MARKERS)] for i, arm in enumerate(arms)}
-
-
-def arm_label(arm: str) -> str:
-    """Return an arm's name as a person reads it: words apart, abbreviations in capitals."""
-    return " ".join(word.upper() if word in ABBREVIATED else word for word in arm.split("_"))
 
 
 def chart(width: float, height: float, rows: int = 1, cols: int = 1) -> tuple[Figure, list[Axes]]:

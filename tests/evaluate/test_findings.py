@@ -77,6 +77,19 @@ def test_a_method_that_is_truer_than_the_product_is_named() -> None:
     assert any("“bicubic” with 25.00" in words for words in opening(truer, ARMS).distrust)
 
 
+def test_a_perfect_product_has_no_psnr_and_nothing_is_called_truer() -> None:
+    """Its PSNR is infinite, which no file holds and no mean has; that of others is a number."""
+    summary = summary_where(ARMS, {"bicubic": {}})
+    perfect = summary.arms["lr_start"] | {"mean": summary.arms["lr_start"]["mean"] | {"psnr_db": None}}
+    found = opening(replace(summary, arms=summary.arms | {"lr_start": perfect}), ARMS)
+    assert not any("Another method" in words for words in found.distrust)
+
+
+def test_texture_as_good_as_bicubics_is_not_called_further_off() -> None:
+    same = summary_where(ARMS, {"bicubic": {"swd": Difference(0.0, 0.0, 0.0, 2, 0)}})
+    assert not any("texture" in words for words in opening(same, ARMS).distrust)
+
+
 def test_without_bicubic_there_is_no_comparison() -> None:
     alone = summary_where({"lr_start": LR}, {})
     assert "no bicubic interpolation to compare with" in opening(alone, {"lr_start": LR}).answer

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from crossres.drawing import ARM_COLOURS, ARM_MARKERS, INK, MUTED, chart
+from crossres.drawing import COLOURS, INK, MARKERS, MUTED, chart
 from crossres.evaluate.charts.nfe import over_nfe
 from crossres.evaluate.metrics.registry import BY_KEY
 from crossres.evaluate.results.claim import QUALITIES, Judgement
@@ -54,8 +54,8 @@ def _draw_curves(ax: Axes, key: str, kinds: Mapping[str, JudgedKind]) -> None:
         if not points:
             continue
         nfes, values = zip(*points)
-        colour, label = ARM_COLOURS[i % 8], f"{start.upper() if start == 'lr' else start} start, {kind}"
-        ax.plot(nfes, [v.mean for v in values], ARM_MARKERS[i % 8] + "-", color=colour, ms=5, lw=1.4, label=label)
+        colour, label = COLOURS[i % 8], f"{start.upper() if start == 'lr' else start} start, {kind}"
+        ax.plot(nfes, [v.mean for v in values], MARKERS[i % 8] + "-", color=colour, ms=5, lw=1.4, label=label)
         ax.fill_between(nfes, [v.low for v in values], [v.high for v in values], color=colour, alpha=0.13, lw=0)
         if start == "noise" and key in QUALITIES:
             best = found.judgement.speed_up[key].tau

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from crossres.drawing import ARM_COLOURS, ARM_MARKERS, MUTED, chart, title
+from crossres.drawing import COLOURS, MARKERS, MUTED, chart, title
 from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.registry import BY_KEY
 from crossres.evaluate.results.summary import Summary
@@ -53,9 +53,7 @@ def draw_nfe(summary: Summary, sample: SampleSettings) -> Figure | None:
             # side by side where they share an NFE, so that no interval hides another
             x = [nfe * 1.05 ** (i - (len(ways) - 1) / 2) for nfe in nfes]
             low, high = [abs(v.mean - v.low) for v in values], [abs(v.high - v.mean) for v in values]
-            style: dict[str, Any] = dict(
-                color=ARM_COLOURS[i % 8], marker=ARM_MARKERS[i % 8], ms=5.5, lw=1.3, capsize=2.5
-            )
+            style: dict[str, Any] = dict(color=COLOURS[i % 8], marker=MARKERS[i % 8], ms=5.5, lw=1.3, capsize=2.5)
             ax.errorbar(x, [v.mean for v in values], (low, high), label=name, **style)
         over_nfe(ax, metric, ticks)
     axes[0].legend(frameon=False, fontsize=8, labelcolor=MUTED)

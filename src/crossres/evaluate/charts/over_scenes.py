@@ -8,22 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from crossres.drawing import (
-    INK,
-    MUTED,
-    RULE,
-    arm_colours,
-    arm_label,
-    arm_markers,
-    chart,
-    quiet,
-    save,
-    title,
-)  # fmt: skip
+from crossres.drawing import INK, MUTED, RULE, chart, quiet, save, title
+from crossres.evaluate.charts.arm_styles import arm_colours, arm_markers
 from crossres.evaluate.charts.nfe import draw_nfe
 from crossres.evaluate.charts.spectra import draw_spectra
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY
+from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.scene_result import Spectra
 from crossres.evaluate.results.summary import Summary
 from crossres.files import whole

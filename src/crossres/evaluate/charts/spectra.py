@@ -5,17 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from crossres.drawing import (
-    ARM_COLOURS,
-    HR_COLOUR,
-    LR_COLOUR,
-    MUTED,
-    arm_colours,
-    arm_label,
-    quiet,
-)  # fmt: skip
+from crossres.drawing import COLOURS, MUTED, quiet
+from crossres.evaluate.charts.arm_styles import arm_colours
 from crossres.evaluate.metrics.metric import Image
+from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.scene_result import Spectra
+
+HR_COLOUR, LR_COLOUR = "#1d2327", "#8a939a"
 
 
 def draw_spectra(ax: Axes, spectra: Spectra, arms: Sequence[str], image: Image, legend: bool = True) -> None:
@@ -23,7 +19,7 @@ def draw_spectra(ax: Axes, spectra: Spectra, arms: Sequence[str], image: Image, 
     colours = arm_colours(list(arms))
     for arm in (a for a in arms if a in spectra.arms):
         entry = spectra.arms[arm][image]
-        style = (0, (4, 1.5)) if list(colours).index(arm) >= len(ARM_COLOURS) // 2 else "solid"
+        style = (0, (4, 1.5)) if list(colours).index(arm) >= len(COLOURS) // 2 else "solid"
         ax.plot(spectra.frequency_per_m, entry.mean(axis=0), color=colours[arm], lw=1.5, ls=style, label=arm_label(arm))
     ax.plot(spectra.frequency_per_m, spectra.hr.mean(axis=0), color=HR_COLOUR, lw=2, label="HR")
     ax.plot(spectra.lr_frequency_per_m, spectra.lr.mean(axis=0), color=LR_COLOUR, lw=1.2, ls=":", label="LR")

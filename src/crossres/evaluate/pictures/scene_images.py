@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from crossres.drawing import arm_label
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, Arm
 from crossres.evaluate.metrics.percentile import added
 from crossres.evaluate.metrics.pixels import chosen
@@ -26,6 +25,7 @@ from crossres.evaluate.pictures.crop_choice import (
 )
 from crossres.evaluate.pictures.plates import Overview, lr_on_fine, save_crops, save_hallucination, save_overview
 from crossres.evaluate.pictures.stretch import Stretch, stretch_from
+from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.scene_result import Pictures, Place, RankedPlace
 from crossres.imagery.neighbourhood import Near, per_neighbourhood, whole
 from crossres.imagery.numbers import Mask

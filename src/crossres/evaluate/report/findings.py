@@ -6,10 +6,10 @@ from typing import get_args
 
 import numpy as np
 
-from crossres.drawing import arm_label
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, shown
 from crossres.evaluate.report.baselines import Arms, bicubic_of
+from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.intervals import Standing
 from crossres.evaluate.results.summary import Summary
 

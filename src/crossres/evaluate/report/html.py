@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from crossres.drawing import arm_label
+from crossres.evaluate.results.arm_names import arm_label
 
 PARTS = {"style": "report.css", "script": "report.js"}
 

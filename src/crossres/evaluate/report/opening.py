@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from crossres.drawing import arm_label
-from crossres.evaluate.metrics.registry import shown
+from crossres.evaluate.metrics.registry import BY_KEY, shown
 from crossres.evaluate.report.baselines import Arms, bicubic_of
+from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.intervals import Difference, Verdict
 from crossres.evaluate.results.summary import Summary
 from crossres.settings.sample import STARTS, ArmSettings
@@ -114,9 +114,10 @@ def _distrust(summary: Summary, bicubic: str | None) -> list[str]:
     made_up = summary.value(primary, "sample", "hallucination")
     if made_up is not None:
         found.append(f"{100 * made_up:.0f} % of one sample’s detail is in neither LR nor HR: the model made it up.")
-    psnr = {arm: summary.value(arm, "mean", "psnr_db") or 0.0 for arm in summary.arm_order}
-    truest = max(psnr, key=lambda arm: psnr[arm])
-    if psnr[truest] > psnr[primary]:
+    measured = {arm: summary.value(arm, "mean", "psnr_db") for arm in summary.arm_order}
+    psnr = {arm: value for arm, value in measured.items() if value is not None}
+    truest = max(psnr, key=lambda arm: psnr[arm], default=primary)
+    if primary in psnr and psnr[truest] > psnr[primary]:
         found.append(f"Another method has a higher PSNR: “{arm_label(truest)}” with {shown('psnr_db', psnr[truest])}.")
     pixels = summary.differences[bicubic]["sample"]["psnr_db"] if bicubic else None
     if pixels and pixels.mean < 0:
@@ -125,7 +126,7 @@ def _distrust(summary: Summary, bicubic: str | None) -> list[str]:
             "place."
         )
     texture = summary.differences[bicubic]["sample"]["swd"] if bicubic else None
-    if bicubic and texture and (summary.verdict(bicubic, "sample", "swd") == "worse" or texture.ahead == 0):
+    if texture and texture.mean > 0 and (texture.verdict(BY_KEY["swd"]) == "worse" or texture.ahead == 0):
         found.append("The texture of one sample is further from HR’s than bicubic’s.")
     spread = summary.calibration[primary]
     if spread and spread.tone != "honest on average":

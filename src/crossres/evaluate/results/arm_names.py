@@ -1,0 +1,8 @@
+"""What an arm is called where a person reads it."""
+
+ABBREVIATED = frozenset({"lr", "hr", "sr", "vp"})
+
+
+def arm_label(arm: str) -> str:
+    """Return an arm's name as a person reads it: words apart, abbreviations in capitals."""
+    return " ".join(word.upper() if word in ABBREVIATED else word for word in arm.split("_"))
