@@ -103,6 +103,11 @@ class RunFolder:
         """Each metric of each scene, in a row."""
         return self.folder / "evaluation" / "summary.parquet"
 
+    @classmethod
+    def of_item(cls, item: Path) -> "RunFolder":
+        """Return the folder of the run whose search wrote an item."""
+        return cls(item.parents[2])
+
     def scene(self, scene: str) -> Path:
         """A scene on its own grid: reflectance, mask and item."""
         return self.folder / "scenes" / scene

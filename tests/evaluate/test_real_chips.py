@@ -1,6 +1,5 @@
 """On real Sentinel-2 and aerial chips, the metrics say what an eye sees."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,12 +16,9 @@ PANEL, CHIP, LR = 256, 128, 32
 
 
 @pytest.fixture(scope="module")
-def chips() -> list[tuple[np.ndarray, np.ndarray]]:
+def chips(real_data: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return (LR, HR) chips at x 4, (band, row, column) in 0 to 1."""
-    root = os.environ.get("CROSSRES_REAL_DATA")
-    if not root:
-        pytest.skip("CROSSRES_REAL_DATA is not set: metrics are not tried on real chips")
-    image = Image.open(Path(root) / "chips_x4/NAIP.gif")
+    image = Image.open(real_data / "chips_x4/NAIP.gif")
     frames = []
     for i in range(2):
         image.seek(i)

@@ -1,9 +1,7 @@
 """Facts about sensors: calibration by year, optics, band integration, the Sun."""
 
 import json
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +13,6 @@ from crossres.sensors.gaofen2 import BANDS, GAIN, OFFSET, PMS1, PMS2, calibratio
 from crossres.sensors.mtf import lr_mtf
 from crossres.sensors.sentinel2 import S2A, S2B, offset_dn
 from crossres.sensors.sun import earth_sun_distance_au, sun_position
-
-REAL = os.environ.get("CROSSRES_REAL_DATA")
 
 
 def test_calibration_is_that_of_the_sensor_and_the_year():
@@ -44,9 +40,8 @@ def test_what_never_flew_has_no_calibration(sensor, year):
         calibration(sensor, year)
 
 
-@pytest.mark.skipif(not REAL, reason="CROSSRES_REAL_DATA is not set")
-def test_the_table_is_the_published_one():
-    path = Path(REAL or "") / "gaofen2" / "calibration_coefficients.json"
+def test_the_table_is_the_published_one(real_data):
+    path = real_data / "gaofen2" / "calibration_coefficients.json"
     published = json.loads(path.read_text())["Parameter"]["GF2"]
     for sensor in ("PMS1", "PMS2"):
         for year in range(2014, 2022):

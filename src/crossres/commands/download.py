@@ -26,12 +26,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from crossres.acquire.download import download
     from crossres.acquire.lock.lock_file import read_lock
+    from crossres.layout import RunFolder
     from crossres.settings.paths import expand
 
     acquire, grid = section(args, "acquire"), section(args, "grid")
     checksums = None
     if args.lock is not None:
-        run = args.item.parents[2]  # items/scenes/<id>.json of the run's folder
+        run = RunFolder.of_item(args.item).folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
     acquire = acquire.model_copy(update={"dem_api": expand(acquire.dem_api, Path())})
     download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
