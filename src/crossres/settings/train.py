@@ -73,6 +73,12 @@ class TrainSettings(Section):
         0.0, ge=0, lt=0.5, description="largest random gain of a crop's bands, LR and HR alike: 0.05 is within 5 %"
     )
     validate_every: int = Field(250, ge=1, description="steps between validations")
+    validate_evaluations: int = Field(
+        2, ge=1, le=64, description="evaluations of the network for a sample in validation: as many as the product's"
+    )
+    validate_samples: int = Field(
+        4, ge=1, le=64, description="samples of a patch in validation: as many as the product's"
+    )
     save_every: int = Field(500, ge=1, description="steps between saves of what a run that is stopped goes on from")
     processes: int | None = Field(
         None,
