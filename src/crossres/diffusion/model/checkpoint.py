@@ -34,6 +34,7 @@ MOST_BANDS = 64
 LARGEST_FACTOR = 100
 LARGEST_REFLECTANCE = 100
 """Scales of others, such as percent, too."""
+STD_FACTOR = "what the spread of samples is multiplied by, fitted in validation; 1 without a val split"
 
 BandName = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -44,6 +45,7 @@ class Best(Section):
     step: int = Field(description="optimiser steps they had")
     by: str = Field(description="the figure of validation that chose them: the least is best")
     sigma: float = Field(gt=0, le=1, description="source noise of an LR start, chosen in validation")
+    std_factor: float = Field(1.0, gt=0, le=1e3, description=STD_FACTOR)
     weights_sha256: str = Field(description="hash of their file; the same as the last weights' where these are best")
     metrics: dict[str, float | None] = Field(description="validation of these weights")
 
@@ -62,6 +64,7 @@ class Card(Section):
     mean: tuple[float, ...] = Field(description="HR band means over the training split, in reflectance")
     std: tuple[float, ...] = Field(description="HR band standard deviations over the training split, in reflectance")
     sigma: float = Field(gt=0, le=1, description="source noise of an LR start, chosen in validation")
+    std_factor: float = Field(1.0, gt=0, le=1e3, description=STD_FACTOR)
     residual_rms: float = Field(
         gt=0, le=1e3, description="RMS of the target - bicubic LR on the training split, in HR stds"
     )
@@ -106,8 +109,12 @@ class Card(Section):
         if weights == "last":
             return self
         if self.best is None:
-            raise UserError("sample: weights 'best' need a model that was validated in training; use 'last'")
-        return self.model_copy(update=self.best.model_dump(include={"sigma", "metrics", "weights_sha256"}))
+            raise UserError(
+                "sample: weights 'best' need a model that was validated in training, on 17 patches or more; use 'last'"
+            )
+        return self.model_copy(
+            update=self.best.model_dump(include={"sigma", "std_factor", "metrics", "weights_sha256"})
+        )
 
     @property
     def scale(self) -> Fraction:
@@ -136,6 +143,7 @@ class BestWeights:
     step: int
     by: str
     sigma: float
+    std_factor: float
     metrics: dict[str, float | None]
 
 
@@ -143,7 +151,7 @@ def save(
     folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str], factor: Fraction,
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
-    teacher_sha256: str | None = None,
+    std_factor: float = 1.0, teacher_sha256: str | None = None,
 ) -> Card:  # fmt: skip
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
@@ -155,14 +163,14 @@ def save(
     if best is not None:
         best_content = _content(best.network)
         about = Best(
-            step=best.step, by=best.by, sigma=best.sigma, metrics=best.metrics,
+            step=best.step, by=best.by, sigma=best.sigma, std_factor=best.std_factor, metrics=best.metrics,
             weights_sha256=hashlib.sha256(best_content).hexdigest(),
         )  # fmt: skip
     (folder / WEIGHTS).write_bytes(content)
     (folder / BEST).write_bytes(best_content)
     card = Card(
         bands=tuple(bands), factor=str(factor), lr_gsd_m=lr_gsd_m, hr_gsd_m=hr_gsd_m, mean=standard.mean,
-        std=standard.std, sigma=sigma, residual_rms=residual_rms, model=model, train=train,
+        std=standard.std, sigma=sigma, std_factor=std_factor, residual_rms=residual_rms, model=model, train=train,
         teacher_sha256=teacher_sha256, parameters=sum(p.numel() for p in network.parameters()),
         data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), code=code,
         metrics=dict(metrics), best=about,

@@ -51,7 +51,7 @@ def distill(
         if material.sha256 != card.data_sha256:
             raise UserError(f"{dataset}: not the patches that {teacher} learnt from; distil on those, or train again")
         held_out = material.held_out
-        validation = Validation(held_out, path, train.seed, group.device, one_step=True) if len(held_out) else None
+        validation = Validation(held_out, path, train, group.device, one_step=True) if len(held_out) else None
         code = code_version(__name__)
         key = run_key(
             distill=settings.model_dump(), train=train.model_dump(), teacher=card.weights_sha256, data=material.sha256,

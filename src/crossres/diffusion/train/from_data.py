@@ -51,7 +51,7 @@ def train(
                 material.residual_rms,
             )
         held_out = material.held_out
-        validation = Validation(held_out, path, settings.seed, group.device) if len(held_out) else None
+        validation = Validation(held_out, path, settings, group.device) if len(held_out) else None
         code = code_version(__name__)
         key = run_key(
             train=settings.model_dump(), model=model.model_dump(), data=material.sha256, code=code,
@@ -65,7 +65,7 @@ def train(
 
         def sigma_of(network: Network) -> float:
             # Without a validation split the training patches must do: what is chosen is one number.
-            judge = validation or Validation(material.data, path, settings.seed, group.device)
+            judge = validation or Validation(material.data, path, settings, group.device)
             return judge.best_sigma(network)
 
         training = Training(

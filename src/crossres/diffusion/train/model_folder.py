@@ -6,6 +6,7 @@ from pathlib import Path
 
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.checkpoint import BestWeights
+from crossres.diffusion.model.network import Network
 from crossres.diffusion.train.curves import VALIDATED, draw_curves, write_history
 from crossres.diffusion.train.fit import fit
 from crossres.diffusion.train.state import BEST_BY, Run
@@ -27,7 +28,8 @@ def write_model(settings: TrainSettings, model: ModelSettings, training: Trainin
     if training.group.first:
         network, rows, material = run.ema.network, run.history, training.material
         sigma = training.sigma_of(network)
-        log.info("noise of the LR start: %.2f", sigma)
+        std_factor = _std_factor(training, network, sigma)
+        log.info("noise of the LR start: %.2f; spread of the samples times %.2f is their error", sigma, std_factor)
         best = _best(run, training)
         bicubic = training.validation.bicubic() if training.validation else {}
         last = {k: v for k, v in rows[-1].items() if k in bicubic}
@@ -37,9 +39,9 @@ def write_model(settings: TrainSettings, model: ModelSettings, training: Trainin
                 folder, network, best,
                 bands=material.bands, factor=material.data.factor, lr_gsd_m=material.lr_gsd_m,
                 hr_gsd_m=material.hr_gsd_m, standard=material.data.standard, sigma=sigma,
-                residual_rms=material.residual_rms, model=model, train=settings, data_sha256=material.sha256,
-                code=training.code, metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()},
-                teacher_sha256=training.teacher_sha256,
+                std_factor=std_factor, residual_rms=material.residual_rms, model=model, train=settings,
+                data_sha256=material.sha256, code=training.code,
+                metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()}, teacher_sha256=training.teacher_sha256,
             )  # fmt: skip
             write_history(folder / "history.csv", rows)
             draw_curves(folder / "curves.png", rows, bicubic)
@@ -54,4 +56,10 @@ def _best(run: Run, training: Training) -> BestWeights | None:
     network = copy.deepcopy(run.ema.network)
     network.load_state_dict(run.best)
     row = run.best_row
-    return BestWeights(network, int(row["step"]), BEST_BY, training.sigma_of(network), {k: row[k] for k in VALIDATED})
+    sigma = training.sigma_of(network)
+    factor = _std_factor(training, network, sigma)
+    return BestWeights(network, int(row["step"]), BEST_BY, sigma, factor, {k: row[k] for k in VALIDATED})
+
+
+def _std_factor(training: Training, network: Network, sigma: float) -> float:
+    return training.validation.std_factor(network, sigma) if training.validation else 1.0

@@ -1,36 +1,43 @@
 """How a network does on held-out patches, measured with the sampler that will be used: figures to watch training by.
 
 The report's metrics are the evaluation stage's; these three are cheap, need no weights and see what a loss does not:
-PSNR of one sample rewards blur, the spectrum and the patch statistics punish it.
+PSNR, of the samples' mean, rewards blur; the spectrum and the patch statistics, of one sample, punish it.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.special import stdtrit  # scipy.stats takes most of a second to load
 from torch import Tensor
 
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.upsample import View
+from crossres.diffusion.paths.ensemble import Ensemble
 from crossres.diffusion.paths.path import Chain, DiffusionPath
 from crossres.diffusion.train.data import Split
 from crossres.diffusion.train.learning_step import CPU_CROPS
 from crossres.imagery.engine import each, threads
 from crossres.settings.sample import EVALUATIONS
+from crossres.settings.train import TrainSettings
 
-NFE = 4
-"""Evaluations of the network for each sample."""
-PATCHES = 16
+PATCHES = 64
+"""Patches that are looked at, at most."""
+ENOUGH = 17
+"""Patches from which weights are chosen: of fewer, the luckiest would be taken for the best."""
+WITHIN = 0.683
+"""Share of a Gaussian within one standard deviation."""
+LARGEST_FACTOR = 10
 PROJECTIONS = 128
 BINS = 16
 NEAR_BEST = 1.1
 
 
-def measure(image: Tensor, truth: Tensor, weight: Tensor, seed: int) -> dict[str, float]:
+def measure(mean: Tensor, sample: Tensor, truth: Tensor, weight: Tensor, seed: int) -> dict[str, float]:
     """Return `psnr_db`, `spectrum_error` (log10) and `swd` of standardised (batch, band, row, column) images."""
     return {
-        "psnr_db": psnr_db(image, truth, weight),
-        "spectrum_error": spectrum_error(image, truth),
-        "swd": sliced_wasserstein(image, truth, seed),
+        "psnr_db": psnr_db(mean, truth, weight),
+        "spectrum_error": spectrum_error(sample, truth),
+        "swd": sliced_wasserstein(sample, truth, seed),
     }
 
 
@@ -69,23 +76,45 @@ def _patches(image: Tensor) -> Tensor:
     return patches - patches.mean(1, keepdim=True)
 
 
+def std_factor(mean: Tensor, spread: Tensor, truth: Tensor, weight: Tensor, ensemble: Ensemble) -> float:
+    """Return the factor of the spread with which WITHIN of the clear pixels lie where that share should.
+
+    The images are (batch, band, row, column). Pixels' errors have heavier tails than a Gaussian with their spread, so
+    that a factor for their mean square would be too large for most of them.
+    """
+    if not ensemble.degrees_of_freedom:
+        return 1.0
+    clear = (weight > 0).expand_as(truth)
+    off = (truth - mean)[clear].abs() / (ensemble.error * spread[clear]).clamp(min=1e-6)
+    factor = float(np.quantile(off.numpy(), WITHIN)) / float(stdtrit(ensemble.degrees_of_freedom, 0.5 + WITHIN / 2))
+    return min(max(factor, 1 / LARGEST_FACTOR), LARGEST_FACTOR)
+
+
 class Validation:
-    """A fixed set of validation patches with fixed noise: two measurements differ by the network alone."""
+    """A fixed set of validation patches with fixed noise: two measurements differ by the network alone.
+
+    Samples are drawn as the product's are: from the LR start, with `validate_evaluations` and `validate_samples`.
+    """
 
     def __init__(
-        self, split: Split, path: DiffusionPath, seed: int, device: torch.device, one_step: bool = False
+        self, split: Split, path: DiffusionPath, settings: TrainSettings, device: torch.device, one_step: bool = False
     ) -> None:
-        chosen = np.random.default_rng([seed, 3]).permutation(len(split))[:PATCHES]
-        self.batch = split.batch(np.sort(chosen))
+        self.patches = np.sort(np.random.default_rng([settings.seed, 3]).permutation(len(split))[:PATCHES])
+        self.batch = split.batch(self.patches)
         self.view = View.whole(split.factor, *self.batch.lr.shape[-2:])
-        self.noise = torch.randn(self.batch.hr.shape, generator=torch.Generator().manual_seed(seed))
-        self.path, self.seed, self.device = path, seed, device
+        self.path, self.seed, self.device = path, settings.seed, device
+        self.ensemble = Ensemble(settings.validate_samples)
         self.solver = "euler" if one_step else path.solvers[0]
-        self.steps = 1 if one_step else NFE // EVALUATIONS[self.solver]
+        self.steps = 1 if one_step else -(-settings.validate_evaluations // EVALUATIONS[self.solver])
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there are patches enough to choose weights by."""
+        return len(self.patches) >= ENOUGH
 
     def bicubic(self) -> dict[str, float]:
         """Measure the bicubic image, the least that training must beat."""
-        return measure(self.batch.y, self.batch.hr, self.batch.weight, self.seed)
+        return measure(self.batch.y, self.batch.y, self.batch.hr, self.batch.weight, self.seed)
 
     def best_sigma(self, network: Network) -> float:
         """Return the smallest noise of an LR start whose samples have nearly the best statistics.
@@ -98,31 +127,53 @@ class Validation:
         found = {s: self.network(network, s)["swd"] for s in self.path.sigmas}
         return min(s for s, swd in found.items() if swd <= NEAR_BEST * min(found.values()))
 
-    @torch.inference_mode()
-    def network(self, network: Network, sigma_start: float) -> dict[str, float]:
-        """Measure one sample per patch, drawn from an LR start with that noise in NFE evaluations."""
-        chain = Chain("lr", self.steps, self.solver, sigma_start, self.path.usual_eta("lr"))
+    def network(self, network: Network, sigma: float) -> dict[str, float]:
+        """Measure the samples that a network draws from an LR start with that noise."""
+        mean, _, sample = self._draw(network, sigma)
+        return measure(mean, sample, self.batch.hr, self.batch.weight, self.seed)
 
-        def draw(k: int) -> Tensor:
-            generator = torch.Generator().manual_seed(self.seed + k)
-            return self.noise if k == 0 else torch.randn(self.noise.shape, generator=generator)
+    def std_factor(self, network: Network, sigma: float) -> float:
+        """Return what the samples' spread is to be multiplied by, so that as many pixels lie within it as should.
+
+        1 where one sample is drawn, which has no spread.
+        """
+        mean, spread, _ = self._draw(network, sigma)
+        return std_factor(mean, spread, self.batch.hr, self.batch.weight, self.ensemble)
+
+    def _draw(self, network: Network, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the samples' mean, spread and first, (patch, band, row, column) each."""
+        chain = Chain("lr", self.steps, self.solver, sigma, self.path.usual_eta("lr"))
 
         @torch.inference_mode()
-        def sample(which: slice) -> Tensor:
+        def of_part(which: slice) -> tuple[Tensor, Tensor, Tensor]:
             if self.device.type == "cpu":
                 torch.set_num_threads(1)
             lr, y = (v[which].to(self.device) for v in (self.batch.lr, self.batch.y))
             levels = network.prior.levels(network.prior(lr)) if network.prior else None
 
-            def field(x: Tensor, t: float, sigma: float) -> Tensor:
-                time, told = (torch.full((len(x),), value, device=self.device) for value in (t, sigma))
-                return network(x, y, time, told, levels, self.view)
+            def field(x: Tensor, t: float, told: float) -> Tensor:
+                time, noise = (torch.full((len(x),), value, device=self.device) for value in (t, told))
+                return network(x, y, time, noise, levels, self.view)
 
-            return self.path.run(field, y, lambda k: draw(k)[which].to(self.device), chain).cpu()
+            def sample(k: int) -> Tensor:
+                number, sign = self.ensemble.noise(k)
+                return self.path.run(field, y, lambda step: sign * self._noise(which, number, step), chain)
 
-        count = len(self.noise)
+            mean, spread, first = self.ensemble.summarise(map(sample, range(self.ensemble.samples)))
+            return mean.cpu(), spread.cpu(), first.cpu()
+
+        count = len(self.patches)
         size = CPU_CROPS if self.device.type == "cpu" else count
         parts = [slice(first, first + size) for first in range(0, count, size)]
         at_a_time = threads() if self.device.type == "cpu" else 1
-        image = torch.cat(each(sample, parts, at_a_time=at_a_time))
-        return measure(image, self.batch.hr, self.batch.weight, self.seed)
+        mean, spread, first = zip(*each(of_part, parts, at_a_time=at_a_time), strict=True)
+        return torch.cat(mean), torch.cat(spread), torch.cat(first)
+
+    def _noise(self, which: slice, number: int, step: int) -> Tensor:
+        """Return the noise of some patches, which depends on each patch's place among them alone."""
+        shape = self.batch.hr.shape[1:]
+        drawn = [
+            np.random.default_rng([self.seed, 4, place, number, step]).standard_normal(shape, np.float32)
+            for place in range(len(self.patches))[which]
+        ]
+        return torch.from_numpy(np.stack(drawn)).to(self.device)
