@@ -24,8 +24,8 @@ PATCHES = 64
 """Patches that are looked at, at most."""
 ENOUGH = 17
 """Patches from which weights are chosen: of fewer, the luckiest would be taken for the best."""
-WITHIN = 0.683
-"""Share of a Gaussian within one standard deviation."""
+WITHIN = (0.683, 0.954)
+"""Shares of a Gaussian within one and two standard deviations."""
 LARGEST_FACTOR = 10
 PROJECTIONS = 128
 BINS = 16
@@ -77,17 +77,18 @@ def _patches(image: Tensor) -> Tensor:
 
 
 def std_factor(mean: Tensor, spread: Tensor, truth: Tensor, weight: Tensor, ensemble: Ensemble) -> float:
-    """Return the factor of the spread with which WITHIN of the clear pixels lie where that share should.
+    """Return the factor of the spread with which the shares WITHIN of the clear pixels lie where they should.
 
-    The images are (batch, band, row, column). Pixels' errors have heavier tails than a Gaussian with their spread, so
-    that a factor for their mean square would be too large for most of them.
+    The images are (batch, band, row, column). The factor is the geometric mean of those that are right for each share.
+    Pixels' errors have heavier tails than a Gaussian with their spread: a factor for their mean square would be too
+    large for most of them.
     """
     if not ensemble.degrees_of_freedom:
         return 1.0
     clear = (weight > 0).expand_as(truth)
     off = (truth - mean)[clear].abs() / (ensemble.error * spread[clear]).clamp(min=1e-6)
-    factor = float(np.quantile(off.numpy(), WITHIN)) / float(stdtrit(ensemble.degrees_of_freedom, 0.5 + WITHIN / 2))
-    return min(max(factor, 1 / LARGEST_FACTOR), LARGEST_FACTOR)
+    reached = np.quantile(off.numpy(), WITHIN) / stdtrit(ensemble.degrees_of_freedom, 0.5 + np.array(WITHIN) / 2)
+    return float(np.exp(np.log(reached).mean()).clip(1 / LARGEST_FACTOR, LARGEST_FACTOR))
 
 
 class Validation:
@@ -133,7 +134,7 @@ class Validation:
         return measure(mean, sample, self.batch.hr, self.batch.weight, self.seed)
 
     def std_factor(self, network: Network, sigma: float) -> float:
-        """Return what the samples' spread is to be multiplied by, so that as many pixels lie within it as should.
+        """Return what the samples' spread is to be multiplied by (`std_factor` of the module).
 
         1 where one sample is drawn, which has no spread.
         """
