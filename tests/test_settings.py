@@ -33,6 +33,21 @@ def test_every_experiment_is_valid(path):
         (["search", "lr", "herf"], "x", "search.lr.herf: unknown key; the nearest known one is 'href'"),
         (["train"], {"steps": "many"}, "train.steps: input should be a valid integer"),
         (["train"], {"steps": 0}, "train.steps: input should be greater than or equal to 1, not 0"),
+        (
+            ["train"],
+            {"start_from": "pre"},
+            "train.start_from: 'pre' is not one of models: main; a folder here is written ./pre",
+        ),
+        (
+            ["models"],
+            {"a": {"train": {"start_from": "b"}}, "b": {"train": {"start_from": "a"}}, "main": {}},
+            "leads back to where it began (a -> b -> a); set it to null",
+        ),
+        (
+            ["train"],
+            {"start_from": "main"},
+            "models.main.train.start_from: leads back to where it began (main -> main)",
+        ),
         (["sample"], {"primary": "best"}, "sample.primary: 'best' is not one of sample.arms"),
         (["evaluate"], {"lr_mtf": 0.3}, "evaluate.lr_mtf: there is one for all stages now: write it as grid.lr_mtf"),
         (["run"], "../x", "run: string should match"),

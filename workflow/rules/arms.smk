@@ -28,6 +28,26 @@ def memory_of_model(wildcards, attempt):
     return 6000 * processes_of_model(wildcards) * attempt
 
 
+def start_of_model(wildcards):
+    """Return the folder of the model that a model's training starts from, as it is written; None without one."""
+    start = CONFIG.variant(wildcards.model)[1].start_from
+    return f"{RUN}/model/{start}" if start in CONFIG.models else start
+
+
+def files_of_start(wildcards):
+    """Return the files of that model."""
+    folder = start_of_model(wildcards)
+    if folder is None:
+        return []
+    return [f"{expand_path(folder)}/{name}" for name in ("model.safetensors", "card.json")]
+
+
+def start_option(wildcards):
+    """Return the option of `train` that names it, for `params`."""
+    folder = start_of_model(wildcards)
+    return "" if folder is None else f"--start-from {as_written(folder)} --run {RUN}"
+
+
 def model_file(name):
     """Return a function for `input` that gives a file of the model that an arm draws from."""
 

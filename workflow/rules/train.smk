@@ -1,6 +1,7 @@
 """Training: a job for each model that an arm draws from, and one for each that is distilled of it.
 
-Needs: pairs/dataset.zarr or pairs/cache, index.parquet and summary.json.
+Needs: pairs/dataset.zarr or pairs/cache, index.parquet and summary.json; the model that
+train.start_from names.
 Gives: model/<name>/ with model.safetensors (averaged weights), best.safetensors (those that did
 best in validation), card.json, history.csv and curves.png; one_step/<name>/ with the same for arms
 that start one-step, and for `snakemake distill`. A job that was stopped goes on where it last saved.
@@ -12,6 +13,7 @@ rule train:
         dataset=training_data,
         index=f"{RUN}/pairs/index.parquet",
         summary=f"{RUN}/pairs/summary.json",
+        start=lambda wildcards: inputs(files_of_start(wildcards)),
     output:
         weights=f"{RUN}/model/{{model}}/model.safetensors",
         best=f"{RUN}/model/{{model}}/best.safetensors",
@@ -37,6 +39,8 @@ rule train:
     params:
         settings=settings("train"),
         folder=folder_of("weights"),
+        start=start_option,
+        start_files=lambda wildcards: other_inputs(files_of_start(wildcards)),
         events=f"{RUN}/logs/tensorboard/{{model}}",
         code=code("train"),
     message:
@@ -44,7 +48,7 @@ rule train:
     shell:
         "python -m crossres train --settings {params.settings:q} --name {wildcards.model:q}"
         " --dataset {input.dataset:q} --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
-        " --threads {threads} > {log:q} 2>&1"
+        " {params.start} --threads {threads} > {log:q} 2>&1"
 
 
 rule distill_model:

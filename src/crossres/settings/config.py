@@ -74,7 +74,7 @@ class Config(Section):
         for name in self.models:
             if not re.fullmatch(NAME, name):
                 raise ValueError(f"models: {name!r} is no name for a folder; use letters, digits and ._-")
-            self.variant(name)
+            self._starts(name)
         for arm, settings in self.sample.arms.items():
             if settings.model not in self.models:
                 raise ValueError(
@@ -101,6 +101,23 @@ class Config(Section):
     def _but_for_seed(self, name: str) -> tuple[ModelSettings, TrainSettings]:
         model, train = self.variant(name)
         return model, train.model_copy(update={"seed": 0})
+
+    def _starts(self, name: str) -> None:
+        """Raise `ValueError` when a model starts, over others, from itself."""
+        way = [name]
+        first = self.variant(name)[1].start_from
+        if first is not None and first not in self.models and not set(first) & set("/\\$"):
+            raise ValueError(
+                f"models.{name}.train.start_from: {first!r} is not one of models: {', '.join(self.models)}; a folder "
+                f"here is written ./{first}"
+            )
+        while (start := self.variant(way[-1])[1].start_from) in self.models:
+            way.append(start)
+            if start in way[:-1]:
+                raise ValueError(
+                    f"models.{name}.train.start_from: leads back to where it began ({' -> '.join(way)}); "
+                    "set it to null for the model that is trained first"
+                )
 
     def variant(self, name: str) -> tuple[ModelSettings, TrainSettings]:
         """Return the `model` and `train` of one of `models`: the sections with its own keys put in."""

@@ -73,6 +73,7 @@ class Card(Section):
     teacher_sha256: str | None = Field(
         None, description="hash of the weights that a one-step model was distilled from; null for one that data taught"
     )
+    start_sha256: str | None = Field(None, description="hash of the weights that training started from; null: random")
     parameters: int = Field(ge=1, description="number of weights")
     data_sha256: str = Field(description="hash of the index and summary of the patches trained on")
     weights_sha256: str = Field(description="hash of the weights' file")
@@ -151,7 +152,7 @@ def save(
     folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str], factor: Fraction,
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
-    std_factor: float = 1.0, teacher_sha256: str | None = None,
+    std_factor: float = 1.0, teacher_sha256: str | None = None, start_sha256: str | None = None,
 ) -> Card:  # fmt: skip
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
@@ -171,7 +172,8 @@ def save(
     card = Card(
         bands=tuple(bands), factor=str(factor), lr_gsd_m=lr_gsd_m, hr_gsd_m=hr_gsd_m, mean=standard.mean,
         std=standard.std, sigma=sigma, std_factor=std_factor, residual_rms=residual_rms, model=model, train=train,
-        teacher_sha256=teacher_sha256, parameters=sum(p.numel() for p in network.parameters()),
+        teacher_sha256=teacher_sha256, start_sha256=start_sha256,
+        parameters=sum(p.numel() for p in network.parameters()),
         data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), code=code,
         metrics=dict(metrics), best=about,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from crossres.diffusion.train.data import Batch
 from crossres.diffusion.train.material import read_material
 from crossres.diffusion.train.model_folder import write_model
 from crossres.diffusion.train.processes import processes
+from crossres.diffusion.train.start import start_from
 from crossres.diffusion.train.state import run_key, state_file
 from crossres.diffusion.train.training import Training
 from crossres.diffusion.train.validation import Validation
@@ -30,13 +31,14 @@ TONE = 0.7
 
 def train(
     settings: TrainSettings, model: ModelSettings, dataset: Path, index: Path, summary: Path, output: Path,
-    events: Path | None = None,
+    events: Path | None = None, start: Path | None = None,
 ) -> None:  # fmt: skip
     """Train a network on the training split and write a model folder (`write_model`), whole or not at all.
 
     On a CPU the same inputs, settings and library versions give the same bytes, with any number of threads
     (`engine.threads`), also when the run was stopped and started again. Uses CUDA where it is there, and every process
-    that torchrun starts. `events` takes TensorBoard's event files.
+    that torchrun starts. `events` takes TensorBoard's event files. `start` is a model folder whose weights it starts
+    from (`start_from`).
     Raises `UserError` when the training split is empty or has no clear pixel.
     """
     with processes() as group:
@@ -53,12 +55,15 @@ def train(
         held_out = material.held_out
         validation = Validation(held_out, path, settings, group.device) if len(held_out) else None
         code = code_version(__name__)
-        key = run_key(
-            train=settings.model_dump(), model=model.model_dump(), data=material.sha256, code=code,
-            torch=torch.__version__, device=group.device.type,
-        )  # fmt: skip
         network = Network(model, len(material.bands))
         initialise(network, settings.seed)
+        start_sha256 = None
+        if start is not None:
+            start_sha256 = start_from(start, network, model, settings, material.bands, material.data.standard)
+        key = run_key(
+            train=settings.model_dump(), model=model.model_dump(), data=material.sha256, start=start_sha256, code=code,
+            torch=torch.__version__, device=group.device.type,
+        )  # fmt: skip
 
         def example(batch: Batch, draws: Draws) -> Example:
             return path.example(batch.y, batch.hr, draws)
@@ -70,7 +75,7 @@ def train(
 
         training = Training(
             network, path, material, example, validation, path.usual_sigma, sigma_of, group, state_file(output), key,
-            code, events,
+            code, events, start_sha256=start_sha256,
         )  # fmt: skip
         write_model(settings, model, training, output)
 

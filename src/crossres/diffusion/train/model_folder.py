@@ -42,6 +42,7 @@ def write_model(settings: TrainSettings, model: ModelSettings, training: Trainin
                 std_factor=std_factor, residual_rms=material.residual_rms, model=model, train=settings,
                 data_sha256=material.sha256, code=training.code,
                 metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()}, teacher_sha256=training.teacher_sha256,
+                start_sha256=training.start_sha256,
             )  # fmt: skip
             write_history(folder / "history.csv", rows)
             draw_curves(folder / "curves.png", rows, bicubic)

@@ -39,3 +39,5 @@ class Training:
     """Folder for TensorBoard's event files."""
     teacher_sha256: str | None = None
     """Hash of the weights that a one-step model is distilled from; None where data teaches."""
+    start_sha256: str | None = None
+    """Hash of the weights that training started from; None for random ones."""

@@ -1,0 +1,97 @@
+"""Weights to start from: those of another model, brought to the bands that are learnt now."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crossres.diffusion.model import checkpoint
+from crossres.diffusion.model.checkpoint import Card
+from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.standardise import Standard
+from crossres.errors import UserError
+from crossres.settings.model import ModelSettings
+from crossres.settings.train import TrainSettings
+
+log = logging.getLogger(__name__)
+
+LARGEST_CHANGE = 2.0
+"""Standard deviations, or times a standard deviation, by which bands may differ before the log says so."""
+
+
+def start_from(
+    folder: Path, network: Network, model: ModelSettings, train: TrainSettings, bands: Sequence[str], standard: Standard
+) -> str:
+    """Give a network the weights of a model folder and return their hash.
+
+    Bands are told apart by name. What the network says of a band that the other model did not know begins at zero, and
+    what it sees of one counts for nothing yet. Raises `UserError` when the other model has another network or path, is
+    distilled, or has none of the bands.
+    """
+    loaded = checkpoint.load(folder)
+    card = loaded.card
+    _check(card, folder, model, train, bands)
+    known = {band: i for i, band in enumerate(card.bands)}
+    if new := [band for band in bands if band not in known]:
+        log.info("%s: has no band %s, which begins at zero", folder, ", ".join(new))
+    _compare(card, folder, bands, standard)
+    given = loaded.network.state_dict()
+    with torch.no_grad():
+        for name, own in network.state_dict().items():
+            own.copy_(_of_bands(name, given[name], own, known, bands))
+    return card.weights_sha256
+
+
+def _check(card: Card, folder: Path, model: ModelSettings, train: TrainSettings, bands: Sequence[str]) -> None:
+    for section, theirs, ours in (("model", card.model.model_dump(), model.model_dump()),
+                                  ("train", {"path": card.train.path}, {"path": train.path})):  # fmt: skip
+        for key, value in theirs.items():
+            if value != ours[key]:
+                raise UserError(
+                    f"train.start_from: {folder} has {section}.{key} {value}, and {ours[key]} is to be trained; "
+                    f"set {section}.{key}: {value}"
+                )
+    if card.teacher_sha256:
+        raise UserError(f"train.start_from: {folder} is distilled to one step; start from the model that taught it")
+    if not set(card.bands) & set(bands):
+        raise UserError(
+            f"train.start_from: {folder} knows {', '.join(card.bands)}, and none of {', '.join(bands)}; train anew"
+        )
+
+
+def _compare(card: Card, folder: Path, bands: Sequence[str], standard: Standard) -> None:
+    """Say in the log where HR has another spread or brightness than what the other model learnt from."""
+    for band, mean, std in zip(bands, standard.mean, standard.std, strict=True):
+        if band in card.bands:
+            i = card.bands.index(band)
+            ratio = std / card.std[i]
+            if abs(mean - card.mean[i]) > LARGEST_CHANGE * card.std[i] or max(ratio, 1 / ratio) > LARGEST_CHANGE:
+                log.warning(
+                    "%s: %s was %.3g (std %.3g) where it learnt and is %.3g (%.3g) here; images are brought to the "
+                    "same range, but are they reflectance in both?",
+                    folder, band, card.mean[i], card.std[i], mean, std,
+                )  # fmt: skip
+
+
+def _of_bands(name: str, given: Tensor, own: Tensor, known: dict[str, int], bands: Sequence[str]) -> Tensor:
+    """Return one tensor of the other network with the channels of these bands: those it lacks are zero."""
+    axis = _BY_BAND.get(name)
+    if axis is None:
+        return given
+    # A band has as many channels side by side as there are fine pixels in one of the layer, for each image it sees.
+    images = 2 if name == "entry.weight" and own.shape[1] == 8 * len(bands) else 1
+    theirs = given.unflatten(axis, (images, len(known), -1))
+    ours = torch.zeros_like(own).unflatten(axis, (images, len(bands), -1))
+    for i, band in enumerate(bands):
+        if band in known:
+            ours.select(axis + 1, i).copy_(theirs.select(axis + 1, known[band]))
+    return ours.flatten(axis, axis + 2)
+
+
+_BY_BAND = {
+    "entry.weight": 1, "prior.entry.weight": 1, "exit.weight": 0, "exit.bias": 0, "prior.head_out.weight": 0,
+    "prior.head_out.bias": 0,
+}  # fmt: skip
+"""The network's tensors whose channels are bands' -> the axis of these."""
