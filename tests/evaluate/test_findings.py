@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, METRICS
 from crossres.evaluate.report.findings import COMPARED, findings
@@ -40,6 +41,18 @@ def summary_where(arms: dict[str, Any], differences: dict[str, dict[str, Differe
         strata=StrataSummary("", 1, (), {}, {}), calibration=dict.fromkeys(arms),
     )  # fmt: skip
     return Summary(**content | other)
+
+
+def sure_where(ratio: float, rank: float, possible: float, inside: float = 0.68) -> tuple[str, str]:
+    """Return what the findings and the opening say of a std that is this good."""
+    found = Calibration(
+        std=np.ones(1), promised=np.ones(1), error=np.ones(1), expected_error=0.0, sharpness=ratio, ratio=ratio,
+        rank_correlation=rank, calibrated_rank=possible, roc_area=0.7, coverage={"0.683": inside},
+        degrees_of_freedom=3.0,
+    )  # fmt: skip
+    summary = summary_where(ARMS, {"bicubic": {}}, calibration={"lr_start": found, "bicubic": None})
+    sure = next(f for f in findings(summary, ARMS) if f.question == "How sure?")
+    return sure.words, " ".join(opening(summary, ARMS).distrust)
 
 
 def said(truer: Difference, sharper: Difference) -> str:
@@ -94,6 +107,23 @@ def test_without_bicubic_there_is_no_comparison() -> None:
     alone = summary_where({"lr_start": LR}, {})
     assert "no bicubic interpolation to compare with" in opening(alone, {"lr_start": LR}).answer
     assert len(findings(alone, {"lr_start": LR})) == 3
+
+
+def test_a_perfect_ensemble_of_few_samples_is_not_called_badly_ranked() -> None:
+    words, distrust = sure_where(1.0, rank=0.24, possible=0.25)
+    assert "calibrated" in words and "hold 68 %" in words and "points well" in words
+    assert "0.24, where a perfect ensemble of this size has 0.25" in words and "std" not in distrust
+    assert "hardly points" in sure_where(1.0, rank=0.05, possible=0.4)[0]
+    assert "larger it is so by chance" in sure_where(1.0, rank=0.01, possible=0.01)[0]
+
+
+def test_a_std_that_is_wrong_is_said_to_be() -> None:
+    words, distrust = sure_where(0.8, rank=0.3, possible=0.4, inside=0.56)
+    assert "over-confident" in words and "hold 56 %" in words
+    assert "over-confident: its std is 0.80 of the real error" in distrust
+    assert "over-cautious" in sure_where(1.3, rank=0.3, possible=0.4, inside=0.8)[1]
+    words, distrust = sure_where(1.0, rank=0.3, possible=0.4, inside=0.56)
+    assert "right on average, not at each pixel" in words and "std" not in distrust
 
 
 @pytest.mark.parametrize(

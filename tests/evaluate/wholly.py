@@ -8,6 +8,8 @@ import numpy as np
 
 from crossres.evaluate.metrics import calibration as calibrations
 from crossres.evaluate.metrics import fidelity, shift_tolerant, spectrum, structure, triplet
+from crossres.evaluate.metrics.aligned_pair import Arm
+from crossres.evaluate.metrics.ensemble import Ensemble
 from crossres.evaluate.metrics.percentile import added, sought, value
 from crossres.evaluate.metrics.swd import PatchSlices
 from crossres.evaluate.pictures import crop_choice as places
@@ -109,11 +111,11 @@ def projected(slices: PatchSlices, image: np.ndarray) -> np.ndarray:
 def calibration(
     mean: np.ndarray, std: np.ndarray, hr: np.ndarray, clear: np.ndarray
 ) -> calibrations.Calibration | None:
-    """Judge a std that is kept in steps of 1e-4, as products are."""
+    """Judge a std that is kept in steps of 1e-4, as products are, and comes from many samples."""
     values = (np.arange(65536) * STD_STEP).astype(np.float32)
     number = np.rint(std / STD_STEP).astype(np.uint16)
-    parts = calibrations.calibration_parts(lazily(mean), lazily(number), values, lazily(hr), clear)
-    return calibrations.calibration(made(parts), values)
+    arm = Arm(lazily(mean), lazily(mean), lazily(number), values, Ensemble(), single=True)
+    return calibrations.calibration(made(calibrations.calibration_parts(arm, lazily(hr), clear)), arm)
 
 
 def choose_places(

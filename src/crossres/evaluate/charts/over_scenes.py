@@ -97,7 +97,7 @@ def _geometric(powers: list[np.ndarray]) -> np.ndarray:
 
 
 def _calibration(content: Summary, path: Path) -> None:
-    """Left: error against predicted std. Right: real against nominal coverage. The diagonal is honest."""
+    """Left: error against what std promises. Right: real against nominal coverage. The diagonal is honest."""
     arms = list(content.arm_order)
     colours, markers = arm_colours(arms), arm_markers(arms)
     figure, (left, right) = chart(9.2, 4.0, 1, 2)
@@ -107,15 +107,15 @@ def _calibration(content: Summary, path: Path) -> None:
         if not found:
             continue
         style: dict[str, Any] = dict(color=colours[arm], marker=markers[arm], ms=4.5, lw=1.3, label=arm_label(arm))
-        left.plot(found.std, found.error, **style)
+        left.plot(found.promised, found.error, **style)
         nominal = sorted(found.coverage, key=float)
         right.plot([float(n) for n in nominal], [found.coverage[n] for n in nominal], **style)
-        top = max(top, *found.std, *found.error)
+        top = max(top, *found.promised, *found.error)
     _diagonal(left, top * 1.05 or 1.0, "over-confident", "over-cautious")
     _diagonal(right, 1.0, "over-cautious", "over-confident")
-    left.set(xlabel="predicted std, reflectance", ylabel="root mean square error, reflectance")
+    left.set(xlabel="error that std promises, reflectance", ylabel="root mean square error, reflectance")
     right.set(xlabel="nominal share within the interval", ylabel="real share")
-    title(left, "Does the spread say how wrong it is?")
+    title(left, "Does the spread say how wrong the mean is?")
     title(right, "Do the intervals hold what they promise?")
     if top:
         right.legend(frameon=False, fontsize=8, labelcolor=MUTED, loc="lower right")

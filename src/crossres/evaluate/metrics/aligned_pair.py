@@ -14,6 +14,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from crossres.errors import UserError
+from crossres.evaluate.metrics.ensemble import Ensemble, read_ensemble
 from crossres.evaluate.metrics.percentile import added
 from crossres.evaluate.metrics.pixels import chosen
 from crossres.files import remedy
@@ -38,9 +39,15 @@ class Arm:
     std: da.Array
     """(band, row, column) whole numbers."""
     std_values: np.ndarray
-    """Reflectance that each of these numbers stands for."""
+    """Standard deviation of HR about the mean, in reflectance, that each of these numbers stands for."""
+    ensemble: Ensemble
     single: bool
     """Whether the sample is the mean."""
+
+    @property
+    def one(self) -> da.Array:
+        """One sample; of a single image the mean, so that it is read once."""
+        return self.mean if self.single else self.sample
 
 
 @dataclass(frozen=True)
@@ -177,12 +184,12 @@ def _open_arm(folder: Path, bands: tuple[str, ...], hr: da.Array, chunk_px: int)
         open_scene(paths[name], bands, chunk_px=chunk_px).reflectance.data.rechunk(hr.chunks)
         for name in ("mean", "sample")
     )
-    std = lazy_raster(paths["std"], chunk_px=chunk_px)
+    std, ensemble = lazy_raster(paths["std"], chunk_px=chunk_px), read_ensemble(folder)
     with open_raster(paths["std"]) as src:
-        values = (np.arange(65536) * src.scales[0] + src.offsets[0]).astype(np.float32)
+        values = ((np.arange(65536) * src.scales[0] + src.offsets[0]) * ensemble.file_scale).astype(np.float32)
         if src.nodata is not None:
             values[int(src.nodata)] = np.nan
-    return Arm(mean, sample, std.rechunk((-1, *hr.chunks[1:])), values, single=False)
+    return Arm(mean, sample, std.rechunk((-1, *hr.chunks[1:])), values, ensemble, single=False)
 
 
 def _gsd_m(grid: GeoBox) -> float:

@@ -1,15 +1,18 @@
-"""Whether the spread of samples says how wrong their mean is."""
+"""Whether the std of a mean of samples says how wrong it is, whatever the number of samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import dask.array as da
 import numpy as np
 import pandas as pd
 from dask.delayed import Delayed
-from scipy.special import ndtri  # scipy.stats takes most of a second to load
+from scipy.special import stdtrit  # scipy.stats takes most of a second to load
 
+from crossres.evaluate.metrics.aligned_pair import Arm
+from crossres.evaluate.metrics.calibrated import calibrated
 from crossres.evaluate.metrics.percentile import added
 from crossres.evaluate.metrics.pixels import chosen
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
@@ -17,8 +20,9 @@ from crossres.records import Array, Number
 
 BINS = 12
 COVERAGES = (0.5, 0.683, 0.8, 0.9, 0.954)
-HALF_WIDTHS = [float(ndtri(0.5 + c / 2)) for c in COVERAGES]
-RANKED_PIXELS = 200_000
+RANKED_PIXELS = 50_000
+WORST_SHARE = 0.25
+"""Of the pixels, which std should tell from the others."""
 STRIP_ROWS = 128
 """Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
 
@@ -29,28 +33,42 @@ class Calibration:
 
     std: Array
     """(bin,) root mean square of the predicted std, bins of equal count from sure to unsure."""
+    promised: Array
+    """(bin,) the error that a calibrated ensemble of this size has there: `std` without what is chance in it."""
     error: Array
-    """(bin,) root mean square error of the mean image in each bin; equal to `std` when calibrated."""
+    """(bin,) root mean square error of the mean image in each bin; equal to `promised` when calibrated."""
     expected_error: Number
-    """Expected calibration error: mean over bins of |error - std|. Source: Laves et al. 2020 (UCE)."""
+    """Expected calibration error: mean over bins of |error - promised|. Source: Laves et al. 2020 (UCE)."""
     sharpness: Number
     """Root mean square of the predicted std: smaller is more informative, if calibrated."""
     ratio: Number
     """sharpness / RMSE: 1 is honest, below 1 over-confident."""
     rank_correlation: Number
     """Spearman's correlation of std with |error|: whether std points at the pixels that are wrong."""
+    calibrated_rank: Number
+    """What that would be of a calibrated ensemble of this size: few samples rank badly by chance."""
+    roc_area: Number
+    """Area under ROC of std for the quarter of pixels with the largest error of one sample, bands together."""
     coverage: dict[str, Number]
-    """Nominal share of a Gaussian interval -> share of pixels whose HR value is within it."""
+    """Nominal share of a Student's t interval -> share of pixels whose HR value is within it."""
+    degrees_of_freedom: float | None
+    """Of std and of that interval; None where they are infinite: the interval is Gaussian then."""
 
     @property
-    def within_one_std(self) -> float:
-        """Share of pixels whose HR value is within ± 1 std; 0.683 is right for Gaussian errors."""
+    def inside(self) -> float:
+        """Share of pixels whose HR value is within the interval that should hold 68.3 % of them."""
         return self.coverage["0.683"]
 
     @property
+    def misjudged(self) -> Literal["over-confident", "over-cautious"] | None:
+        """Say in a word what `ratio` means; None where it is about 1."""
+        return "over-confident" if self.ratio < 0.9 else "over-cautious" if self.ratio > 1.1 else None
+
+    @property
     def tone(self) -> str:
-        """Say in words what `ratio` means."""
-        return "over-confident" if self.ratio < 0.9 else "over-cautious" if self.ratio > 1.1 else "honest on average"
+        """Say in words what `ratio` and `inside` mean together."""
+        close = abs(self.inside - 0.683) < 0.05
+        return self.misjudged or ("calibrated" if close else "right on average, not at each pixel")
 
 
 @dataclass(frozen=True)
@@ -62,58 +80,65 @@ class Tally:
     covered: np.ndarray
     """(coverage,) values within each interval."""
     ranked: np.ndarray
-    """(3, picked): place among the picked values, std, absolute error."""
+    """(3, band, picked): std, absolute error of the mean, absolute error of one sample."""
 
 
-def calibration_parts(
-    mean: da.Array, std: da.Array, values: np.ndarray, hr: da.Array, clear: np.ndarray
-) -> list[Delayed]:
-    """Return a `Tally` of each block, for `calibration`.
-
-    `std` are whole numbers (band, row, column), `values` the reflectance that each of them stands for.
-    """
-    picked = _picked(clear, len(hr))
-    return per_neighbourhood(
-        partial(_tally, values=values, picked=picked), 0, std, mean, hr, clear, with_place=True
-    )  # fmt: skip
+def calibration_parts(arm: Arm, hr: da.Array, clear: np.ndarray) -> list[Delayed]:
+    """Return a `Tally` of each block, for `calibration`; `hr` is (band, row, column), `clear` (row, column)."""
+    widths = stdtrit(arm.ensemble.degrees_of_freedom, 0.5 + np.array(COVERAGES) / 2)
+    tally = partial(_tally, values=arm.std_values, widths=widths, picked=_picked(clear))
+    return per_neighbourhood(tally, 0, arm.std, arm.mean, arm.one, hr, clear, with_place=True)
 
 
-def calibration(parts: Sequence[Tally], values: np.ndarray) -> Calibration | None:
+def calibration(parts: Sequence[Tally], arm: Arm) -> Calibration | None:
     """Judge a predicted std against |mean - HR|; None for an arm without spread (one sample).
 
     Pixels of equal std that a bin's edge divides are shared out by their mean: their order in the image says nothing.
     """
     counts, squares = added([part.by_number for part in parts])
-    size = int(counts.sum())
-    known = values[: len(counts)].astype(np.float64)
-    if not size or not known[counts > 0].any():
+    there = np.flatnonzero(counts)
+    counts, squares, known = counts[there], squares[there], arm.std_values[there].astype(np.float64)
+    if not known.any():
         return None
     # By std: values that stand for the same, or run downwards, are brought in order first.
     order = np.argsort(known, kind="stable")
     counts, squares, known = counts[order], squares[order], known[order]
+    nu, size = arm.ensemble.degrees_of_freedom, int(counts.sum())
+    ideal = calibrated(known, counts, nu)
     edges = np.linspace(0, size, min(BINS, size) + 1).astype(int)
-    reached, variance, error = (
-        np.concatenate([[0], np.cumsum(x)]) for x in (counts, counts * known**2, squares)
-    )  # fmt: skip
-    there = np.concatenate([[True], counts > 0])
-    std_bin, error_bin = (
-        np.sqrt(np.diff(np.interp(edges, reached[there], total[there])) / np.diff(edges)) for total in (variance, error)
+    reached, *totals = (
+        np.concatenate([[0], np.cumsum(x)]) for x in (counts, counts * known**2, counts * ideal.variance, squares)
     )
-    ranked = np.concatenate([part.ranked for part in parts], axis=1)
-    _, ranked_std, ranked_error = ranked[:, np.argsort(ranked[0])]
-    sharpness, rmse = float(np.sqrt(variance[-1] / size)), float(np.sqrt(error[-1] / size))
+    std, promised, error = (np.sqrt(np.diff(np.interp(edges, reached, x)) / np.diff(edges)) for x in totals)
+    ranked_std, ranked_error, of_sample = np.concatenate([part.ranked for part in parts], axis=-1)
+    sharpness, rmse = (float(np.sqrt(x[-1] / size)) for x in (totals[0], totals[2]))
     covered = np.sum([part.covered for part in parts], axis=0)
     return Calibration(
-        std=std_bin, error=error_bin, expected_error=float(np.abs(error_bin - std_bin).mean()), sharpness=sharpness,
-        ratio=sharpness / rmse if rmse else np.inf,
-        rank_correlation=_correlation(*(pd.Series(of).rank().to_numpy() for of in (ranked_std, ranked_error))),
+        std=std, promised=promised, error=error, expected_error=float(np.abs(error - promised).mean()),
+        sharpness=sharpness, ratio=sharpness / rmse if rmse else np.inf,
+        rank_correlation=_correlation(*(_ranks(of.ravel()) for of in (ranked_std, ranked_error))),
+        calibrated_rank=ideal.rank_correlation,
+        roc_area=worst_told(*(np.sqrt(np.square(of).mean(axis=0)) for of in (ranked_std, of_sample))),
         coverage={str(c): float(n / size) for c, n in zip(COVERAGES, covered)},
+        degrees_of_freedom=float(nu) if np.isfinite(nu) else None,
     )  # fmt: skip
+
+
+def worst_told(score: np.ndarray, error: np.ndarray) -> float:
+    """Return the area under ROC of a score for the pixels with the largest error, (pixel,) both; 0.5 tells nothing.
+
+    It is the chance that of two pixels, one of them among the worst quarter, that one has the higher score. Source:
+    Hanley and McNeil 1982.
+    """
+    worst = error > np.quantile(error, 1 - WORST_SHARE)
+    if not (count := np.count_nonzero(worst)):
+        return float("nan")
+    return float((_ranks(score)[worst].mean() - (count + 1) / 2) / (len(error) - count))
 
 
 def _tally(
-    near: Near, std: np.ndarray, mean: np.ndarray, hr: np.ndarray, clear: np.ndarray, values: np.ndarray,
-    picked: tuple[np.ndarray, ...],
+    near: Near, std: np.ndarray, mean: np.ndarray, sample: np.ndarray, hr: np.ndarray, clear: np.ndarray,
+    values: np.ndarray, widths: np.ndarray, picked: np.ndarray,
 ) -> Tally:  # fmt: skip
     by_number, covered = np.zeros((2, 0)), np.zeros(len(COVERAGES), np.int64)
     for top in range(0, len(clear), STRIP_ROWS):
@@ -125,27 +150,30 @@ def _tally(
         error = np.abs(chosen(mean[:, rows], inside) - chosen(hr[:, rows], inside)).ravel().astype(np.float64)
         by_number = added([by_number, np.stack([np.bincount(number), np.bincount(number, error**2)])])
         s = values[number].astype(np.float64)
-        covered += [np.count_nonzero(error <= width * s) for width in HALF_WIDTHS]
-    place, band, row, col = picked
+        covered += [np.count_nonzero(error <= width * s) for width in widths]
     rows, cols = near.own
+    row, col = picked
     here = (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
-    at = band[here], row[here] - rows.start, col[here] - cols.start
-    return Tally(by_number, covered, np.array([place[here], values[std[at]], np.abs(mean[at] - hr[at])], np.float64))
+    at = (slice(None), row[here] - rows.start, col[here] - cols.start)
+    ranked = [values[std[at]], *(np.abs(image[at] - hr[at]) for image in (mean, sample))]
+    return Tally(by_number, covered, np.array(ranked, np.float64))
 
 
-def _picked(clear: np.ndarray, bands: int) -> tuple[np.ndarray, ...]:
-    """Return place, band, row and column of the values that are ranked: of all, band after band, at equal steps."""
+def _picked(clear: np.ndarray) -> np.ndarray:
+    """Return row and column, (2, pixel), of the clear pixels that are ranked: at equal steps, row after row."""
     by_row = np.cumsum(np.count_nonzero(clear, axis=1))
-    pixels = int(by_row[-1])
-    place = np.arange(0, bands * pixels, max(1, bands * pixels // RANKED_PIXELS))
-    band, pixel = np.divmod(place, max(pixels, 1))
+    pixel = np.arange(0, by_row[-1], max(1, by_row[-1] // RANKED_PIXELS))
     row = np.searchsorted(by_row, pixel, "right")
     col = np.empty_like(row)
     for line in np.unique(row):
         of = row == line
         before = by_row[line - 1] if line else 0
         col[of] = np.flatnonzero(clear[line])[pixel[of] - before]
-    return place, band, row, col
+    return np.stack([row, col])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return pd.Series(values).rank().to_numpy()
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from typing import Any
 
 from crossres.evaluate.metrics import (
     consistency,
+    crps,
     fidelity,
     lpips,
     shift_tolerant,
@@ -15,8 +16,8 @@ from crossres.evaluate.metrics import (
 from crossres.evaluate.metrics.metric import Metric
 
 FAMILIES: tuple[tuple[Metric[Any], ...], ...] = (
-    fidelity.METRICS, shift_tolerant.METRICS, structure.METRICS, spectrum.METRICS, swd.METRICS, lpips.METRICS,
-    triplet.METRICS, consistency.METRICS,
+    fidelity.METRICS, crps.METRICS, shift_tolerant.METRICS, structure.METRICS, spectrum.METRICS, swd.METRICS,
+    lpips.METRICS, triplet.METRICS, consistency.METRICS,
 )  # fmt: skip
 METRICS = tuple(sorted((metric for family in FAMILIES for metric in family), key=lambda metric: metric.place))
 BY_KEY = {metric.key: metric for metric in METRICS}

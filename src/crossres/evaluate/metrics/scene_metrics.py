@@ -1,7 +1,7 @@
 """All metrics of one SR image of one scene."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dask.delayed import Delayed
 
 from crossres.evaluate.metrics import (
     consistency,
+    crps,
     fidelity,
     lpips,
     shift_tolerant,
@@ -107,13 +108,15 @@ class Judge:
         """Judge an arm's mean and sample, and its spread."""
         pair = self.pair
         beside = dict(
-            spread=calibration_parts(arm.mean, arm.std, arm.std_values, pair.hr, pair.clear),
+            spread=calibration_parts(arm, pair.hr, pair.clear),
+            crps=crps.crps_parts(arm, pair.hr, pair.clear),
             changed=error_parts(arm.mean, pair.hr, (~pair.changed).astype(np.uint8), 1) if pair.changed.any() else [],
         )
         judged, found = self.images([arm.mean] if arm.single else [arm.mean, arm.sample], beside)
         changed = fidelity.together(fidelity.joined(found["changed"]).rmse()) if found["changed"] else np.nan
-        both = dict(zip(IMAGES, (judged[0], judged[-1])))
-        return JudgedArm(both, calibration(found["spread"], arm.std_values), changed)
+        scores = crps.crps(found["crps"], int(pair.clear.sum()), arm)
+        both = dict(zip(IMAGES, (self._scored(judged[0], scores), self._scored(judged[-1], scores.of_one_image()))))
+        return JudgedArm(both, calibration(found["spread"], arm), changed)
 
     def images(self, images: Sequence[da.Array], beside: Any = ()) -> tuple[list[Judged], Any]:
         """Judge (band, row, column) images on the HR grid, together: HR is then read once for all of them.
@@ -146,6 +149,11 @@ class Judge:
             ))  # fmt: skip
         second = dask.compute(second)[0]
         return [self._judged(*found) for found in zip(first, second, shifts, strict=True)], beside
+
+    def _scored(self, image: Judged, scores: crps.Crps) -> Judged:
+        """Return an image with its CRPS, which knows of the other samples."""
+        found = read(crps.METRICS, scores, self.pair.bands)
+        return replace(image, metrics={band: values | found[band] for band, values in image.metrics.items()})
 
     def _spectrum(self, parts: Sequence[np.ndarray]) -> RadialSpectrum:
         side, corners = self._blocks

@@ -6,6 +6,7 @@ from typing import get_args
 
 import numpy as np
 
+from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, shown
 from crossres.evaluate.report.baselines import Arms, bicubic_of
@@ -13,6 +14,8 @@ from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.intervals import Standing
 from crossres.evaluate.results.summary import Summary
 
+LEAST_RANK = 0.05
+"""Rank correlation of a perfect ensemble below which its std is chance."""
 COMPARED = ("psnr_db", "cpsnr_db", "spectrum_error", "swd", "hallucination")
 
 
@@ -87,18 +90,28 @@ def _sharp(summary: Summary, primary: str, bicubic: str | None) -> Finding:
 def _sure(summary: Summary, primary: str) -> Finding:
     found = summary.calibration[primary]
     if not found or math.isnan(found.ratio):
-        return Finding("How sure?", "–", "spread over error", "There is one sample only, and so no measure of doubt.")
+        return Finding("How sure?", "–", "std over error", "There is one sample only, and so no measure of doubt.")
     words = (
-        f"The spread of the samples is {found.ratio:.2f} of the real error: {found.tone}. Their standard deviation "
-        f"(std) should cover the error at 68 % of HR’s pixels, if errors are Gaussian; it covers "
-        f"{100 * found.within_one_std:.0f} %."
+        f"The standard deviation (std) that comes with the mean is {found.ratio:.2f} of the real error: {found.tone}. "
+        f"The intervals that should hold 68 % of HR’s pixels hold {100 * found.inside:.0f} %. {_points(found)}"
     )
-    rank = found.rank_correlation
-    if not math.isnan(rank):
-        points = "points well at" if rank > 0.5 else "points somewhat at" if rank > 0.2 else "hardly points at"
-        number = f"{rank:.2f}".replace("-", "\N{MINUS SIGN}")
-        words += f" It {points} the pixels that are wrong (rank correlation {number})."
-    return Finding("How sure?", f"{found.ratio:.2f}", "spread of samples over error; 1 is right", words)
+    return Finding("How sure?", f"{found.ratio:.2f}", "std over error of the mean; 1 is right", words.strip())
+
+
+def _points(found: Calibration) -> str:
+    """Say whether std is large where the error is, beside what so few samples can say of that."""
+    rank, possible = found.rank_correlation, found.calibrated_rank
+    if math.isnan(rank) or math.isnan(possible):
+        return ""
+    if possible < LEAST_RANK:
+        return "Where std is larger it is so by chance: it does not tell one pixel from another."
+    points = "points well" if rank > 0.8 * possible else "points somewhat" if rank > 0.4 * possible else "hardly points"
+    number = f"{rank:.2f}".replace("-", "\N{MINUS SIGN}")
+    return (
+        f"Std {points} at the pixels that are wrong: its rank correlation with the error is {number}, where a perfect "
+        f"ensemble of this size has {possible:.2f}. Of two pixels, one of them among the quarter with the largest "
+        f"error, it names that one in {100 * found.roc_area:.0f} % of cases."
+    )
 
 
 def _start_pays(summary: Summary, primary: str, arms: Arms) -> list[Finding]:

@@ -129,7 +129,6 @@ def _distrust(summary: Summary, bicubic: str | None) -> list[str]:
     if texture and texture.mean > 0 and (texture.verdict(BY_KEY["swd"]) == "worse" or texture.ahead == 0):
         found.append("The texture of one sample is further from HR’s than bicubic’s.")
     spread = summary.calibration[primary]
-    if spread and spread.tone != "honest on average":
-        words = f"the spread of its samples is {spread.ratio:.2f} of the real error"
-        found.append(f"The model is {spread.tone}: {words}.")
+    if spread and spread.misjudged:
+        found.append(f"The model is {spread.misjudged}: its std is {spread.ratio:.2f} of the real error.")
     return found

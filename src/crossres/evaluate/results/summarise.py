@@ -129,10 +129,13 @@ def _calibration(scenes: list[Calibrations], arms: tuple[str, ...]) -> Calibrati
 
 def _mean_calibration(found: list[Calibration]) -> Calibration:
     return Calibration(
-        std=np.mean([f.std for f in found], axis=0), error=np.mean([f.error for f in found], axis=0),
-        expected_error=_mean([f.expected_error for f in found]), sharpness=_mean([f.sharpness for f in found]),
-        ratio=_mean([f.ratio for f in found]), rank_correlation=_mean([f.rank_correlation for f in found]),
+        std=np.mean([f.std for f in found], axis=0), promised=np.mean([f.promised for f in found], axis=0),
+        error=np.mean([f.error for f in found], axis=0), expected_error=_mean([f.expected_error for f in found]),
+        sharpness=_mean([f.sharpness for f in found]), ratio=_mean([f.ratio for f in found]),
+        rank_correlation=_mean([f.rank_correlation for f in found]),
+        calibrated_rank=_mean([f.calibrated_rank for f in found]), roc_area=_mean([f.roc_area for f in found]),
         coverage={level: _mean([f.coverage[level] for f in found]) for level in found[0].coverage},
+        degrees_of_freedom=found[0].degrees_of_freedom,
     )  # fmt: skip
 
 
