@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from crossres.errors import UserError
 from crossres.evaluate.metrics.calibration import Calibration, worst_told
 from crossres.evaluate.metrics.ensemble import Ensemble, read_ensemble
 from crossres.evaluate.metrics.metric import ALL_BANDS
@@ -176,6 +177,10 @@ def test_what_the_item_says_of_std_is_taken(tmp_path: Path) -> None:
     for single in ({"crossres:settings": {"samples": 1}}, {"crossres:std_degrees_of_freedom": 0}):
         write_json(tmp_path / "item.json", {"properties": single})
         assert read_ensemble(tmp_path) == Ensemble()
+    for wrong in ([], {}, {"properties": {"crossres:std_degrees_of_freedom": 3, "crossres:std_scale": None}}):
+        write_json(tmp_path / "item.json", wrong)
+        with pytest.raises(UserError, match=r"item\.json: does not say what std\.tif is"):
+            read_ensemble(tmp_path)
 
 
 @pytest.mark.parametrize("count", [2, 4, 16])

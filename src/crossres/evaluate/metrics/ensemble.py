@@ -1,12 +1,15 @@
 """How many samples stand behind a std, and what that lets it say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
 
-from crossres.files import read_json
+from crossres.errors import UserError
+from crossres.files import read_json, remedy
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,21 @@ def read_ensemble(folder: Path) -> Ensemble:
     """Read what item.json of a super-resolved image's folder says of its std.
 
     The std of a product without a scale is the bare spread of independent samples. What another model made has no item.
+    Raises `UserError` for an item that says something else of it than numbers.
     """
     path = folder / "item.json"
-    said = read_json(path).get("properties", {}) if path.exists() else {}
-    if nu := said.get("crossres:std_degrees_of_freedom"):
-        return Ensemble(std_scale=said["crossres:std_scale"], degrees_of_freedom=nu)
-    count = said.get("crossres:settings", {}).get("samples", 1)
-    if "crossres:std_scale" in said or count == 1:
+    try:
+        return _said(read_json(path)["properties"]) if path.exists() else Ensemble()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(f"{path}: does not say what std.tif is; {remedy(path, 'make it again')}") from None
+
+
+def _said(properties: Mapping[str, Any]) -> Ensemble:
+    if "crossres:std_degrees_of_freedom" in properties:
+        nu = float(properties["crossres:std_degrees_of_freedom"])
+        return Ensemble(1.0, float(properties["crossres:std_scale"]), nu) if nu else Ensemble()
+    count = int(properties.get("crossres:settings", {}).get("samples", 1))
+    if count <= 1:
         return Ensemble()
-    scale = np.sqrt(1 + 1 / count)
+    scale = float(np.sqrt(1 + 1 / count))
     return Ensemble(scale, scale, count - 1)
