@@ -7,7 +7,8 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from crossres.settings.base import Section
-from crossres.settings.config import Config, models_of
+from crossres.settings.config import Config
+from crossres.settings.explained import models_of
 from crossres.settings.stages import READS, behind, readers
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"

@@ -9,7 +9,8 @@ import yaml
 
 from crossres import cli
 from crossres.layout import RUN_PARTS
-from crossres.settings.config import models_of, parse
+from crossres.settings.config import parse
+from crossres.settings.explained import models_of
 from crossres.settings.search import SearchSettings
 from documentation import PAGES, ROOT, Block, blocks, codes, links
 

@@ -6,7 +6,7 @@ from typing import Any
 from other_values import candidates, keys, value_at, with_value
 from pydantic import TypeAdapter, ValidationError
 
-from crossres.settings.config import models_of
+from crossres.settings.explained import models_of
 from crossres.settings.search import Source
 
 OF_EACH_KIND: dict[str, dict[str, Any]] = {

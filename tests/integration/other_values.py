@@ -6,7 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from crossres.settings.base import Section
-from crossres.settings.config import Config, models_of
+from crossres.settings.config import Config
+from crossres.settings.explained import models_of
 
 BY_HAND: dict[str, dict[str, Any]] = {
     "search.area": {"search.area": [100.0, 20.0, 130.0, 50.0]},

@@ -8,6 +8,7 @@ from typing import Any
 from crossres.errors import UserError
 from crossres.settings import config as configuration
 from crossres.settings.base import Section
+from crossres.settings.explained import models_of
 from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.train import TrainSettings
 from crossres.settings.yaml_text import parse_mapping, read_mapping
@@ -62,7 +63,7 @@ def _at_least_one(text: str) -> int:
 
 def section(args: argparse.Namespace, name: str) -> Any:
     """Return one section of `--settings`, checked; a section that is not given has its defaults."""
-    [model] = configuration.models_of(configuration.Config.model_fields[name].annotation)
+    [model] = models_of(configuration.Config.model_fields[name].annotation)
     return checked(settings(args).get(name) or {}, name, model)
 
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from crossres.diffusion.model.domain import Domain
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.standardise import Standard
 from crossres.errors import UserError
@@ -79,6 +80,7 @@ class Card(Section):
     weights_sha256: str = Field(description="hash of the weights' file")
     code: str = Field(description="fingerprint of the training code")
     metrics: dict[str, float | None] = Field(description="validation of the final weights; empty without a val split")
+    domain: Domain | None = Field(None, description="what kind of ground it learnt from; null where that is not known")
     best: Best | None = Field(None, description="weights that stand beside the last; null without a val split")
 
     @field_validator("train", mode="before")
@@ -97,6 +99,8 @@ class Card(Section):
 
     @model_validator(mode="after")
     def _is_of_its_bands(self) -> "Card":
+        if self.domain is not None and len(self.domain.mean) != 3 * len(self.bands):
+            raise ValueError("domain must have three means for each band")
         if len(set(self.bands)) < len(self.bands):
             raise ValueError("bands are there twice")
         if not len(self.bands) == len(self.mean) == len(self.std):
@@ -153,6 +157,7 @@ def save(
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
     std_factor: float = 1.0, teacher_sha256: str | None = None, start_sha256: str | None = None,
+    domain: Domain | None = None,
 ) -> Card:  # fmt: skip
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
@@ -175,7 +180,7 @@ def save(
         teacher_sha256=teacher_sha256, start_sha256=start_sha256,
         parameters=sum(p.numel() for p in network.parameters()),
         data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), code=code,
-        metrics=dict(metrics), best=about,
+        metrics=dict(metrics), domain=domain, best=about,
     )  # fmt: skip
     write_json(folder / CARD, card.model_dump(mode="json"))
     return card

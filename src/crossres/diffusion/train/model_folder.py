@@ -11,6 +11,7 @@ from crossres.diffusion.train.curves import VALIDATED, draw_curves, write_histor
 from crossres.diffusion.train.fit import fit
 from crossres.diffusion.train.state import BEST_BY, Run
 from crossres.diffusion.train.training import Training
+from crossres.diffusion.train.training_domain import training_domain
 from crossres.files import whole
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import TrainSettings
@@ -42,7 +43,7 @@ def write_model(settings: TrainSettings, model: ModelSettings, training: Trainin
                 std_factor=std_factor, residual_rms=material.residual_rms, model=model, train=settings,
                 data_sha256=material.sha256, code=training.code,
                 metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()}, teacher_sha256=training.teacher_sha256,
-                start_sha256=training.start_sha256,
+                start_sha256=training.start_sha256, domain=training_domain(material.data),
             )  # fmt: skip
             write_history(folder / "history.csv", rows)
             draw_curves(folder / "curves.png", rows, bicubic)
