@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from crossres.errors import UserError
-from crossres.settings.config import Config, load, models_of, parse, schema
+from crossres.settings.config import Config, load, parse, schema
+from crossres.settings.explained import models_of
 from crossres.settings.paths import expand
 
 ROOT = Path(__file__).parents[1]
