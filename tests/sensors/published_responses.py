@@ -20,8 +20,10 @@ def gaofen2_response(root: Path, sensor: str, wavelength_nm: np.ndarray) -> np.n
     return np.stack(rows) / np.sum(rows, axis=1, keepdims=True)
 
 
-def sentinel2_response(root: Path, unit: str, wavelength_nm: np.ndarray) -> np.ndarray:
-    """Return (4, wavelength) response of B2 B3 B4 B8 of unit a or b, each row summing to 1."""
+def sentinel2_response(
+    root: Path, unit: str, wavelength_nm: np.ndarray, bands: tuple[str, ...] = ("B2", "B3", "B4", "B8")
+) -> np.ndarray:
+    """Return (band, wavelength) response of unit a or b, each row summing to 1."""
     table = pd.read_csv(root / "srf" / f"srs_sentinel2{unit}.csv", sep="\t", decimal=",")
-    rows = np.stack([np.interp(wavelength_nm, table["wavelength"], table[b]) for b in ("B2", "B3", "B4", "B8")])
+    rows = np.stack([np.interp(wavelength_nm, table["wavelength"], table[b]) for b in bands])
     return rows / rows.sum(axis=1, keepdims=True)

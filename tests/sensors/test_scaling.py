@@ -118,3 +118,21 @@ def test_numbers_that_end_at_1000_without_an_offset_are_called_doubtful_but_kept
 def test_baseline_is_read_from_the_product_name():
     assert processing_baseline({"s2:product_uri": "S2B_MSIL2A_20190629T212529_N0212_R043_T06VVN_2.SAFE"}) == "02.12"
     assert processing_baseline({"processing:version": "v1.2.3"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "offset"),
+    [
+        ("LC08_L2SP_122036_20210503_20210517_02_T1", 2.75e-5, -0.2),
+        ("LC09_L2SR_122036_20230503_20230505_02_T1_SR", 2.75e-5, -0.2),
+        ("HLS.S30.T50SKE.2021120T030541.v2.0", 1e-4, 0.0),
+        ("HLS.L30.T50SKE.2021120T025512.v2.0", 1e-4, 0.0),
+    ],
+)
+def test_products_of_landsat_and_hls_that_do_not_say_their_scale_are_known_by_name(name, scale, offset):
+    for platform in ("landsat-8", "sentinel-2a"):  # HLS S30 is Sentinel-2's, without ESA's offset
+        scaling = decide_scaling({"platform": platform}, {}, data_type="int16", name=name)
+        assert (scaling.scale, scaling.offset, scaling.assumed) == (scale, offset, True)
+    stated = decide_scaling({}, {"raster:bands": [{"scale": 0.5, "offset": 0.1}]}, data_type="int16", name=name)
+    assert (stated.scale, stated.offset) == (0.5, 0.1)
+    assert decide_scaling({}, {}, data_type="float32", name=name).scale == 1.0

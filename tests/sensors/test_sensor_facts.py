@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from published_responses import sentinel2_response
 
 from crossres.errors import UserError
 from crossres.operators import mtf_sigma
 from crossres.sensors.band_integration import band_reflectance, response
 from crossres.sensors.gaofen2 import BANDS, GAIN, OFFSET, PMS1, PMS2, calibration
+from crossres.sensors.landsat import OLI, OLI2
 from crossres.sensors.mtf import lr_mtf
-from crossres.sensors.sentinel2 import S2A, S2B, offset_dn
+from crossres.sensors.sentinel2 import BAND_IDS, S2A, S2B, S2C, offset_dn
 from crossres.sensors.sun import earth_sun_distance_au, sun_position
 
 
@@ -62,6 +64,7 @@ def test_the_gaussian_has_the_stated_mtf_at_nyquist(mtf):
 @pytest.mark.parametrize("name", ["sentinel-2a", "Sentinel-2B", "SENTINEL-2C", "S2A", "sentinel2b_msi"])
 def test_a_known_sensor_has_its_own_mtf_whatever_its_name_looks_like(name):
     assert lr_mtf(None, name, ("red", "blue", "pan")) == (S2A.mtf[2], S2A.mtf[0], 0.25)
+    assert lr_mtf(None, name, ("swir16", "rededge1")) == (0.22, 0.38)
     assert lr_mtf(0.3, name, ("red", "blue")) == (0.3, 0.3)
 
 
@@ -70,14 +73,23 @@ def test_an_unknown_sensor_has_the_usual_mtf(name):
     assert lr_mtf(None, name, ("red", "blue")) == (0.25, 0.25)
 
 
-@pytest.mark.parametrize("sensor", [S2A, S2B, PMS1, PMS2])
+@pytest.mark.parametrize("sensor", [S2A, S2B, S2C, OLI, OLI2, PMS1, PMS2])
 def test_bands_see_a_flat_spectrum_as_it_is_and_a_slope_at_their_centre(sensor):
-    wavelength = np.arange(350.0, 1100.0, 1.0)
+    wavelength = np.arange(300.0, 2600.0, 1.0)
     assert response(sensor, wavelength).sum(axis=1) == pytest.approx(np.ones(len(sensor.bands)))
     spectra = np.stack([np.full_like(wavelength, 0.3), wavelength / 1000])
     seen = band_reflectance(spectra, wavelength, sensor)
     assert seen[0] == pytest.approx(np.full(len(sensor.bands), 0.3))
     assert seen[1] == pytest.approx(np.array(sensor.centre_nm) / 1000, abs=1e-3)
+
+
+@pytest.mark.parametrize(("sensor", "unit"), [(S2A, "a"), (S2B, "b")])
+def test_centres_and_widths_of_sentinel2_are_those_of_the_published_responses(real_data, sensor, unit):
+    wavelength = np.arange(300.0, 2601.0)
+    seen = sentinel2_response(real_data, unit, wavelength, tuple(b.replace("B0", "B") for b in BAND_IDS.values()))
+    np.testing.assert_allclose(seen @ wavelength, sensor.centre_nm, atol=0.1)
+    width = [np.ptp(wavelength[row >= row.max() / 2]) for row in seen]
+    np.testing.assert_allclose(width, sensor.fwhm_nm, atol=2.0)
 
 
 def test_the_offset_came_with_baseline_04_00():

@@ -1,16 +1,20 @@
 """The band adjustment is that of the published responses, and brings two sensors' views of the same ground together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from published_responses import gaofen2_response, sentinel2_response
 
+from crossres.sensors.band_integration import response
 from crossres.sensors.gaofen2 import PMS1
-from crossres.sensors.sentinel2 import S2A
+from crossres.sensors.landsat import OLI, OLI2
+from crossres.sensors.sensor import Sensor
+from crossres.sensors.sentinel2 import S2A, S2B, S2C
 from crossres.sensors.spectral_adjustment import (
     BANDS,
-    GAOFEN2_TO_SENTINEL2,
+    FROM_GAOFEN2,
     WAVELENGTH_NM,
     band_adjustment,
     linear_map,
@@ -24,11 +28,36 @@ def test_the_matrices_are_those_of_the_published_responses(real_data: Path, unit
     gaofen2 = gaofen2_response(real_data, "PMS1", WAVELENGTH_NM)
     sentinel2 = sentinel2_response(real_data, unit, WAVELENGTH_NM)
     np.testing.assert_allclose(gaofen2 @ WAVELENGTH_NM, PMS1.centre_nm[:4], atol=0.1)
-    np.testing.assert_allclose(sentinel2 @ WAVELENGTH_NM, S2A.centre_nm, atol=1.0)
+    np.testing.assert_allclose(sentinel2 @ WAVELENGTH_NM, S2A.centre_nm[:4], atol=1.0)
     found = linear_map(mixtures() @ gaofen2.T, mixtures() @ sentinel2.T)
-    np.testing.assert_allclose(found, GAOFEN2_TO_SENTINEL2[f"sentinel-2{unit}"], atol=2e-4)
+    np.testing.assert_allclose(found, FROM_GAOFEN2[f"sentinel-2{unit}"], atol=2e-4)
     back = linear_map(mixtures() @ sentinel2.T, mixtures() @ gaofen2.T)
     np.testing.assert_allclose(back, band_adjustment(f"sentinel-2{unit}", "gaofen-2", BANDS), atol=0.006)
+
+
+TWINS = ({"sentinel-2a", "sentinel-2b"}, {"sentinel-2c"}, {"landsat-8", "landsat-9"})
+
+
+def four_bands(sensor: Sensor) -> Sensor:
+    return replace(sensor, bands=BANDS, centre_nm=sensor.centre_nm[:4], fwhm_nm=sensor.fwhm_nm[:4])
+
+
+@pytest.mark.parametrize(
+    ("platform", "sensor"),
+    [("sentinel-2a", S2A), ("sentinel-2b", S2B), ("sentinel-2c", S2C), ("landsat-8", OLI), ("landsat-9", OLI2)],
+)
+def test_the_matrices_are_nearly_those_of_the_bands_centroids_and_widths(platform: str, sensor: Sensor) -> None:
+    """In blue and NIR, where they differ most, only those of the platform and of its twin lead to what its bands see."""
+    ours, theirs = (response(four_bands(s), WAVELENGTH_NM) for s in (PMS1, sensor))
+    seen = mixtures() @ ours.T
+    expected = seen @ linear_map(seen, mixtures() @ theirs.T).T
+    error = {
+        name: np.sqrt(((seen @ np.array(matrix).T - expected) ** 2).mean(axis=0))
+        for name, matrix in FROM_GAOFEN2.items()
+    }
+    assert error[platform].max() < 0.002
+    twins = next(names for names in TWINS if platform in names)
+    assert {name for name, rms in error.items() if rms[[0, 3]].max() < 0.0005} == twins
 
 
 def test_the_simulated_world_agrees_better_after_the_adjustment() -> None:

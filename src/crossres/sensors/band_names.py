@@ -14,8 +14,15 @@ NAMES = {
     "green": {"green", "b03", "b3"},
     "red": {"red", "b04", "b4"},
     "nir": {"nir", "b08", "b8", "nearinfrared", "nearir", "infrared", "nir1"},
+    "rededge1": {"rededge1", "rededge071", "rededge", "b05"},
+    "rededge2": {"rededge2", "rededge075", "rededge", "b06"},
+    "rededge3": {"rededge3", "rededge078", "rededge", "b07"},
+    "nir08": {"nir08", "b8a", "narrownir"},
+    "swir16": {"swir16", "b11"},
+    "swir22": {"swir22", "b12"},
 }
-"""Names of each common band in small letters and digits; B02 and B2 are ESA's and Earth Engine's for Sentinel-2."""
+"""Names of each common band in small letters and digits; B02 and B2 are ESA's and Earth Engine's for Sentinel-2. B5 to
+B7 are left out: they are Landsat's, too, of other bands. STAC calls each of three bands rededge."""
 BAND_NUMBER = re.compile(r"(?<![a-z0-9])band[ _.#-]{0,3}([0-9]{1,2}a?)(?![a-z0-9])")
 WORDS = {band: {name for name in names if not re.fullmatch(r"b[0-9]+", name)} for band, names in NAMES.items()}
 """Those that are words, which say more than a number: the second band of a file may be `Band 2 - Green`."""
@@ -34,7 +41,7 @@ def is_band(name: str, band: str) -> bool:
 def mentions_band(name: str, band: str) -> bool:
     """Return whether one word of a name is one of a band's: `T50SLD_20230501T030541_B04_10m`, `Band 4 - Red`."""
     words = set(_words(name))
-    if OTHERS & words:
+    if (OTHERS - _names(band)) & words:
         return False
     if any(words & known for known in WORDS.values()):
         return bool(words & (WORDS.get(band.lower()) or _names(band)))

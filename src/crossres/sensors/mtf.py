@@ -17,7 +17,7 @@ LR_SENSORS: dict[str, Sensor] = {
 
 
 def lr_mtf(setting: float | None, sensor: str | None, bands: Sequence[str]) -> tuple[float, ...]:
-    """Return the MTF at the Nyquist frequency of each band, by common name.
+    """Return the MTF of each band, by common name, at the Nyquist frequency of its own pixel size.
 
     `setting` (`grid.lr_mtf`) holds for all bands; None takes the sensor's own by its STAC platform, `sensor`, and
     `USUAL` where the sensor or a band of it is not known.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from crossres.errors import UserError
-from crossres.sensors import sentinel2
+from crossres.sensors import landsat, sentinel2
 
 EIGHT_BITS = 255
 TEST_BASELINE = 90.0
@@ -57,7 +57,7 @@ def decide_scaling(
     For Sentinel-2, in this order: a flag that the offset is applied already (`earthsearch:boa_offset_applied: true`)
     beats all; then the processing baseline decides; then scale and offset of the band. For all others these alone.
     Then the tags of the file (`of_file`, scale and offset; 1 and 0 say nothing). Where nothing says it, it is assumed,
-    by the processing baseline in the `name` of the item where there is one.
+    by the product or the processing baseline in the `name` of the item where there is one.
     `data_type` is that of the file, for items that do not say it (Planetary Computer's NAIP).
     """
     stated = stated_scaling(properties, asset, band)
@@ -72,14 +72,17 @@ def decide_scaling(
             raise UserError(f"the file says {said}, which cannot be; mend its tags")
         return Scaling(*of_file, "scale and offset of the file")
     kind = str(_raster_band(asset, band).get("data_type") or data_type or "")
+    for pattern, (product, scale, offset) in landsat.NUMBERS.items():
+        if re.match(pattern, name) and not kind.startswith("float"):
+            return Scaling(scale, offset, f"numbers have no scale; taken as those of {product}", assumed=True)
     if is_sentinel2(properties):
         if kind.startswith("float"):
             return Scaling(1.0, 0.0, "numbers have no scale; taken as reflectance", assumed=True)
         return _by_name(name)
     if kind == "uint8":
         return Scaling(1 / EIGHT_BITS, 0.0, "8 bits without a scale: 0..255 is taken as 0..1", assumed=True)
-    offset = float(_raster_band(asset, band).get("offset") or 0.0)
-    return Scaling(1.0, offset, "the item gives no scale: numbers are taken as they are", assumed=True)
+    stated_offset = float(_raster_band(asset, band).get("offset") or 0.0)
+    return Scaling(1.0, stated_offset, "the item gives no scale: numbers are taken as they are", assumed=True)
 
 
 def _by_name(name: str) -> Scaling:

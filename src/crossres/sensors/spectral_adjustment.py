@@ -8,14 +8,21 @@ import numpy as np
 
 BANDS = ("blue", "green", "red", "nir")
 
-GAOFEN2_TO_SENTINEL2 = {
+FROM_GAOFEN2 = {
     "sentinel-2a": ((0.9736, 0.0297, -0.0023, -0.0001), (-0.0552, 1.0596, -0.0085, 0.0042),
                     (0.0119, -0.0497, 1.0375, -0.0009), (-0.0123, 0.0042, 0.0084, 1.0003)),
     "sentinel-2b": ((0.9761, 0.0268, -0.0024, 0.0002), (-0.0474, 1.0572, -0.0139, 0.0042),
                     (0.0128, -0.0526, 1.0390, -0.0004), (-0.0128, 0.0044, 0.0087, 1.0003)),
+    "sentinel-2c": ((1.0073, -0.0083, -0.0002, 0.0008), (-0.0617, 1.0610, -0.0033, 0.0041),
+                    (0.0171, -0.0649, 1.0426, 0.0037), (-0.0180, 0.0061, 0.0125, 1.0002)),
+    "landsat-8": ((1.0751, -0.0848, 0.0051, 0.0018), (-0.0544, 1.0318, 0.0206, 0.0020),
+                  (-0.0132, 0.0332, 0.9990, -0.0184), (-0.1162, 0.0431, 0.0814, 0.9969)),
+    "landsat-9": ((1.0779, -0.0880, 0.0052, 0.0019), (-0.0515, 1.0326, 0.0168, 0.0021),
+                  (-0.0139, 0.0355, 0.9980, -0.0189), (-0.1164, 0.0431, 0.0815, 0.9969)),
 }  # fmt: skip
-"""`linear_map` over `mixtures` with the responses that CRESDA publishes of PMS1 and ESA of Sentinel-2, rows and columns
-in the order of BANDS. PMS2's differ by less than 0.002. A test derives them anew where the responses are at hand."""
+"""`linear_map` over `mixtures` with the responses that CRESDA publishes of PMS1, ESA of Sentinel-2 (none of 2D) and
+NASA of Landsat, rows and columns in the order of BANDS. PMS2's differ by less than 0.002. A test derives those of 2A
+and 2B anew where the responses are at hand, and all of them, nearly, from the bands' centroids and widths."""
 
 WAVELENGTH_NM = np.arange(400.0, 1001.0, 2.5)
 MIXTURES = 4000
@@ -26,16 +33,16 @@ RIDGE = 1e-5
 def band_adjustment(source: str, target: str, bands: tuple[str, ...]) -> np.ndarray | None:
     """Return the (band, band) matrix from reflectance of STAC platform `source` to that of `target`.
 
-    None where the two are not Gaofen-2 and a Sentinel-2 whose responses are known, or `bands` are not all of BANDS. The
-    map goes through zero: black stays black.
+    None where the two are not Gaofen-2 and one of FROM_GAOFEN2, or `bands` are not all of BANDS. The map goes through
+    zero: black stays black.
     """
     if sorted(bands) != sorted(BANDS):
         return None
     order = [BANDS.index(band) for band in bands]
     forth, back = (source.lower(), target.lower()), (target.lower(), source.lower())
-    for (gaofen2, sentinel2), reverse in ((forth, False), (back, True)):
-        if gaofen2 == "gaofen-2" and sentinel2 in GAOFEN2_TO_SENTINEL2:
-            matrix = np.array(GAOFEN2_TO_SENTINEL2[sentinel2])
+    for (gaofen2, other), reverse in ((forth, False), (back, True)):
+        if gaofen2 == "gaofen-2" and other in FROM_GAOFEN2:
+            matrix = np.array(FROM_GAOFEN2[other])
             return (np.linalg.inv(matrix) if reverse else matrix)[np.ix_(order, order)]
     return None
 
