@@ -47,7 +47,7 @@ def four_bands(sensor: Sensor) -> Sensor:
     [("sentinel-2a", S2A), ("sentinel-2b", S2B), ("sentinel-2c", S2C), ("landsat-8", OLI), ("landsat-9", OLI2)],
 )
 def test_the_matrices_are_nearly_those_of_the_bands_centroids_and_widths(platform: str, sensor: Sensor) -> None:
-    """In blue and NIR, where they differ most, only those of the platform and of its twin lead to what its bands see."""
+    """In blue and NIR, where they differ most, only those of the platform and its twin lead to what its bands see."""
     ours, theirs = (response(four_bands(s), WAVELENGTH_NM) for s in (PMS1, sensor))
     seen = mixtures() @ ours.T
     expected = seen @ linear_map(seen, mixtures() @ theirs.T).T

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from crossres.sensors.gaofen2 import PMS1
-from crossres.sensors.sentinel2 import S2A
+from crossres.sensors.sentinel2 import BANDS_10M, S2A
 from crossres.simulate.land.landscape import make_landscape, theme_of
 from crossres.simulate.land.light import direct_light
 from crossres.simulate.land.plan import THEMES
@@ -24,7 +24,7 @@ def land(request):
 def bands(land, after_change=False, day=0.0, light=None):
     light = direct_light(land, 150.0, 60.0) if light is None else light
     surface = Surface(land, day, light, after_change)
-    return {band: surface.reflectance(S2A, band) for band in S2A.bands}
+    return {band: surface.reflectance(S2A, band) for band in BANDS_10M}
 
 
 def test_reflectance_is_that_of_land(land):
@@ -59,6 +59,68 @@ def test_fields_grow_between_dates_and_roofs_do_not(land):
     assert np.abs(before - after)[land.growth != 0].mean() > 0.005
 
 
+@pytest.fixture(scope="module")
+def in_season():
+    return make_landscape([0, 0, 0], theme_of(0), SIZE, 0.8, 0.0, seasons=True)
+
+
+def ndvi_of(land, day):
+    seen = bands(land, day=day, light=np.ones((SIZE, SIZE), np.float32))
+    return (seen["nir"] - seen["red"]) / (seen["nir"] + seen["red"])
+
+
+def test_with_seasons_a_fields_ndvi_moves_in_its_own_time_and_a_roofs_does_not(in_season):
+    change = ndvi_of(in_season, 18.0) - ndvi_of(in_season, 0.0)
+    roofs = np.isin(in_season.ground, (Ground.RED_TILE, Ground.GREY_TILE, Ground.BLUE_STEEL)) & (in_season.green == 0)
+    assert roofs.any() and not change[roofs].any()
+    wheat = (in_season.plant == Plant.WHEAT) & (in_season.green > 0.5)
+    numbers = np.unique(in_season.seasons.cell[wheat])
+    fields = np.array([np.median(change[wheat & (in_season.seasons.cell == n)]) for n in numbers])
+    assert np.median(fields) < -0.15 and fields.std() > 0.05
+    trees = np.isin(in_season.plant, (Plant.BROADLEAF, Plant.POPLAR, Plant.PINE)) & (in_season.green > 0.9)
+    assert np.quantile(np.abs(change[trees]), 0.99) < 0.04
+
+
+def test_ripening_is_told_by_the_red_edge_and_the_swir_before_the_nir(in_season):
+    light = np.ones((SIZE, SIZE), np.float32)
+    wheat = (in_season.plant == Plant.WHEAT) & (in_season.green > 0.7)
+    early, late = (Surface(in_season, day, light, after_change=False) for day in (-40.0, 8.0))
+    late.green = early.green
+    share = {
+        band: float((late.reflectance(S2A, band) / early.reflectance(S2A, band))[wheat].mean())
+        for band in ("nir", "rededge1", "swir16", "swir22")
+    }
+    assert share["nir"] < 1.0 < share["rededge1"] < share["swir16"] < share["swir22"]
+
+
+def test_rain_darkens_soil_and_the_swir_of_it_most_but_no_roof(in_season):
+    light, rains = np.ones((SIZE, SIZE), np.float32), in_season.seasons.rains
+    longest = int(np.argmax(np.diff(rains)))
+    dry, wet = (Surface(in_season, day, light, False) for day in (rains[longest + 1] - 0.01, rains[longest + 1]))
+    soil = (in_season.ground == Ground.LOAM) & (in_season.green < 0.02)
+    roofs = np.isin(in_season.ground, (Ground.RED_TILE, Ground.BLUE_STEEL)) & (in_season.green == 0)
+    share = {b: wet.reflectance(S2A, b) / dry.reflectance(S2A, b) for b in ("red", "swir16", "swir22")}
+    assert np.median(share["swir22"][soil]) < np.median(share["swir16"][soil]) < np.median(share["red"][soil]) < 0.85
+    assert all(np.array_equal(values[roofs], np.ones(roofs.sum())) for values in share.values())
+
+
+def test_without_rain_and_ripeness_the_land_in_season_is_the_land_without_seasons(in_season):
+    still = make_landscape([0, 0, 0], theme_of(0), SIZE, 0.8, 0.0)
+    assert np.array_equal(still.green, in_season.green) and np.array_equal(still.ground, in_season.ground)
+    roofs = (in_season.green == 0) & (in_season.object_m > 2)
+    assert np.array_equal(bands(still)["red"][roofs], bands(in_season)["red"][roofs])
+
+
+def test_water_is_black_in_the_swir_and_leaves_are_darker_there_than_soil():
+    ground, plant = (
+        dict(zip(S2A.bands, table(S2A).T, strict=True)) for table in (ground_reflectance, plant_reflectance)
+    )
+    assert ground["swir16"][[Ground.POND, Ground.RIVER]].max() < 0.015
+    assert (plant["swir22"] < plant["swir16"]).all() and (plant["swir16"] < plant["nir08"]).all()
+    assert (plant["rededge1"] < plant["rededge2"]).all() and (plant["rededge2"] < plant["rededge3"]).all()
+    assert plant["swir16"].max() < ground["swir16"][[Ground.LOAM, Ground.SAND_SOIL, Ground.STRAW]].min()
+
+
 def test_the_spectrum_falls_as_that_of_real_images(land):
     """Log power over log frequency between 7 and 80 m, seen through optics like Gaofen-2's MSS: real images of this
     pixel size lie between -2 and -3.2.
@@ -91,7 +153,7 @@ def test_a_lower_sun_casts_longer_shadows(land):
 
 def test_both_sensors_see_the_same_materials_nearly_alike():
     for table in (ground_reflectance, plant_reflectance):
-        difference = table(S2A) - table(PMS1)[:, :4]
+        difference = table(S2A)[:, :4] - table(PMS1)[:, :4]
         assert np.abs(difference).max() < 0.04
         assert np.abs(difference).max() > 0.001
 

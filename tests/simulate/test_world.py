@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
+from crossres.sensors.sentinel2 import BAND_IDS
 from crossres.settings.simulate import SimulateSettings
 from crossres.simulate.place_names import place_names
 from crossres.simulate.sites import mgrs_square, site
@@ -23,6 +24,22 @@ def test_the_same_settings_write_the_same_bytes(place, settings, tmp_path):
     first, again = files(place), files(tmp_path / "elsewhere")
     assert first.keys() == again.keys()
     assert [name for name in first if first[name] != again[name]] == []
+
+
+def test_a_world_with_all_that_lr_may_have_is_the_same_twice_and_knows_its_shifts(settings, tmp_path):
+    everything = {"lr_dates": 8, "lr_location_error_m": 1.5, "lr_20m_bands": True, "seasons": True}
+    full = SimulateSettings(**{**settings.model_dump(), **everything})
+    for name in ("one", "two"):
+        simulate_place(full, 1, tmp_path / name)
+    first, again = files(tmp_path / "one"), files(tmp_path / "two")
+    assert first == again
+    scenes = json.loads(first["truth/truth.json"])["sentinel2"]
+    assert len(scenes) == 8 == len({scene["id"] for scene in scenes})
+    shifts = np.array([scene["shift_m"] for scene in scenes])
+    assert len(np.unique(shifts)) == 16 and 0.5 < shifts.std() < 3
+    assert sorted(scene["day"] for scene in scenes)[0] > -45 and sum(abs(scene["day"]) < 30 for scene in scenes) >= 5
+    assert all(set(scene["gain"]) == {*BAND_IDS} for scene in scenes)
+    assert sum(name.endswith(("B05.tif", "B12.tif")) for name in first) == 16
 
 
 def test_another_seed_writes_another_place(place, settings, tmp_path):

@@ -18,7 +18,24 @@ class SimulateSettings(Section):
     truth_gsd_m: float = Field(
         0.8, ge=0.2, le=2.0, description="pixel size of the landscape before any sensor, in metres"
     )
-    lr_dates: int = Field(3, ge=1, le=6, description="Sentinel-2 acquisitions per place, one of them cloudy")
+    lr_dates: int = Field(
+        3, ge=1, le=8, description="Sentinel-2 acquisitions per place, the second of them cloudy; all within 44 days"
+    )
+    lr_location_error_m: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="standard deviation of each Sentinel-2 acquisition's own shift, in metres per axis; 1.5 is what is "
+        "required of real ones (3 m at two standard deviations)",
+    )
+    lr_20m_bands: bool = Field(
+        False, description="whether Sentinel-2's products also hold its 20 m bands: red edge, narrow NIR and SWIR"
+    )
+    seasons: bool = Field(
+        False,
+        description="whether crops ripen, each field in its own time, and soils dry after rain; fields grow, and some "
+        "are harvested, in any case",
+    )
     location_error_m: float = Field(
         12.0,
         ge=0,

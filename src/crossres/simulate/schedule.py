@@ -41,8 +41,8 @@ def sentinel2_passes(place: int, count: int) -> list[Sentinel2Pass]:
     near but cloudy, others further away with some cloud.
     """
     near = -(2 + place % 3)
-    days = [near, near + 5, near - 15, near + 20, near - 25, near - 40][:count]
-    clouds = [(0.0, 0.015, 0.03)[place % 3], 0.75, 0.06, 0.12, 0.2, 0.1]
+    days = [near, near + 5, near - 15, near + 20, near - 25, near - 40, near + 10, near - 10][:count]
+    clouds = [(0.0, 0.015, 0.03)[place % 3], 0.75, 0.06, 0.12, 0.2, 0.1, 0.04, 0.3]
     midnight = gaofen2_pass(place).time.replace(hour=0, minute=0, second=0)
     return [
         Sentinel2Pass(

@@ -11,7 +11,7 @@ from crossres.files import write_json
 from crossres.imagery.numbers import CODES
 from crossres.imagery.raster import write_cog
 from crossres.imagery.scene import make_scene, write_scene
-from crossres.sensors.sentinel2 import S2A
+from crossres.sensors.sentinel2 import BANDS_10M, S2A
 from crossres.simulate.gaofen2.camera import LocationError
 from crossres.simulate.land.landscape import Landscape
 from crossres.simulate.land.surface import Surface
@@ -29,9 +29,9 @@ def write_truth(
     size = int(size_m / GSD_M)
     margin = (landscape.object_m.shape[0] * landscape.gsd_m - size * GSD_M) / 2
     mean = area_matrix(landscape.object_m.shape[0], landscape.gsd_m, margin, size, GSD_M)
-    values = np.stack([resample(mean, surface.reflectance(S2A, band), mean) for band in S2A.bands])
+    values = np.stack([resample(mean, surface.reflectance(S2A, band), mean) for band in BANDS_10M])
     grid = _grid(site, size, GSD_M)
-    write_scene(folder / "reflectance.tif", make_scene(values, grid, S2A.bands, {"sensor": "truth"}))
+    write_scene(folder / "reflectance.tif", make_scene(values, grid, BANDS_10M, {"sensor": "truth"}))
     changed = resample(mean, landscape.changed.astype(np.float32), mean) > 0.5
     write_cog(folder / "changed.tif", changed[None], grid, ("changed",), CODES)
 

@@ -33,8 +33,9 @@ def simulate_place(settings: SimulateSettings, place: int, output: Path) -> None
     here = site(place)
     size = round((settings.size_m + 2 * MARGIN_M) / settings.truth_gsd_m)
     landscape = make_landscape(
-        [settings.seed, place, 0], theme_of(place), size, settings.truth_gsd_m, settings.changed_share
-    )
+        [settings.seed, place, 0], theme_of(place), size, settings.truth_gsd_m, settings.changed_share,
+        settings.seasons,
+    )  # fmt: skip
     with whole(output) as folder:
         folder.mkdir(parents=True)
         high = gaofen2_pass(place)
@@ -46,9 +47,11 @@ def simulate_place(settings: SimulateSettings, place: int, output: Path) -> None
         low = []
         for number, seen in enumerate(sentinel2_passes(place, settings.lr_dates)):
             truth = write_sentinel2(
-                folder / "sentinel2", [settings.seed, place, 2, number], here, landscape, seen, settings.size_m
-            )
-            low.append({"id": truth.item_id, "gain": truth.gain, "day": seen.day})
+                folder / "sentinel2", [settings.seed, place, 2, number], here, landscape, seen, settings.size_m,
+                settings.lr_location_error_m, settings.lr_20m_bands,
+            )  # fmt: skip
+            known = {"id": truth.item_id, "gain": truth.gain, "day": seen.day}
+            low.append(known | ({"shift_m": truth.shift_m} if settings.lr_location_error_m else {}))
             log.info("%s: %s", output.name, truth.item_id)
         write_dem(folder / "dem.tif", here, landscape.terrain, settings.size_m)
         facts = {

@@ -8,6 +8,7 @@ from crossres.simulate import noise
 from crossres.simulate.land.cells import Cell, column
 from crossres.simulate.land.nature import LandCover, grow_woods, run_river
 from crossres.simulate.land.plan import THEMES, Theme
+from crossres.simulate.land.seasons import Seasons, draw_seasons
 from crossres.simulate.land.sectors import draw_cells
 from crossres.simulate.land.spectra import Ground, Plant
 from crossres.simulate.land.terrain import Terrain, make_terrain
@@ -37,10 +38,14 @@ class Landscape:
     """float32 height of buildings and trees over the terrain, in metres."""
     changed: np.ndarray
     """bool: farmed land that is harvested or ploughed on the day of change."""
+    seasons: Seasons | None = None
+    """What ripens and dries; None is land on which nothing does."""
 
 
-def make_landscape(seed: list[int], theme: Theme, size: int, gsd_m: float, changed_share: float) -> Landscape:
-    """Build a landscape of (size, size) pixels; the same arguments give the same land."""
+def make_landscape(
+    seed: list[int], theme: Theme, size: int, gsd_m: float, changed_share: float, seasons: bool = False
+) -> Landscape:
+    """Build a landscape of (size, size) pixels; the same arguments give the same land, with `seasons` or without."""
     rng = np.random.default_rng(seed)
     extent = size * gsd_m
     terrain = make_terrain(rng, theme.relief_m)
@@ -92,6 +97,7 @@ def make_landscape(seed: list[int], theme: Theme, size: int, gsd_m: float, chang
         growth=np.where(stands, 0, of_cell("growth")).astype(np.float32),
         tone=tone.astype(np.float32), leaf_tone=leaf_tone, object_m=height.astype(np.float32),
         changed=_choose_changed(rng, cells, cell_id, crop, changed_share) & ~stands,
+        seasons=draw_seasons([*seed, 1], cell_id, len(cells)) if seasons else None,
     )  # fmt: skip
 
 

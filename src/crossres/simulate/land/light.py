@@ -4,7 +4,10 @@ import numpy as np
 
 from crossres.simulate.land.landscape import Landscape
 
-SKY_SHARE = {"blue": 0.36, "green": 0.29, "red": 0.24, "nir": 0.27, "pan": 0.26}
+SKY_SHARE = {
+    "blue": 0.36, "green": 0.29, "red": 0.24, "nir": 0.27, "pan": 0.26,
+    "rededge1": 0.24, "rededge2": 0.26, "rededge3": 0.27, "nir08": 0.27, "swir16": 0.16, "swir22": 0.12,
+}  # fmt: skip
 """Light from the sky, and from sunlit leaves around in the NIR, as a share of all: what a shadow still receives."""
 
 

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossres.simulate import noise
+from crossres.simulate.optics import area_matrix, resample
 
-REFLECTANCE = {"blue": 0.62, "green": 0.61, "red": 0.62, "nir": 0.66}
+REFLECTANCE = {
+    "blue": 0.62, "green": 0.61, "red": 0.62, "nir": 0.66,
+    "rededge1": 0.63, "rededge2": 0.65, "rededge3": 0.66, "nir08": 0.66, "swir16": 0.48, "swir22": 0.36,
+}  # fmt: skip
+"""Of thick cloud; its droplets absorb in the SWIR."""
 BASE_HEIGHT_M = 900.0
 
 
@@ -21,6 +26,12 @@ class Clouds:
         """Return reflectance with the clouds drawn over it and their shadows on it."""
         shaded = reflectance * (1 - 0.62 * self.shadow)
         return shaded + self.opacity * (np.float32(REFLECTANCE[band]) - shaded)
+
+    def means(self, pixels: int) -> "Clouds":
+        """Return the same clouds on pixels of `pixels` x `pixels` of these."""
+        size = len(self.opacity)
+        mean = area_matrix(size, 1.0, 0.0, size // pixels, pixels)
+        return Clouds(resample(mean, self.opacity, mean), resample(mean, self.shadow, mean))
 
 
 def draw_clouds(

@@ -6,10 +6,14 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from crossres.imagery.items import COG
-from crossres.sensors.sentinel2 import BAND_IDS, S2A
+from crossres.sensors.sentinel2 import BAND_IDS, BANDS_10M, S2A
 from crossres.simulate.schedule import Sentinel2Pass
 from crossres.simulate.sites import Site
 
+TITLES = {
+    "rededge1": "Red Edge 1", "rededge2": "Red Edge 2", "rededge3": "Red Edge 3", "nir08": "NIR 2",
+    "swir16": "SWIR 1.6μm", "swir22": "SWIR 2.2μm",
+}  # fmt: skip
 COLLECTION = "sentinel-2-c1-l2a"
 EXTENSIONS = [
     "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
@@ -22,10 +26,10 @@ EXTENSIONS = [
 
 
 def sentinel2_item(
-    item_id: str, site: Site, seen: Sentinel2Pass, sun: tuple[float, float], grid: GeoBox, scl_grid: GeoBox,
-    cloud_percent: float, baseline: str,
+    item_id: str, site: Site, seen: Sentinel2Pass, sun: tuple[float, float], bands: tuple[str, ...], grid: GeoBox,
+    grid_20m: GeoBox, cloud_percent: float, baseline: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the item as a dictionary; asset hrefs are relative to its own file."""
+    """Return the item of a scene with `bands`, as a dictionary; asset hrefs are relative to its own file."""
     left, bottom, right, top = grid.boundingbox.bbox
     to_degrees = Transformer.from_crs(site.epsg, 4326, always_xy=True)
     ring = [
@@ -66,14 +70,14 @@ def sentinel2_item(
             "view:off_nadir": 0,
         },
         "assets": {
-            **{band: _band(band, grid) for band in BAND_IDS},
+            **{band: _band(band, grid if band in BANDS_10M else grid_20m) for band in bands},
             "scl": {
                 "href": "./SCL.tif",
                 "type": COG,
                 "title": "Scene classification map (SCL)",
                 "roles": ["data"],
                 "raster:bands": [{"nodata": 0, "data_type": "uint8", "spatial_resolution": 20}],
-                **_geometry(scl_grid),
+                **_geometry(grid_20m),
             },
         },
         "links": [],
@@ -82,21 +86,22 @@ def sentinel2_item(
 
 def _band(band: str, grid: GeoBox) -> dict[str, Any]:
     i = S2A.bands.index(band)
+    gsd = round(S2A.gsd_m[i])
     return {
         "href": f"./{BAND_IDS[band]}.tif",
         "type": COG,
-        "title": f"{band.capitalize()} - 10m",
+        "title": f"{TITLES.get(band, band.capitalize())} - {gsd}m",
         "roles": ["data", "reflectance"],
         "eo:bands": [
             {
                 "name": BAND_IDS[band],
-                "common_name": band,
+                "common_name": "rededge" if band.startswith("rededge") else band,
                 "center_wavelength": round(S2A.centre_nm[i] / 1000, 4),
                 "full_width_half_max": round(S2A.fwhm_nm[i] / 1000, 4),
             }
         ],
         "raster:bands": [
-            {"nodata": 0, "data_type": "uint16", "spatial_resolution": 10, "scale": 0.0001, "offset": -0.1,
+            {"nodata": 0, "data_type": "uint16", "spatial_resolution": gsd, "scale": 0.0001, "offset": -0.1,
              "unit": "none"}
         ],
         **_geometry(grid),
