@@ -108,6 +108,7 @@ rule download:
         assets=lambda wildcards: inputs(local_assets(wildcards)),
         dem=lambda wildcards: inputs(dem()),
         reference=rpc_reference,
+        hr=degraded_from,
     output:
         kept_or_not(directory(f"{RUN}/scenes/{{scene}}")),
     log:
@@ -127,6 +128,7 @@ rule download:
         run=of_this_run,
         files=lambda wildcards: other_inputs([*local_assets(wildcards), *dem()]),
         reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
+        hr=lambda wildcards, input: f"--hr {input.hr}" if input.hr else "",
         lock=lambda wildcards: f"--lock {as_written(CONFIG.search.lock)}" if LOCK is not None else "",
         checksums=locked_checksums,
         item=lambda wildcards: digest(scene_item(wildcards.scene)),
@@ -135,4 +137,4 @@ rule download:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
         "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem} {params.lock}"
-        " {params.reference} --run {params.run} --threads {threads} --output {output:q} > {log:q} 2>&1"
+        " {params.reference} {params.hr} --run {params.run} --threads {threads} --output {output:q} > {log:q} 2>&1"

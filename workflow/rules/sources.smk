@@ -44,6 +44,10 @@ for _name, _source in MADE.items() if LOCK is None else ():
         raise WorkflowError(f"search.{_name.partition('-')[0]}.path: {_source.path}: no such folder")
 
 
+if CONFIG.search.degraded and CONFIG.search.degraded.mtf != CONFIG.grid.lr_mtf:
+    raise WorkflowError("search.lr.mtf and grid.lr_mtf: are of one sensor; give both the same number, or neither")
+
+
 def source_files(wildcards):
     """Return the files of a folder source, so that a new or changed file makes a new catalogue."""
     source = MADE[wildcards.source]
@@ -152,7 +156,17 @@ def rpc_reference(wildcards):
     """Return the LR scene that a Gaofen-2 package's RPCs are refined with: that of its pair."""
     if not CONFIG.acquire.refine_rpc or "package" not in scene_item(wildcards.scene)["assets"]:
         return []
-    return [f"{RUN}/scenes/{lr}" for lr in lr_of_hr().get(wildcards.scene, [])]
+    return [f"{RUN}/scenes/{lr}" for lr in lr_of_hr().get(wildcards.scene, []) if not hr_of(lr)]
+
+
+def degraded_from(wildcards):
+    """Return the HR scene that an LR scene is made of, where it is made of one."""
+    hr = hr_of(wildcards.scene)
+    return [f"{RUN}/scenes/{hr}"] if hr else []
+
+
+def hr_of(lr):
+    return scene_item(lr)["properties"].get("crossres:degraded_from")
 
 
 def lr_of_hr():

@@ -6,6 +6,7 @@ import rasterio
 
 from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.bands.read_bands import MOSAIC
+from crossres.acquire.degrade import DEGRADED_FROM, degrade
 from crossres.acquire.lock.checksums import Checksums
 from crossres.acquire.read.door import JSON
 from crossres.acquire.read.given import Given
@@ -32,6 +33,7 @@ def download(
     output: Path,
     reference: Path | None = None,
     checksums: Checksums | None = None,
+    hr: Path | None = None,
 ) -> None:
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
@@ -39,6 +41,7 @@ def download(
     Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
     orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
     `reference` (the folder of another scene; None: as delivered), and pansharpened.
+    An LR scene that is made of an HR scene (`crossres:degraded_from`) is made of the folder `hr` of that scene.
     With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.
     """
@@ -59,10 +62,15 @@ def download(
         whole(output) as part,
     ):
         part.mkdir()
-        given = Given(content, str(item))
-        write_scene_of(
-            given, region, grid.bands, grid.gsd_m, settings, dem, reference, item, part, transfer
-        )  # fmt: skip
+        if DEGRADED_FROM in properties:
+            if hr is None:
+                raise UserError(f"{item}: is made of the scene {properties[DEGRADED_FROM]}; name its folder with --hr")
+            degrade(hr, content, item, grid.bands, part)
+        else:
+            given = Given(content, str(item))
+            write_scene_of(
+                given, region, grid.bands, grid.gsd_m, settings, dem, reference, item, part, transfer
+            )  # fmt: skip
         if checksums is not None:
             checksums.check_files(content["id"], part)
 

@@ -14,6 +14,7 @@ from crossres.acquire.pairing.best_pairs import best_pairs
 from crossres.acquire.pairing.candidates import Candidate, candidate, offered_id, resolved_item
 from crossres.acquire.pairing.claims import NoPlaceError
 from crossres.acquire.pairing.duplicates import apart, with_unique_ids, without_duplicates
+from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.search_area import read_area, sides
@@ -56,15 +57,20 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
         return
     area = read_area(settings.area)
     places = RasterPlaces(grid.bands)
-    found_lr, declined_lr = _of_role(settings, "lr", lr, area, places)
+    declined_lr: list[Declined] = []
     found_hr, declined_hr = _of_role(settings, "hr", hr, area, places)
-    found_hr, both = apart(found_lr, found_hr, grid.bands)
-    declined_hr += [Declined(c.id, "hr", "is an LR scene, too") for c in both]
+    if settings.degraded:
+        found_lr = degraded_scenes(found_hr, settings.degraded)
+    else:
+        found_lr, declined_lr = _of_role(settings, "lr", lr, area, places)
+        found_hr, both = apart(found_lr, found_hr, grid.bands)
+        declined_hr += [Declined(c.id, "hr", "is an LR scene, too") for c in both]
     found_lr, found_hr = with_unique_ids(found_lr, found_hr)
     if not found_lr or not found_hr:
-        role, reasons = ("LR", declined_lr) if not found_lr else ("HR", declined_hr)
+        role, reasons = ("HR", declined_hr) if found_lr or settings.degraded else ("LR", declined_lr)
         raise UserError(f"search: no {role} scene can be used; {_tally(reasons)}")
-    pairs, unpaired = best_pairs(found_lr, found_hr, area, settings, places)
+    pair_up = own_pairs if settings.degraded else best_pairs
+    pairs, unpaired = pair_up(found_lr, found_hr, area, settings, places)
     log.info("search: %d rasters were opened to see where they lie", places.opened)
     if not pairs:
         reasons = [d for d in unpaired if d.role == "hr"]

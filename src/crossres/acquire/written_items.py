@@ -8,12 +8,19 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from crossres.acquire.degrade import DEGRADED, DEGRADED_FROM
 from crossres.acquire.pairing.candidates import Candidate
 from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.regions import buffered, polygons, to_geojson
 from crossres.acquire.remote.addresses import HOSTS, private_hosts
 from crossres.acquire.stac.hrefs import is_remote, unsigned
 from crossres.imagery.items import GEOJSON, Item, derived_from, place_fields, relative_href
+from crossres.settings.search import DegradedSource
+
+OF_PLACE_AND_TIME = {
+    "datetime", "start_datetime", "end_datetime", "eo:cloud_cover", "crossres:role", "crossres:region",
+}  # fmt: skip
+"""Properties that an LR scene shares with the HR scene that it is made of, beside `view:`."""
 
 
 def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:
@@ -27,7 +34,8 @@ def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterato
         of_lr[pair.lr.id].append(pair)
     for same in of_lr.values():
         region = polygons(buffered(shapely.union_all([pair.region for pair in same]), margin_m))
-        yield _scene_item(same[0].lr, "lr", region, folder)
+        item = _scene_item(same[0].lr, "lr", region, folder)
+        yield item if same[0].lr.degraded is None else _degraded(item, same[0].lr.degraded, same[0].hr.id)
 
 
 def pair_content(pair: Pair) -> dict[str, Any]:
@@ -54,6 +62,18 @@ def _scene_item(scene: Candidate, role: str, region: BaseGeometry, folder: Path)
     if scene.parts:
         item["properties"]["crossres:mosaic"] = [_written_item(part, folder) for part in scene.parts]
     return item
+
+
+def _degraded(item: Item, source: DegradedSource, hr: str) -> Item:
+    """Return the item of an LR scene that will be made of an HR scene, from that scene's own: no product's any more."""
+    said = item["properties"]
+    own = {key: said[key] for key in said if key in OF_PLACE_AND_TIME or key.startswith("view:")}
+    made = {
+        "platform": f"{said.get('platform') or 'HR'} degraded to {source.sensor}",
+        DEGRADED_FROM: hr,
+        DEGRADED: source.model_dump(mode="json"),
+    }
+    return {**item, "properties": own | made, "assets": {}, "links": []}
 
 
 def _written_item(scene: Candidate, folder: Path) -> Item:

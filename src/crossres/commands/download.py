@@ -16,6 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dem", metavar="RASTER", help="elevation model for orthorectification")
     text = "folder of a scene to refine the RPCs of a Gaofen-2 package with"
     parser.add_argument("--reference", metavar="SCENE", type=Path, help=text)
+    text = "folder of the HR scene that a degraded LR scene is made of"
+    parser.add_argument("--hr", metavar="SCENE", type=Path, help=text)
     text = "lock file that sources and result are checked against"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
     add_path(parser, "--output", help="folder to write")
@@ -35,4 +37,4 @@ def run(args: argparse.Namespace) -> None:
         run = RunFolder.of_item(args.item).folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
     acquire = acquire.model_copy(update={"dem_api": expand(acquire.dem_api, Path())})
-    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums)
+    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums, args.hr)

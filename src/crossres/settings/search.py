@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -77,6 +77,27 @@ class Gaofen2Source(Section):
     )
 
 
+class DegradedSource(Section):
+    """Of every HR scene an LR scene: the same pixels as a coarser sensor would see them; the only source of `lr`."""
+
+    kind: Literal["degraded"]
+    sensor: str = Field("Sentinel-2", min_length=1, description="the coarser sensor, as its STAC platform is called")
+    gsd_m: float = Field(10.0, gt=0, le=120, description="its pixel size, in metres")
+    mtf: float | None = Field(
+        None,
+        gt=0.05,
+        lt=0.6,
+        description="its MTF at the Nyquist frequency, the same as grid.lr_mtf; null takes the sensor's own, band by "
+        "band (Sentinel-2), and 0.25 of others",
+    )
+    noise: float = Field(
+        0.001,
+        ge=0,
+        le=0.1,
+        description="standard deviation of its noise, in reflectance: 0.001 is a signal-to-noise ratio of 200 at 0.2",
+    )
+
+
 CATALOGUED = (CatalogSource, FolderSource, Gaofen2Source)
 """Sources that are searched through a static catalogue."""
 
@@ -102,6 +123,11 @@ class _OneOrMore:
 
 
 Sources = Annotated[tuple[Source, ...], Field(min_length=1), _OneOrMore]
+LrSource = Annotated[
+    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source | DegradedSource,
+    Field(discriminator="kind"),
+]
+LrSources = Annotated[tuple[LrSource, ...], Field(min_length=1), _OneOrMore]
 
 
 class PairingWeights(Section):
@@ -126,7 +152,7 @@ class SearchSettings(Section):
         "is above east); null takes all that a catalogue or folder has (a STAC API and Sentinel Hub need an area)",
     )
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
-    lr: Sources = Field(description="where LR scenes come from: one source, or a list of sources")
+    lr: LrSources = Field(description="where LR scenes come from: one source, or a list of sources")
     hr: Sources = Field(description="where HR scenes come from: one source, or a list of sources")
     max_date_gap_days: float = Field(
         30.0, ge=0, description="largest difference in acquisition time within a pair, in days"
@@ -166,3 +192,14 @@ class SearchSettings(Section):
         description="lock file of an earlier run (`crossres lock`): its scenes and pairs are taken as they stand, no "
         "server is asked, and what is fetched is checked against it; environment variables are expanded; null searches",
     )
+
+    @property
+    def degraded(self) -> DegradedSource | None:
+        """How LR scenes are made of HR scenes, where they are."""
+        return next((source for source in self.lr if isinstance(source, DegradedSource)), None)
+
+    @model_validator(mode="after")
+    def _degraded_stands_alone(self) -> "SearchSettings":
+        if self.degraded and len(self.lr) > 1:
+            raise ValueError("lr: a source of kind degraded stands alone; leave the others out, or this one")
+        return self

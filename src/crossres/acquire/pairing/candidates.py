@@ -19,6 +19,7 @@ from crossres.acquire.stac.items import item_time, safe_id
 from crossres.acquire.stac.offered import Offered
 from crossres.errors import UserError
 from crossres.imagery.items import Item
+from crossres.settings.search import DegradedSource
 
 LONGEST_ID = 100
 """A pair's files are named by two ids; file systems allow 255 characters."""
@@ -50,6 +51,8 @@ class Candidate:
     packed: bytes = field(repr=False)
     parts: tuple["Candidate", ...] = ()
     """Other items of the same tile and acquisition, each with a part of it that this one lacks."""
+    degraded: DegradedSource | None = None
+    """How this LR scene is made of the HR scene of its pair; None where it is one of its own."""
 
     @property
     def item(self) -> Item:
