@@ -6,10 +6,10 @@ along columns, and it looks no further than its `reach`. Numpy takes them as spa
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -64,17 +64,24 @@ class Weights:
         return sparse.csr_matrix((self.values.ravel().astype(np.float32), where), (count, self.width))
 
 
-def keys(u: np.ndarray, a: float = -0.5) -> np.ndarray:
-    """Return the cubic convolution kernel of Keys 1981 (equation 15 for a = -1/2)."""
-    u = np.abs(u)
+def keys(u: Any, a: float = -0.5) -> Any:
+    """Return the cubic convolution kernel of Keys 1981 (equation 15 for a = -1/2) at distances: array or tensor."""
+    u = abs(u)
     near = (a + 2) * u**3 - (a + 3) * u**2 + 1
     far = a * u**3 - 5 * a * u**2 + 8 * a * u - 4 * a
-    return np.where(u <= 1, near, np.where(u < 2, far, 0.0))
+    return near * (u <= 1) + far * ((u > 1) & (u < 2))
 
 
-def triangle(u: np.ndarray) -> np.ndarray:
-    """Return the kernel of linear interpolation."""
-    return np.clip(1 - np.abs(u), 0, None)
+def triangle(u: Any) -> Any:
+    """Return the kernel of linear interpolation at distances: array or tensor."""
+    return (1 - abs(u)) * (abs(u) < 1)
+
+
+TAPS: dict[Kernel, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
+    "bicubic": ((-1, 0, 1, 2), keys),
+    "bilinear": ((0, 1), triangle),
+}
+"""Which LR pixels a fine pixel is made of, counted from the last whose centre is not past it, and by which kernel."""
 
 
 def gaussian_taps(sigma_px: float) -> np.ndarray:
@@ -104,16 +111,14 @@ def interpolation(
     count: int,
     kernel: Kernel,
     stride: int = 1,
-    shift: np.ndarray | float = 0,
 ) -> Weights:
     """Return fine pixels start .. start + count - 1 from `lr_count` LR pixels, of which the first and last repeat.
 
     With a `stride` row i stands for the fine pixels start + i * stride .. start + (i + 1) * stride - 1 taken as one
-    pixel. `shift` (fine pixels, one number or a (batch,) array) moves the LR array towards higher indices.
+    pixel.
     """
-    centre = start + (np.arange(count) + 0.5) * stride - np.asarray(shift, np.float64)[..., None]
-    u = centre / float(factor) - 0.5
-    taps, function = {"bicubic": ((-1, 0, 1, 2), keys), "bilinear": ((0, 1), triangle)}[kernel]
+    u = (start + (np.arange(count) + 0.5) * stride) / float(factor) - 0.5
+    taps, function = TAPS[kernel]
     taken = np.floor(u)[..., None] + np.array(taps)
     return Weights(np.clip(taken, 0, lr_count - 1).astype(np.int64), function(u[..., None] - taken), lr_count)
 

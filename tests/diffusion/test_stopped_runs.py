@@ -2,7 +2,9 @@
 
 import json
 import logging
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,15 +20,20 @@ from safetensors.torch import load_file
 
 from crossres.diffusion.model.checkpoint import load, load_card
 from crossres.diffusion.model.network import Network
+from crossres.diffusion.train.fit import READ_EVERY
 from crossres.diffusion.train.from_data import train
+from crossres.diffusion.train.learning_rate import learning_rate
+from crossres.diffusion.train.learning_step import Objective
 from crossres.diffusion.train.state import state_file
+from crossres.diffusion.train.validation import Validation
 from crossres.errors import UserError
 from crossres.settings.model import ModelSettings
-from crossres.settings.train import TrainSettings
+from crossres.settings.train import GainSettings, TrainSettings
 
 SETTINGS = TrainSettings(
-    steps=12, batch=4, micro_batch=4, crop_px=32, validate_every=5, save_every=2, max_gain=0.05, max_shift_px=0.4
-)
+    steps=12, batch=4, micro_batch=4, crop_px=32, validate_every=5, save_minutes=1e-6, max_shift_px=0.4,
+    gain=GainSettings(share=0.5, band=0.05),
+)  # fmt: skip
 
 MODEL = ModelSettings(width=8, embedding=16)
 
@@ -57,7 +64,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(small_dataset, tmp_pa
 
     train(SETTINGS, MODEL, *small_dataset, output)
     [line] = [line for line in caplog.messages if "going on after step" in line]
-    assert int(line.split()[4]) in range(2, 11)
+    assert int(line.split()[4]) in range(1, 12)
     assert files(output) == files(tmp_path / "whole")
     assert not state.exists()
 
@@ -81,7 +88,7 @@ def stop_at(step: int, monkeypatch) -> None:
 
 @pytest.fixture
 def stopped(small_dataset, tmp_path) -> Path:
-    """The output of a run that died in step 4, with its state of step 2 beside it."""
+    """The output of a run that died in step 4, with its state of step 3 beside it."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
         stop_at(4, patch)
         train(SETTINGS, MODEL, *small_dataset, tmp_path / "model")
@@ -92,9 +99,97 @@ def stopped(small_dataset, tmp_path) -> Path:
 def test_the_state_is_plain_numbers_and_json(stopped):
     with safe_open(state_file(stopped), "pt") as state:
         about = json.loads(state.metadata()["run"])
-        assert set(about) == {"key", "updates", "micro"} and about["updates"] == 2
-        assert state.get_tensor("history").shape[0] == 2
-    json.loads(json.dumps(about))
+        assert about["updates"] == 3 and about["to"]["train.learning_rate"] == SETTINGS.learning_rate
+        assert state.get_tensor("history").shape == (3, len(about["columns"]))
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_run_that_is_asked_to_saves_at_once_and_ends_where_it_should(asked, small_dataset, tmp_path):
+    settings = SETTINGS.model_copy(update={"save_minutes": 60, "steps": 60, "validate_every": 60})
+    output = tmp_path / "asked"
+    process = subprocess.Popen([sys.executable, "-m", *command(settings, small_dataset, output)], text=True,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    said = ""
+    while "step 6 of 60" not in said:
+        said += process.stderr.readline()
+    process.send_signal(asked)
+    said += process.stderr.read()
+    train(settings, MODEL, *small_dataset, tmp_path / "whole")
+    if asked == signal.SIGUSR1:
+        assert process.wait() == 0
+    else:
+        assert process.wait() == 1 and "Traceback" not in said
+        step = int(re.search(r"^crossres train: error: stopped by SIGTERM at step (\d+); goes on", said, re.M)[1])
+        with safe_open(state_file(output), "pt") as state:
+            assert json.loads(state.metadata()["run"])["updates"] == step < 60
+        train(settings, MODEL, *small_dataset, output)
+    assert files(output) == files(tmp_path / "whole")
+
+
+def test_sigusr1_leaves_a_state_behind_while_the_run_goes_on(small_dataset, tmp_path, monkeypatch):
+    seen = []
+    validate = Validation.network
+
+    def ask(self, *args):
+        seen.append(state_file(tmp_path / "model").exists())
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return validate(self, *args)
+
+    monkeypatch.setattr(Validation, "network", ask)
+    handler = signal.getsignal(signal.SIGUSR1)
+    train(SETTINGS.model_copy(update={"save_minutes": 60}), MODEL, *small_dataset, tmp_path / "model")
+    assert seen[:2] == [False, True] and signal.getsignal(signal.SIGUSR1) == handler
+
+
+def test_a_run_goes_on_with_other_ways_to_run_it_and_with_other_code(
+    stopped, small_dataset, tmp_path, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("crossres.diffusion.train.from_data.code_version", lambda _: "another")
+    other = {"save_minutes": 5.0, "loaders": 2, "validate_every": 4}
+    train(SETTINGS.model_copy(update=other), MODEL, *small_dataset, stopped)
+    assert "going on after step 3 of 12" in caplog.messages
+    assert any("the code or torch changed" in line for line in caplog.messages)
+    train(SETTINGS, MODEL, *small_dataset, tmp_path / "whole")
+    assert (stopped / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+def test_a_run_that_is_given_more_steps_goes_on_at_the_rates_of_the_longer_run(stopped, small_dataset, caplog):
+    caplog.set_level(logging.INFO)
+    longer = SETTINGS.model_copy(update={"steps": 20})
+    train(longer, MODEL, *small_dataset, stopped)
+    assert any("train.steps was 12 and is 20" in line for line in caplog.messages)
+    rates = pd.read_csv(stopped / "history.csv")["learning_rate"].tolist()
+    expected = [learning_rate(k, SETTINGS if k < 3 else longer) for k in range(20)]
+    assert rates == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_that_had_more_steps_than_are_asked_for_starts_anew(stopped, small_dataset, tmp_path):
+    short = SETTINGS.model_copy(update={"steps": 2})
+    train(short, MODEL, *small_dataset, stopped)
+    train(short, MODEL, *small_dataset, tmp_path / "fresh")
+    assert files(stopped) == files(tmp_path / "fresh")
+
+
+def test_a_state_that_cannot_be_written_is_an_error_of_the_run(small_dataset, tmp_path):
+    state_file(tmp_path / "model").mkdir()
+    with pytest.raises(OSError):
+        train(SETTINGS, MODEL, *small_dataset, tmp_path / "model")
+
+
+def test_losses_may_be_read_late_and_all_are_there(small_dataset, tmp_path, monkeypatch):
+    train(SETTINGS, MODEL, *small_dataset, tmp_path / "each")
+    monkeypatch.setitem(READ_EVERY, "cpu", 4)
+    train(SETTINGS, MODEL, *small_dataset, tmp_path / "late")
+    assert files(tmp_path / "each") == files(tmp_path / "late")
+
+
+def test_a_loss_that_is_read_late_and_is_not_a_number_names_its_step(small_dataset, tmp_path, monkeypatch):
+    monkeypatch.setitem(READ_EVERY, "cpu", 5)
+    loss, calls = Objective.__call__, iter(range(1, 100))
+    monkeypatch.setattr(Objective, "__call__", lambda *a: loss(*a) * (math.nan if next(calls) == 3 else 1))
+    with pytest.raises(UserError, match="the loss is not a number at step 3;"):
+        train(SETTINGS, MODEL, *small_dataset, tmp_path / "model")
 
 
 def test_the_best_weights_of_a_stopped_run_are_those_of_one_that_was_not(small_dataset, tmp_path):
@@ -117,9 +212,11 @@ def test_the_best_weights_of_a_stopped_run_are_those_of_one_that_was_not(small_d
     assert not all(torch.equal(a, b) for a, b in zip(best.network.parameters(), last.network.parameters()))
 
 
-def test_the_state_of_other_settings_or_data_is_never_used(stopped, small_dataset, tmp_path):
+def test_the_state_of_other_settings_or_data_is_never_used(stopped, small_dataset, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
     other = SETTINGS.model_copy(update={"learning_rate": 2e-3, "steps": 3})
     train(other, MODEL, *small_dataset, stopped)
+    assert any("of a run with another train.learning_rate; training starts anew" in m for m in caplog.messages)
     train(other, MODEL, *small_dataset, tmp_path / "fresh")
     assert files(stopped) == files(tmp_path / "fresh")
     assert not state_file(stopped).exists()
@@ -202,7 +299,7 @@ main(sys.argv[2:])
 
 
 def test_when_the_machines_memory_really_runs_out_training_goes_on(small_dataset, tmp_path):
-    settings = TrainSettings(steps=2, batch=32, micro_batch=32, crop_px=64, validate_every=9)
+    settings = TrainSettings(steps=2, batch=32, micro_batch=32, crop_px=64, validate_every=9, precision="float32")
     arguments = command(settings, small_dataset, tmp_path / "model")
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *arguments, "--threads", "1", str(100 * 2**20)],

@@ -17,10 +17,11 @@ from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import View, upsample
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.train.batches import batches
-from crossres.diffusion.train.data import Split, own_detail, residual_rms
+from crossres.diffusion.train.data import Split, residual_rms
 from crossres.diffusion.train.from_data import train
-from crossres.diffusion.train.learning_step import CPU_CROPS, LearningStep
+from crossres.diffusion.train.learning_step import CPU_CROPS, Objective
 from crossres.diffusion.train.material import read_material
+from crossres.diffusion.train.prepare import own_detail
 from crossres.errors import UserError
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import OFFSET, SCALE
@@ -30,12 +31,13 @@ from crossres.settings.train import TrainSettings
 
 FEW = TrainSettings(steps=3, batch=2, crop_px=32, validate_every=2)
 UNIT = Standard((0.0,) * 4, (1.0,) * 4)
+CPU = torch.device("cpu")
 
 
 def test_training_twice_and_in_any_number_of_threads_gives_the_same_bytes(small_dataset, tmp_path, monkeypatch):
     used = set()
-    loss = LearningStep._loss
-    monkeypatch.setattr(LearningStep, "_loss", lambda *a: used.add(threading.get_ident()) or loss(*a))
+    loss = Objective.__call__
+    monkeypatch.setattr(Objective, "__call__", lambda *a: used.add(threading.get_ident()) or loss(*a))
     settings = FEW.model_copy(update={"batch": 4 * CPU_CROPS - 1})
     for name, threads in (("a", 1), ("b", 1), ("c", 2), ("d", 4)):
         torch.randn(7)  # whatever torch drew before must not matter
@@ -96,7 +98,8 @@ def test_a_factor_of_twelve_and_a_half_trains(tmp_path, prior, shift):
 def test_crops_of_lr_and_hr_show_the_same_place(small_dataset):
     dataset, index, _ = small_dataset
     split = Split(dataset, index, "train", Fraction(4), UNIT)
-    for batch in batches(split, 3, 5, 32, 0.0, seed=0):
+    prepare = split.preparation(CPU)
+    for batch in map(prepare, batches(split, 3, 5, 32, 0.0, seed=0)):
         assert batch.lr.shape[-1] == 8 and batch.hr.shape[-1] == 32
         low = torch.nn.functional.avg_pool2d(batch.hr, 4)
         assert np.corrcoef(low.flatten(), batch.lr.flatten())[0, 1] > 0.9
@@ -107,7 +110,7 @@ def test_loader_threads_change_nothing_about_the_batches(small_dataset):
     dataset, index, _ = small_dataset
     split = Split(dataset, index, "train", Fraction(4), UNIT)
     for a, b in zip(batches(split, 4, 9, 32, 0.5, 0), batches(split, 4, 9, 32, 0.5, 0, workers=3), strict=True):
-        assert torch.equal(a.y, b.y) and torch.equal(a.hr, b.hr)
+        assert a.turn == b.turn and all(map(torch.equal, a.tensors(), b.tensors()))
 
 
 def test_bfloat16_learns_nearly_the_same(small_dataset, tmp_path):
@@ -188,24 +191,28 @@ def test_detail_keeps_what_lr_pixels_have_no_mean_of_and_takes_their_tone_at_any
     rng = np.random.default_rng(0)
     side = int(8 * factor)
     lr = rng.normal(size=(1, 2, 8, 8)).astype(np.float32)
-    view = View.whole(factor, 8, 8)
-    up = upsample(torch.from_numpy(lr), view, "bicubic").numpy()
-    clear = np.ones((1, 1, 8, 8), bool)
-    # A difference that is one number over the image is tone, all of it.
-    assert np.allclose(own_detail(up + np.float32(0.7), lr, clear, view), up, atol=1e-5)
+    low, view = torch.from_numpy(lr), View.whole(factor, 8, 8)
+    up = upsample(low, view, "bicubic")
+    clear, valid = torch.ones(1, 1, 8, 8, dtype=torch.bool), torch.ones(up.shape, dtype=torch.bool)
+    # A difference that is one number over the image is tone, all of it, also where half of the image is missing.
+    for seen in (valid, valid & (torch.arange(side) < side // 2)):
+        hr = torch.where(seen, up + 0.7, 99.0)
+        assert torch.allclose(
+            own_detail(hr, seen, low, clear, factor)[..., : side // 4], up[..., : side // 4], atol=1e-5
+        )
     # One whose mean over every LR pixel is 0 is detail, all of it.
     weights = area(8, factor).dense()
     noise = rng.normal(size=(1, 2, side, side))
     inverse = np.linalg.pinv(weights)
-    detail = (noise - inverse @ (weights @ noise @ weights.T) @ inverse.T).astype(np.float32)
-    assert np.allclose(own_detail(up + detail, lr, clear, view), up + detail, atol=1e-4)
+    detail = torch.from_numpy(noise - inverse @ (weights @ noise @ weights.T) @ inverse.T).float()
+    assert torch.allclose(own_detail(up + detail, valid, low, clear, factor), up + detail, atol=1e-4)
 
 
 def test_crops_of_detail_are_cut_from_whole_patches(another_season):
     (dataset, index, _), _ = another_season
     split = Split(dataset, index, "train", Fraction(4), UNIT, "detail")
     whole = split.batch(np.arange(1)).hr[0]
-    crop = split.random_batch(np.arange(1), 32, 0.0, np.random.default_rng(3)).hr[0]
+    crop = split.preparation(CPU)(split.random_batch(np.arange(1), 32, 0.0, np.random.default_rng(3))).hr[0]
     turns = [torch.rot90(v, k, (1, 2)) for v in (whole, whole.flip(2)) for k in range(4)]
     views = torch.cat([t.unfold(1, 32, 4).unfold(2, 32, 4).permute(1, 2, 0, 3, 4).flatten(0, 1) for t in turns])
     assert (views - crop).abs().amax((1, 2, 3)).min() < 1e-5

@@ -51,7 +51,7 @@ def test_a_ramp_stays_the_same_ramp(factor):
 def test_shifting_lr_by_one_hr_pixel_moves_the_upsampled_image_by_one_pixel():
     lr = lr_image(12, 12)
     view = View.whole(Fraction(4), 12, 12)
-    moved = upsample(lr, view, "bicubic", 1, (np.array([1.0]), np.array([0.0])))
+    moved = upsample(lr, view, "bicubic", 1, (torch.tensor([1.0]), torch.tensor([0.0])))
     assert torch.allclose(moved[..., 1:, :], upsample(lr, view, "bicubic")[..., :-1, :], atol=1e-5)
 
 

@@ -70,7 +70,7 @@ def write_small_config(project: Project, **sections) -> str:
     small = {
         "run": "small",
         "simulate": {"places": 3, "size_m": 1100},
-        "train": {"steps": 12, "batch": 4, "validate_every": 6, "save_every": 3},
+        "train": {"steps": 12, "batch": 4, "validate_every": 6, "save_minutes": 0.001},
         "sample": {"arms": {"lr_start": {"samples": 2}, "noise_start": {"start": "noise", "samples": 2},
                             "bicubic": {"start": "bicubic", "samples": 1}}},
         "evaluate": {"crop_px": 48},

@@ -10,8 +10,23 @@ IN_MEMORY_BYTES = 2**31
 """A training split up to this size is read into memory; a larger one through the training cache."""
 
 
+NOT_LEARNT = frozenset({"steps", "save_minutes", "loaders", "processes", "compile", "validate_every", "start_from"})
+"""Keys that may change while a stopped run goes on: how long and how it is run, not what it learns. The weights that
+it started from have a hash."""
+
 LearningTarget = Literal["hr", "detail"]
 """What is learnt of the HR image: `train.target`."""
+
+
+class GainSettings(Section):
+    """Random gains of a crop's reflectance, LR and HR alike: darker and brighter places than there are."""
+
+    share: float = Field(0.0, ge=0, le=1, description="share of crops that one gain multiplies, all bands alike")
+    low: float = Field(0.35, ge=0.1, le=1, description="smallest of these gains; their logarithms are drawn evenly")
+    high: float = Field(1.4, ge=1, le=10, description="largest of these gains")
+    band: float = Field(
+        0.0, ge=0, lt=0.5, description="largest further gain of each band of every crop: 0.05 is within 5 %"
+    )
 
 
 class TrainSettings(Section):
@@ -28,7 +43,18 @@ class TrainSettings(Section):
         description="what is learnt: HR as it is, or HR's detail over LR's tone, for pairs that differ by more than"
         " detail (another season), which nothing in the LR image tells. Results are compared with HR as it is",
     )
-    steps: int = Field(1000, ge=1, description="optimiser steps")
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="model whose weights training starts from: another of `models`, or a model folder, with {run} and"
+        " ${NAME} filled in; null starts from random ones",
+    )
+    steps: int = Field(
+        1000,
+        ge=1,
+        description="optimiser steps. A stopped run may be given more: it goes on from its last save, from there at the"
+        " learning rates of the longer run",
+    )
     batch: int = Field(12, ge=1, description="crops per step, over all processes")
     micro_batch: int | None = Field(
         None,
@@ -69,9 +95,11 @@ class TrainSettings(Section):
         description="offset of HR against LR, in whole HR pixels, that the loss forgives in each crop (what"
         " registration leaves); on the residual and the straight path",
     )
-    max_gain: float = Field(
-        0.0, ge=0, lt=0.5, description="largest random gain of a crop's bands, LR and HR alike: 0.05 is within 5 %"
+    loss: Literal["l1", "l2"] | None = Field(
+        None,
+        description="what the network's error is measured in: l2 is better calibrated, l1 sharper; null: the path's",
     )
+    gain: GainSettings = GainSettings()
     validate_every: int = Field(250, ge=1, description="steps between validations")
     validate_evaluations: int = Field(
         2, ge=1, le=64, description="evaluations of the network for a sample in validation: as many as the product's"
@@ -79,7 +107,16 @@ class TrainSettings(Section):
     validate_samples: int = Field(
         4, ge=1, le=64, description="samples of a patch in validation: as many as the product's"
     )
-    save_every: int = Field(500, ge=1, description="steps between saves of what a run that is stopped goes on from")
+    save_minutes: float = Field(
+        10.0,
+        gt=0,
+        le=10000,
+        description="minutes between saves of what a run that is stopped goes on from; SIGUSR1 saves at once, and so"
+        " does SIGTERM, which ends the run",
+    )
+    loaders: int | None = Field(
+        None, ge=0, le=64, description="threads that make batches meanwhile; null is four beside a GPU, none without"
+    )
     processes: int | None = Field(
         None,
         ge=1,
@@ -87,7 +124,7 @@ class TrainSettings(Section):
         description="processes of one machine that share each batch; null is one per GPU, one without",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="arithmetic of the network; auto is bfloat16 on a GPU that has it, else float32"
+        "auto", description="arithmetic of the network; auto is bfloat16 on a GPU or CPU that has it, else float32"
     )
     compile: Literal["auto"] | bool = Field(
         "auto", description="whether the network is compiled first, minutes that pay off in long runs; auto: on a GPU"
@@ -98,4 +135,6 @@ class TrainSettings(Section):
     def _tolerance_has_a_meaning(self) -> "TrainSettings":
         if self.shift_tolerance_px and self.path not in {"residual", "straight"}:
             raise ValueError(f"shift_tolerance_px belongs to path straight or residual, not {self.path}; leave it out")
+        if self.shift_tolerance_px and self.loss == "l2":
+            raise ValueError("shift_tolerance_px measures in l1; leave loss out, or shift_tolerance_px")
         return self

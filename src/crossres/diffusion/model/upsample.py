@@ -5,15 +5,20 @@ A window gives the same values as cutting it out of the whole.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from crossres.operators import Kernel, interpolation
+from crossres.operators import TAPS, Kernel, interpolation
 
-Shift = tuple[np.ndarray, np.ndarray]
+Shift = tuple[Tensor, Tensor]
 """Rows and columns by which each LR image of a batch is moved, (batch,) fine pixels each."""
+
+KEPT = 256
+"""Matrices of interpolation that are kept to be used again: one for each axis, side and place of a window."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +49,45 @@ class View:
 def upsample(lr: Tensor, view: View, kernel: Kernel, stride: int = 1, shift: Shift | None = None) -> Tensor:
     """Interpolate (batch, band, row, column) LR values over a view of the fine grid, on pixels of `stride` fine pixels.
 
-    The view's sides are rounded up to whole pixels of that size. `shift` (rows, columns: (batch,) fine pixels each)
-    moves each image of the batch.
+    The view's sides are rounded up to whole pixels of that size. `shift` moves each image of the batch.
     """
-    down, right = shift if shift is not None else (0.0, 0.0)
-    rows = interpolation(lr.shape[-2], view.factor, view.top, -(-view.height // stride), kernel, stride, down).dense()
-    cols = interpolation(lr.shape[-1], view.factor, view.left, -(-view.width // stride), kernel, stride, right).dense()
+    factor = view.factor.numerator, view.factor.denominator  # a compiler follows whole numbers
+    rows = lr.shape[-2], *factor, view.top, -(-view.height // stride), kernel, stride
+    cols = lr.shape[-1], *factor, view.left, -(-view.width // stride), kernel, stride
     if shift is not None:
-        rows, cols = rows[:, None], cols[:, None]
-    # A small window of a large image needs few of its pixels.
-    by_row, by_col = _used(rows), _used(cols)
-    a, b = (torch.from_numpy(m).to(lr.device, lr.dtype) for m in (rows[..., by_row], cols[..., by_col]))
+        a, b = (_moved(*axis, by).to(lr.dtype) for axis, by in zip((rows, cols), shift, strict=True))
+        return a[:, None] @ lr @ b[:, None].mT
+    (by_row, a), (by_col, b) = (_constant(*axis, lr.device, lr.dtype) for axis in (rows, cols))
     return a @ lr[..., by_row, by_col] @ b.mT
 
 
-def _used(matrix: np.ndarray) -> slice:
-    """Return the columns of a matrix that are not all zero, as one slice."""
-    at = np.flatnonzero(matrix.any(tuple(range(matrix.ndim - 1))))
-    return slice(int(at[0]), int(at[-1]) + 1)
+def _moved(
+    count: int, above: int, below: int, start: int, size: int, kernel: Kernel, stride: int, shift: Tensor
+) -> Tensor:
+    """Return `operators.interpolation` of images that lie off by `shift`, as (batch, size, count) matrices."""
+    fine, at = torch.arange(size, device=shift.device), torch.arange(count, device=shift.device)
+    u = (start + (fine + 0.5) * stride - shift.double()[:, None]) * below / above - 0.5
+    taps, function = TAPS[kernel]
+    matrix = torch.zeros(len(shift), size, count, dtype=torch.float64, device=shift.device)
+    for tap in taps:
+        taken = u.floor() + tap
+        matrix = matrix + function(u - taken)[..., None] * (taken.clamp(0, count - 1)[..., None] == at)
+    return matrix
+
+
+@torch.compiler.assume_constant_result
+def _constant(*what: Any) -> tuple[slice, Tensor]:
+    return _matrix(*what)
+
+
+@lru_cache(KEPT)
+def _matrix(
+    count: int, above: int, below: int, start: int, size: int, kernel: Kernel, stride: int, device: torch.device,
+    dtype: torch.dtype,
+) -> tuple[slice, Tensor]:  # fmt: skip
+    """Return which LR pixels a window needs, few where it is a small one, and `operators.interpolation` from those."""
+    whole = interpolation(count, Fraction(above, below), start, size, kernel, stride).dense()
+    at = np.flatnonzero(whole.any(0))
+    used = slice(int(at[0]), int(at[-1]) + 1)
+    with torch.inference_mode(False):  # what is kept may be trained with later
+        return used, torch.from_numpy(whole[:, used]).to(device, dtype)

@@ -1,7 +1,5 @@
 """Training examples: crops of patch pairs, with augmentations that the seed alone decides."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,48 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 import zarr
-from torch import Tensor
 
 from crossres.diffusion.model.gaps import fill_nearest
 from crossres.diffusion.model.standardise import Standard
-from crossres.diffusion.model.upsample import Shift, View, upsample
 from crossres.diffusion.train.cache import open_cache
+from crossres.diffusion.train.prepare import Batch, Preparation, RawBatch
 from crossres.errors import UserError
-from crossres.imagery.numbers import to_reflectance
-from crossres.operators import area, nearest
+from crossres.imagery.numbers import NODATA
 from crossres.settings.train import IN_MEMORY_BYTES, LearningTarget
 
 RESIDUAL_PATCHES = 2048
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Crops of patch pairs, standardised."""
-
-    lr: Tensor
-    """(batch, band, row, column) on the LR grid."""
-    y: Tensor
-    """(batch, band, row, column): LR on the HR grid, bicubic over the whole patch and then cropped."""
-    hr: Tensor
-    """(batch, band, row, column)."""
-    weight: Tensor
-    """(batch, 1, row, column): 1 where a pixel counts, 0 where it is masked."""
-    shift: Shift | None
-    """Rows and columns by which LR was moved, (batch,) HR pixels each; None when it was not."""
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What is done to the patches of a batch."""
-
-    turn: int = 0
-    """Symmetry of the square, as in `_turn`."""
-    corners: tuple[np.ndarray, np.ndarray] | None = None
-    """Top and left of each crop, in LR pixels; None keeps the patch whole."""
-    size: tuple[int, int] | None = None
-    """Rows and columns of the crops, in LR pixels."""
-    shift: Shift | None = None
-    """As in `Batch`."""
 
 
 class Split:
@@ -95,13 +61,18 @@ class Split:
         return [array[row] for row in at]
 
     def batch(self, patches: np.ndarray) -> Batch:
-        """Return whole patches."""
-        return self._batch(patches, Augmentation())
+        """Return whole patches, ready to be looked at on the CPU."""
+        corners = np.zeros((2, len(patches)), np.int64)
+        return self.preparation(torch.device("cpu"))(self._raw(patches, corners, self.lr_shape, None, 0))
+
+    def preparation(self, device: torch.device) -> Preparation:
+        """Return what makes batches of this dataset on a device."""
+        return Preparation(self.factor, self.standard, self.target, device)
 
     def random_batch(
         self, patches: np.ndarray, crop_px: int, max_shift_px: float, rng: np.random.Generator, own: slice = slice(None)
-    ) -> Batch:
-        """Return patches cropped, turned and shifted at random; of these those of `own`, which are all that is read.
+    ) -> RawBatch:
+        """Return patches to be cropped, turned and shifted at random; those of `own`, which are all that is read.
 
         A crop starts at an LR pixel that is also the start of an HR pixel, and is as large as whole LR and HR pixels
         let it be within `crop_px`. The turn, one of the eight symmetries of the square, is the same for the whole
@@ -112,52 +83,24 @@ class Split:
         n, d = self.factor.numerator, self.factor.denominator
         side = max(1, crop_px // n) * d
         rows, cols = min(side, h // d * d), min(side, w // d * d)
-        tops = rng.integers(0, (h - rows) // d + 1, len(patches)) * d
-        lefts = rng.integers(0, (w - cols) // d + 1, len(patches)) * d
-        shift = None
-        if max_shift_px > 0:
-            shift = (rng.uniform(-max_shift_px, max_shift_px, len(patches)),
-                     rng.uniform(-max_shift_px, max_shift_px, len(patches)))  # fmt: skip
-            shift = (shift[0][own], shift[1][own])
-        return self._batch(patches[own], Augmentation(turn, (tops[own], lefts[own]), (rows, cols), shift))
+        last = np.array([[h - rows], [w - cols]]) // d
+        corners = rng.integers(0, last + 1, (2, len(patches))) * d
+        shift = rng.uniform(-max_shift_px, max_shift_px, (2, len(patches))) if max_shift_px > 0 else None
+        return self._raw(patches[own], corners[:, own], (rows, cols), None if shift is None else shift[:, own], turn)
 
-    def _batch(self, patches: np.ndarray, how: Augmentation) -> Batch:
-        lr_dn, hr_dn, mask = ([_turn(v, how.turn) for v in self.read(k, patches)] for k in ("lr", "hr", "mask"))
-        standard = self.standard.forward(to_reflectance(np.stack(lr_dn)))
-        clear = ((np.stack(mask) == 0) & np.isfinite(standard).all(1))[:, None]
-        whole_lr = np.stack([fill_nearest(v) for v in standard])
-        whole_view = View.whole(self.factor, *whole_lr.shape[-2:])
-        # y is made from the whole patch, so that a crop's border is an interior like any other.
-        whole_y = upsample(torch.from_numpy(whole_lr), whole_view, "bicubic", 1, how.shift).numpy()
-
-        h, w = how.size or whole_lr.shape[-2:]
-        tops, lefts = how.corners or (np.zeros(len(patches), np.int64), np.zeros(len(patches), np.int64))
-        n, d = self.factor.numerator, self.factor.denominator
-        hr_window = (tops * n // d, lefts * n // d, h * n // d, w * n // d)
-        lr = _cut(whole_lr, tops, lefts, h, w)
-        y = _cut(whole_y, *hr_window)
+    def _raw(
+        self, patches: np.ndarray, corners: np.ndarray, size: tuple[int, int], shift: np.ndarray | None, turn: int
+    ) -> RawBatch:
+        lr, hr, mask = (self.read(name, patches) for name in ("lr", "hr", "mask"))
+        clear = np.stack([(m == 0) & (v != NODATA).all(0) for m, v in zip(mask, lr, strict=True)])[:, None]
         if self.target == "hr":
-            hr = self.standard.forward(to_reflectance(_cut(hr_dn, *hr_window)))
-        else:
-            whole_hr = self.standard.forward(to_reflectance(np.stack(hr_dn)))
-            hr = _cut(own_detail(whole_hr, whole_lr, clear, whole_view), *hr_window)
-        rows, cols = (nearest(side, self.factor, 0, side * n // d) for side in (h, w))
-        clear = _cut(clear, tops, lefts, h, w)[:, :, rows][..., cols] & np.isfinite(hr).all(1, keepdims=True)
-        lr_t, y_t, hr_t, weight = (torch.from_numpy(a) for a in (lr, y, np.nan_to_num(hr), clear.astype(np.float32)))
-        return Batch(lr_t, y_t, hr_t, weight, how.shift)
-
-
-def own_detail(hr: np.ndarray, lr: np.ndarray, clear: np.ndarray, view: View) -> np.ndarray:
-    """Return HR - up(mean(HR - up(LR))): HR with the tone of LR, which is all that its means over LR pixels say.
-
-    `hr` and `lr` are whole (patch, band, row, column) images, standardised, LR without gaps; `up` is bicubic. Where
-    `clear` (patch, 1, row, column), on the LR grid, is not, the tone stays HR's. NaN where HR is.
-    """
-    filled, low = torch.from_numpy(np.stack([fill_nearest(v) for v in hr])), torch.from_numpy(lr)
-    rows, cols = (torch.from_numpy(area(side, view.factor).dense()).to(low) for side in low.shape[-2:])
-    tone = rows @ (filled - upsample(low, view, "bicubic")) @ cols.mT
-    tone = tone * torch.from_numpy(clear)
-    return np.where(np.isfinite(hr), (filled - upsample(tone, view, "bicubic")).numpy(), np.float32(np.nan))
+            n, d = self.factor.numerator, self.factor.denominator
+            height, width = (side * n // d for side in size)
+            windows = (corners * n // d).T.tolist()
+            hr = [v[:, i : i + height, j : j + width] for v, (i, j) in zip(hr, windows, strict=True)]
+        whole_lr, images, places = np.stack([_without_gaps(v) for v in lr]), np.stack(hr), np.array(corners)
+        lr_t, clear_t, hr_t, corners_t = (torch.from_numpy(array) for array in (whole_lr, clear, images, places))
+        return RawBatch(lr_t, clear_t, hr_t, corners_t, None if shift is None else torch.tensor(shift), size, turn)
 
 
 def residual_rms(split: Split) -> float:
@@ -184,17 +127,8 @@ def _zarr_arrays(dataset: Path) -> dict[str, Any]:
     return arrays
 
 
-def _turn(values: np.ndarray, turn: int) -> np.ndarray:
-    """Return a view under symmetry 0..7: bit 0 and 1 flip columns and rows, bit 2 transposes."""
-    if turn & 1:
-        values = values[..., ::-1]
-    if turn & 2:
-        values = values[..., ::-1, :]
-    return values.swapaxes(-1, -2) if turn & 4 else values
-
-
-def _cut(values: Iterable[np.ndarray], tops: np.ndarray, lefts: np.ndarray, height: int, width: int) -> np.ndarray:
-    return np.stack([
-        v[:, i : i + height, j : j + width]
-        for v, i, j in zip(values, tops.tolist(), lefts.tolist(), strict=True)
-    ])  # fmt: skip
+def _without_gaps(dn: np.ndarray) -> np.ndarray:
+    """Return (band, row, column) numbers of a scene with gaps filled by their nearest neighbours."""
+    if (dn != NODATA).all():
+        return dn
+    return fill_nearest(np.where(dn == NODATA, np.float32(np.nan), dn)).astype(dn.dtype)

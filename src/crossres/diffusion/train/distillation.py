@@ -17,11 +17,11 @@ from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.upsample import View
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Distillable, Draws, Example
-from crossres.diffusion.train.data import Batch
 from crossres.diffusion.train.material import read_material
 from crossres.diffusion.train.model_folder import write_model
+from crossres.diffusion.train.prepare import Batch
 from crossres.diffusion.train.processes import processes
-from crossres.diffusion.train.state import run_key, state_file
+from crossres.diffusion.train.state import state_file, what_is_learnt
 from crossres.diffusion.train.training import Training
 from crossres.diffusion.train.validation import Validation
 from crossres.errors import UserError
@@ -53,17 +53,15 @@ def distill(
         held_out = material.held_out
         validation = Validation(held_out, path, train, group.device, one_step=True) if len(held_out) else None
         code = code_version(__name__)
-        key = run_key(
-            distill=settings.model_dump(), train=train.model_dump(), teacher=card.weights_sha256, data=material.sha256,
-            code=code, torch=torch.__version__, device=group.device.type,
-        )  # fmt: skip
+        lessons = settings.model_dump(include={"teacher_steps", "solver"}) | {"teacher": card.weights_sha256}
+        bound = what_is_learnt(train, group) | {"data": material.sha256} | lessons
         student = Network(card.model, len(card.bands))
         student.load_state_dict(loaded.network.state_dict())
         solver = settings.solver or path.solvers[0]
         lesson = Lesson(path, settings.teacher_steps, solver, loaded.network.to(group.device), card.scale)
         training = Training(
             student, path, material, lesson, validation, card.sigma, lambda _: card.sigma, group, state_file(output),
-            key, code, events, card.weights_sha256,
+            bound, code, events, card.weights_sha256,
         )  # fmt: skip
         write_model(train, card.model, training, output)
 

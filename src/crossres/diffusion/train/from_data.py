@@ -11,12 +11,12 @@ from crossres.code_version import code_version
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.paths.path import Draws, Example
-from crossres.diffusion.train.data import Batch
 from crossres.diffusion.train.material import read_material
 from crossres.diffusion.train.model_folder import write_model
+from crossres.diffusion.train.prepare import Batch
 from crossres.diffusion.train.processes import processes
 from crossres.diffusion.train.start import start_from
-from crossres.diffusion.train.state import run_key, state_file
+from crossres.diffusion.train.state import state_file, what_is_learnt
 from crossres.diffusion.train.training import Training
 from crossres.diffusion.train.validation import Validation
 from crossres.errors import UserError
@@ -60,10 +60,9 @@ def train(
         start_sha256 = None
         if start is not None:
             start_sha256 = start_from(start, network, model, settings, material.bands, material.data.standard)
-        key = run_key(
-            train=settings.model_dump(), model=model.model_dump(), data=material.sha256, start=start_sha256, code=code,
-            torch=torch.__version__, device=group.device.type,
-        )  # fmt: skip
+        bound = what_is_learnt(settings, group) | {
+            "data": material.sha256, "model": model.model_dump(), "start": start_sha256,
+        }  # fmt: skip
 
         def example(batch: Batch, draws: Draws) -> Example:
             return path.example(batch.y, batch.hr, draws)
@@ -74,7 +73,7 @@ def train(
             return judge.best_sigma(network)
 
         training = Training(
-            network, path, material, example, validation, path.usual_sigma, sigma_of, group, state_file(output), key,
+            network, path, material, example, validation, path.usual_sigma, sigma_of, group, state_file(output), bound,
             code, events, start_sha256=start_sha256,
         )  # fmt: skip
         write_model(settings, model, training, output)

@@ -1,24 +1,26 @@
 """One optimiser step: a batch through the network in as many parts as memory asks for."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from crossres.diffusion.model.memory import is_out_of_memory, release
 from crossres.diffusion.model.network import Network
-from crossres.diffusion.model.standardise import Standard
+from crossres.diffusion.model.precision import in_bfloat16
 from crossres.diffusion.model.upsample import View
 from crossres.diffusion.paths.path import DiffusionPath, Draws, Example
-from crossres.diffusion.train.data import Batch
+from crossres.diffusion.train.prepare import Batch, Preparation, RawBatch
 from crossres.diffusion.train.processes import Processes
 from crossres.diffusion.train.shift_tolerance import shift_tolerant_l1
 from crossres.errors import UserError
 from crossres.imagery.engine import each
-from crossres.settings.train import TrainSettings
+from crossres.settings.train import GainSettings, TrainSettings
 
 log = logging.getLogger(__name__)
 
@@ -35,123 +37,129 @@ class LearningStep:
     path: DiffusionPath
     example: Callable[[Batch, Draws], Example]
     """What the network learns from some crops."""
-    factor: Fraction
-    standard: Standard
+    prepare: Preparation
     generator: torch.Generator
     """Draws for the whole batch, alike in every process, so that results do not depend on how it is divided."""
     processes: Processes
-    autocast: bool
-    """Whether the network computes in bfloat16."""
     micro: int
     """Crops that go through the network at once, in each process or, on a CPU, in each of its threads."""
 
-    def gradients(self, batch: Batch) -> float:
-        """Set the gradients of the mean loss over the clear pixels of the batch, and return that loss.
+    def __post_init__(self) -> None:
+        device = self.processes.device.type
+        compiled = self.settings.compile is True or (self.settings.compile == "auto" and device == "cuda")
+        self.half = in_bfloat16(self.settings.precision, self.processes.device)
+        self.at_once = self.processes.threads if device == "cpu" and not compiled else 1
+        """Parts of a batch that are computed at once: in threads, where there is no GPU. A compiled network is one
+        thread's."""
+        objective = Objective(self.network, self.settings, self.path.loss, self.prepare.factor)
+        self.objective = torch.compile(objective.__call__, dynamic=False) if compiled else objective
 
-        `batch` is this process's part of it.
+    def gradients(self, raw: RawBatch) -> Tensor:
+        """Set the gradients of the mean loss over the clear pixels of the batch, and return that loss, on the device.
+
+        `raw` is this process's part of the batch, on the device.
 
         Raises `UserError` when memory does not even hold a single crop.
         """
-        own = self.processes.part(self.settings.batch)
-        draws = self.path.draw(torch.Size((self.settings.batch, *batch.hr.shape[1:])), self.generator).part(own)
-        batch = self._with_gains(batch, own)
-        device = self.processes.device
-        pixels = self.processes.sum(batch.weight.to(device).sum())
-        count = (pixels * batch.hr.shape[1]).clamp(min=1)
+        count, bands = self.settings.batch, raw.lr.shape[1]
+        own = self.processes.part(count)
+        draws = self.path.draw(torch.Size((count, bands, *self.prepare.hr_size(raw))), self.generator).part(own)
+        gain = random_gain(self.settings.gain, (count, bands, 1, 1), self.generator)
         while True:
             self.network.zero_grad(set_to_none=True)
-            loss = self._try(batch, draws, count)
-            if not self.processes.any(loss is None):
+            sums = self._try(raw, draws, None if gain is None else gain[own])
+            if not self.processes.any(sums is None):
                 break
             if self.micro == 1:
                 raise UserError("train: memory does not hold a single crop; lower train.crop_px or model.size")
-            self.micro = -(-min(self.micro, len(batch.hr)) // 2)
+            self.micro = -(-min(self.micro, len(raw)) // 2)
             log.warning("out of memory: going on with %d crops at once, the batch and its result stay", self.micro)
-        assert loss is not None
-        parameters = [p.grad for p in self.network.parameters() if p.grad is not None]
-        self.processes.sum_all([*parameters, loss])
-        return float(loss)
+        assert sums is not None
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        self.processes.sum_all([*gradients, sums])
+        loss, pixels = sums
+        numbers = (pixels * bands).clamp(min=1)
+        torch._foreach_div_(gradients, numbers)
+        return loss / numbers
 
-    @property
-    def _at_once(self) -> int:
-        """Return how many parts are computed at once: in threads, where there is no GPU."""
-        # A compiled network is one thread's.
-        one = self.processes.device.type != "cpu" or self.settings.compile is True
-        return 1 if one else self.processes.threads
+    def _try(self, raw: RawBatch, draws: Draws, gain: Tensor | None) -> Tensor | None:
+        """Add up the gradients of the batch's parts, in their order; return the sums of the loss and of clear pixels.
 
-    def _try(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor | None:
-        """Add up the gradients of the batch's parts, in their order; None when memory ran out."""
+        None when memory ran out.
+        """
         parameters = list(self.network.parameters())
+        device = self.processes.device
 
         def of_part(which: slice) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-            if count.device.type == "cpu":
+            if device.type == "cpu":
                 torch.set_num_threads(1)
-            some = _to(part_of(batch, which), self.processes.device)
-            with torch.autocast(count.device.type, torch.bfloat16, enabled=self.autocast):
-                loss = self._loss(some, draws.part(which), count)
-            return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
+            batch = self.prepare(raw.part(which), None if gain is None else gain[which])
+            # Nothing is cast twice: what autocast would keep of one thread another would find.
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.half, cache_enabled=False):
+                loss = self.objective(self.example(batch, draws.part(which)), batch)
+            found = torch.autograd.grad(loss, parameters, allow_unused=True)
+            return torch.stack([loss.detach(), batch.weight.sum()]), found
 
         total: Tensor | None = None
         try:
-            parts = list(_parts(len(batch.hr), self.micro))
-            for first in range(0, len(parts), self._at_once):
-                at_once = parts[first : first + self._at_once]
-                for loss, gradients in each(of_part, at_once, at_a_time=len(at_once)):
-                    total = loss if total is None else total + loss
+            parts = list(_parts(len(raw), self.micro))
+            for first in range(0, len(parts), self.at_once):
+                at_once = parts[first : first + self.at_once]
+                for sums, gradients in each(of_part, at_once, at_a_time=len(at_once)):
+                    total = sums if total is None else total + sums
                     _add(parameters, gradients)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             total = None
         if total is None:
-            release(count.device)
+            release(device)
         return total
 
-    def _loss(self, batch: Batch, draws: Draws, count: Tensor) -> Tensor:
-        """Return the path's loss plus the prior head's own |regression - x_1|_1, over `count` numbers."""
+
+class Objective:
+    """What a step lowers, as one function of tensors for a compiler to take whole."""
+
+    def __init__(self, network: Network, settings: TrainSettings, loss: Literal["l1", "l2"], factor: Fraction) -> None:
+        self.network, self.factor = network, factor
+        self.loss = settings.loss or loss
+        self.tolerance, self.regression = settings.shift_tolerance_px, settings.regression_weight
+
+    def __call__(self, example: Example, batch: Batch) -> Tensor:
+        """Return the path's loss plus the prior head's own |regression - x_1|_1, summed over clear pixels and bands."""
         network = self.network
-        example = self.example(batch, draws)
         x = example.x.contiguous(memory_format=torch.channels_last)
-        view = View.whole(self.factor, *batch.lr.shape[-2:])
         if network.prior is None:
             answer = network(x, batch.y, example.t, example.sigma)
-            return self._distance(answer, example.target, example.hr_part, batch, count)
+            return self._distance(answer, example.target, example.hr_part, batch)
+        view = View(self.factor, 0, 0, *batch.hr.shape[-2:])
         features = network.prior(batch.lr)
         levels = network.prior.levels(features)
         answer = network(x, batch.y, example.t, example.sigma, levels, view, batch.shift)
-        loss = self._distance(answer, example.target, example.hr_part, batch, count)
+        loss = self._distance(answer, example.target, example.hr_part, batch)
         regression = network.prior.regression(features, batch.y, view, batch.shift)
-        if self.settings.shift_tolerance_px:
-            own = self._distance(regression, batch.hr, batch.hr, batch, count)
+        if self.tolerance:
+            own = self._distance(regression, batch.hr, batch.hr, batch)
         else:
-            own = ((regression - batch.hr).abs() * batch.weight).sum() / count
-        return loss + self.settings.regression_weight * own
+            own = ((regression - batch.hr).abs() * batch.weight).sum()
+        return loss + self.regression * own
 
-    def _distance(self, a: Tensor, b: Tensor, hr_part: Tensor | None, batch: Batch, count: Tensor) -> Tensor:
-        if self.settings.shift_tolerance_px and hr_part is not None:
-            return shift_tolerant_l1(a, b, hr_part, batch.weight, self.settings.shift_tolerance_px) / count
-        error = (a - b).abs() if self.path.loss == "l1" else (a - b).square()
-        return (error * batch.weight).sum() / count
-
-    def _with_gains(self, batch: Batch, own: slice) -> Batch:
-        """Multiply the reflectance of each crop's bands by a random gain near 1, LR and HR alike."""
-        most = self.settings.max_gain
-        if not most:
-            return batch
-        shape = (self.settings.batch, batch.hr.shape[1], 1, 1)
-        spread = torch.rand(shape, generator=self.generator, device=self.generator.device)[own].to(batch.hr.device)
-        gain = 1 + most * (2 * spread - 1)
-        # g (z std + mean) is standardised again: g z + (g - 1) mean / std.
-        ratio = torch.tensor(self.standard.mean) / torch.tensor(self.standard.std)
-        shift = (gain - 1) * ratio.to(gain)[:, None, None]
-        lr, y, hr = (gain * values + shift for values in (batch.lr, batch.y, batch.hr))
-        return replace(batch, lr=lr, y=y, hr=hr)
+    def _distance(self, a: Tensor, b: Tensor, hr_part: Tensor | None, batch: Batch) -> Tensor:
+        if self.tolerance and hr_part is not None:
+            return shift_tolerant_l1(a, b, hr_part, batch.weight, self.tolerance)
+        error = (a - b).abs() if self.loss == "l1" else (a - b).square()
+        return (error * batch.weight).sum()
 
 
-def part_of(batch: Batch, which: slice) -> Batch:
-    """Return some examples of a batch."""
-    shift = None if batch.shift is None else (batch.shift[0][which], batch.shift[1][which])
-    return Batch(batch.lr[which], batch.y[which], batch.hr[which], batch.weight[which], shift)
+def random_gain(settings: GainSettings, shape: tuple[int, ...], generator: torch.Generator) -> Tensor | None:
+    """Draw what multiplies the reflectance of (batch, band, 1, 1) crops, LR and HR alike; None where nothing does."""
+    if not (settings.share or settings.band):
+        return None
+    shared = torch.rand((2, shape[0], 1, 1, 1), generator=generator, device=generator.device)
+    low, high = math.log(settings.low), math.log(settings.high)
+    gain = torch.where(shared[0] < settings.share, torch.exp(low + (high - low) * shared[1]), 1.0)
+    spread = torch.rand(shape, generator=generator, device=generator.device)
+    return gain * (1 + settings.band * (2 * spread - 1))
 
 
 def _add(parameters: list[nn.Parameter], gradients: Iterable[Tensor | None]) -> None:
@@ -167,8 +175,3 @@ def _add(parameters: list[nn.Parameter], gradients: Iterable[Tensor | None]) -> 
 
 def _parts(count: int, size: int) -> Iterator[slice]:
     return (slice(first, min(first + size, count)) for first in range(0, count, size))
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    lr, y, hr, weight = (v.to(device, non_blocking=True) for v in (batch.lr, batch.y, batch.hr, batch.weight))
-    return Batch(lr, y, hr, weight, batch.shift)

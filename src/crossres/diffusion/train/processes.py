@@ -6,11 +6,14 @@ others have seen anything of it, which a sum that overlaps with the backward pas
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import psutil
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -55,6 +58,19 @@ class Processes:
             for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
                 tensor.copy_(part.view(tensor.shape))
 
+    def told(self, what: Any) -> Any:
+        """Return what the first process was given."""
+        if self.count == 1:
+            return what
+        said = [what]
+        dist.broadcast_object_list(said)
+        return said[0]
+
+    def from_first(self, tensor: Tensor) -> None:
+        """Replace a tensor by that of the first process."""
+        if self.count > 1:
+            dist.broadcast(tensor, 0)
+
     def any(self, value: bool) -> bool:
         """Return whether it is true in any process."""
         if self.count == 1:
@@ -70,7 +86,7 @@ def share(count: int | None, arguments: Sequence[str]) -> bool:
     """Run `python -m crossres ARGUMENTS` in `count` processes of this machine (None: one per GPU), as torchrun would.
 
     Returns whether that was done: not for one process, nor in a process that torchrun or this started. Raises
-    `UserError` when a process failed, which has said why.
+    `UserError` when a process failed, which has said why. SIGTERM and SIGUSR1 reach all of them.
     """
     count = count or max(1, torch.cuda.device_count())
     if count == 1 or "WORLD_SIZE" in os.environ:
@@ -78,17 +94,26 @@ def share(count: int | None, arguments: Sequence[str]) -> bool:
     if torch.cuda.is_available() and count > torch.cuda.device_count():
         raise UserError(f"train.processes: {count} processes, but {torch.cuda.device_count()} GPUs; one each at most")
     # Two seconds to load, which one process need not wait for.
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     # Port 0: the system finds a free one, so that several trainings can share a machine.
     config = LaunchConfig(1, 1, count, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0",
                           max_restarts=0)  # fmt: skip
+    signal.signal(signal.SIGUSR1, _pass_on)
     try:
         elastic_launch(config, sys.executable)("-m", "crossres", *arguments)
+    except SignalException as error:
+        raise UserError(f"stopped by {error.sigval.name}; what the processes saved is above") from None
     except ChildFailedError as error:
         raise UserError(f"process {error.get_first_failure()[0]} of {count} failed; its own line is above") from None
     return True
+
+
+def _pass_on(number: int, _: Any) -> None:
+    for child in psutil.Process().children():
+        child.send_signal(number)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """What a training run that was stopped goes on from: its whole state, beside the model folder it will write.
 
 One safetensors file with a JSON header: weights, averaged weights, optimiser, random numbers, history. Reading it runs
-no code. It is bound to a hash of the settings, the data, the code and the library, so that a run never goes on from
-another's, and it is removed when the model is written.
+no code. It is bound to the data and to what is learnt of them, so that a run never goes on from another's, but not to
+how long and how it is run, nor to the code; it is removed when the model is written.
 """
 
-import hashlib
 import json
 import logging
 import math
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from torch import Tensor
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.train.curves import COLUMNS
 from crossres.diffusion.train.ema import Ema
+from crossres.diffusion.train.processes import Processes
 from crossres.files import whole
+from crossres.settings.train import NOT_LEARNT, TrainSettings
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ class Run:
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     history: list[dict[str, float]]
+    precision: str
+    """Arithmetic of the network: float32 or bfloat16."""
     best: dict[str, Tensor] | None = None
     """The averaged weights of the step with the least BEST_BY in validation; None before the first."""
 
@@ -58,58 +63,133 @@ def state_file(output: Path) -> Path:
     return output.with_name(f".{output.name}.state.safetensors")
 
 
-def run_key(**what: Any) -> str:
-    """Return the hash of all that a run's result depends on."""
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+def what_is_learnt(settings: TrainSettings, group: Processes) -> dict[str, Any]:
+    """Return the settings that must be the same for a run to go on, by key, and what draws its random numbers."""
+    return {f"train.{k}": v for k, v in settings.model_dump(exclude=set(NOT_LEARNT)).items()} | {
+        "device": group.device.type
+    }
 
 
-def save(path: Path, key: str, run: Run, micro: int) -> None:
-    """Write the state, whole or not at all."""
-    tensors = {f"network.{name}": value for name, value in run.network.state_dict().items()}
-    tensors |= {f"ema.{name}": value for name, value in run.ema.network.state_dict().items()}
-    tensors |= {f"best.{name}": value for name, value in (run.best or {}).items()}
-    for i, parameter in enumerate(run.network.parameters()):
-        tensors |= {f"optimiser.{i}.{name}": value for name, value in run.optimiser.state[parameter].items()}
-    tensors["generator"] = run.generator.get_state()
-    rows = [[row.get(column, float("nan")) for column in COLUMNS] for row in run.history]
-    tensors["history"] = torch.tensor(rows, dtype=torch.float64)
-    about = {"key": key, "updates": run.ema.updates, "micro": micro}
-    with whole(path) as part:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, {"run": json.dumps(about)})
+@dataclass(frozen=True)
+class Bound:
+    """What a state belongs to."""
+
+    to: dict[str, Any]
+    """What must be the same for a run to go on: settings, data, seed."""
+    steps: int
+    """`train.steps`, which may grow."""
+    code: str
+    """Fingerprint of the code and version of torch, which may change: said in the log."""
 
 
-def restore(path: Path, key: str, run: Run) -> int | None:
-    """Bring a run to where it was saved and return its micro-batch; None where there is nothing to go on from."""
+class Saver:
+    """Writes a run's state, in a thread of its own: training waits for the copy alone, not for the disk."""
+
+    def __init__(self, path: Path, bound: Bound, minutes: float) -> None:
+        self.path, self.bound, self.seconds = path, bound, 60 * minutes
+        self._pool = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+        self._last = time.monotonic()
+
+    def __enter__(self) -> "Saver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last save was so long ago that there should be another."""
+        return time.monotonic() - self._last >= self.seconds
+
+    def save(self, run: Run, micro: int) -> None:
+        """Copy the state and begin to write it, whole or not at all; an error of the save before is raised here."""
+        self.wait()
+        tensors = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in _tensors(run).items()}
+        about = vars(self.bound) | {"updates": run.ema.updates, "micro": micro, "columns": list(COLUMNS)}
+        self._writing = self._pool.submit(_write, self.path, tensors, json.dumps(about))
+        self._last = time.monotonic()
+
+    def wait(self) -> None:
+        """Wait until what was begun is on the disk."""
+        if self._writing is not None:
+            self._writing.result()
+
+
+def restore(path: Path, bound: Bound, run: Run, group: Processes) -> int | None:
+    """Bring a run to where it was saved and return its micro-batch; None where there is nothing to go on from.
+
+    One process reads the file and tells the others.
+    """
+    for parameter in run.network.parameters():
+        averages = {name: torch.zeros_like(parameter, requires_grad=False) for name in ("exp_avg", "exp_avg_sq")}
+        run.optimiser.state[parameter] = {"step": torch.zeros((), device=parameter.device)} | averages
+    state = _in_place(run)
+    found = _read(path, bound, state) if group.first else None
+    told = group.told(found and (found[0], {k: v for k, v in found[1].items() if k not in state}))
+    if told is None:
+        return None
+    about, others = told
+    with torch.no_grad():
+        for name, value in state.items():
+            if found:
+                value.copy_(found[1][name])
+            group.from_first(value)
+    run.best = {k.removeprefix("best."): v for k, v in others.items() if k.startswith("best.")} or None
+    run.generator.set_state(others["generator"])
+    run.ema.updates = about["updates"]
+    rows = [zip(about["columns"], row, strict=True) for row in others["history"].tolist()]
+    run.history[:] = [{name: value for name, value in row if not math.isnan(value)} for row in rows]
+    return int(about["micro"])
+
+
+def _read(path: Path, bound: Bound, state: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Return the header and the tensors of a file that this run can go on from; None, and why, where it cannot."""
     if not path.exists():
         return None
     try:
         with open_tensors(path, "pt") as file:
             about = json.loads(file.metadata()["run"])
-            if about["key"] != key:
-                log.info("%s: of other settings, data or code; training starts anew", path)
-                return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        before = Bound(about["to"], about["steps"], about["code"])
+        had = about["updates"]
     except (SafetensorError, KeyError, TypeError, ValueError):
         log.warning("%s: damaged; training starts anew", path)
         return None
-    with torch.no_grad():
-        for name, module in (("network", run.network), ("ema", run.ema.network)):
-            for key_, value in module.state_dict().items():
-                value.copy_(tensors[f"{name}.{key_}"])
-        for i, parameter in enumerate(run.network.parameters()):
-            run.optimiser.state[parameter] = {
-                name: _like(tensors[f"optimiser.{i}.{name}"], parameter) for name in ("step", "exp_avg", "exp_avg_sq")
-            }
-    run.best = {k.removeprefix("best."): v for k, v in tensors.items() if k.startswith("best.")} or None
-    run.generator.set_state(tensors["generator"])
-    run.ema.updates = about["updates"]
-    rows = [zip(COLUMNS, row, strict=True) for row in tensors["history"].tolist()]
-    run.history[:] = [{name: value for name, value in row if not math.isnan(value)} for row in rows]
-    return int(about["micro"])
+    now = json.loads(json.dumps(bound.to))
+    if other := sorted(key for key in {**before.to, **now} if before.to.get(key) != now.get(key)):
+        log.info("%s: of a run with another %s; training starts anew", path, ", ".join(other))
+        return None
+    if had > bound.steps:
+        log.info("%s: had %d steps of the %d that are asked for; training starts anew", path, had, bound.steps)
+        return None
+    if any(name not in tensors or tensors[name].shape != value.shape for name, value in state.items()):
+        log.info("%s: of another network than this code makes; training starts anew", path)
+        return None
+    if before.code != bound.code:
+        log.info("the code or torch changed since the run was saved; what has been learnt is kept")
+    if before.steps != bound.steps:
+        line = "train.steps was %d and is %d: from here on the learning rate is that of the run of %d"
+        log.info(line, before.steps, bound.steps, bound.steps)
+    log.info("going on after step %d of %d", had, bound.steps)
+    return about, tensors
 
 
-def _like(value: Tensor, parameter: Tensor) -> Tensor:
-    """Return a value where, and laid out in memory as, the parameter is that it belongs to."""
-    if value.shape == parameter.shape:
-        return torch.empty_like(parameter, requires_grad=False).copy_(value)
-    return value.to(parameter.device)
+def _in_place(run: Run) -> dict[str, Tensor]:
+    """Return what a step changes where it stands: weights, their average and the optimiser's own averages."""
+    tensors = {f"network.{name}": value for name, value in run.network.state_dict().items()}
+    tensors |= {f"ema.{name}": value for name, value in run.ema.network.state_dict().items()}
+    for i, parameter in enumerate(run.network.parameters()):
+        tensors |= {f"optimiser.{i}.{name}": value for name, value in run.optimiser.state[parameter].items()}
+    return tensors
+
+
+def _tensors(run: Run) -> dict[str, Tensor]:
+    rows = [[row.get(column, math.nan) for column in COLUMNS] for row in run.history]
+    others = {"generator": run.generator.get_state(), "history": torch.tensor(rows, dtype=torch.float64)}
+    return _in_place(run) | {f"best.{name}": value for name, value in (run.best or {}).items()} | others
+
+
+def _write(path: Path, tensors: dict[str, Tensor], about: str) -> None:
+    with whole(path) as part:
+        save_file(tensors, part, {"run": about})

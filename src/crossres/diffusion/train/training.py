@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.paths.path import DiffusionPath, Draws, Example
-from crossres.diffusion.train.data import Batch
 from crossres.diffusion.train.material import Material
+from crossres.diffusion.train.prepare import Batch
 from crossres.diffusion.train.processes import Processes
 from crossres.diffusion.train.validation import Validation
 
@@ -31,8 +32,8 @@ class Training:
     group: Processes
     state: Path
     """File that the run is saved in from time to time."""
-    key: str
-    """Hash of all that the result depends on: a run goes on only from a state with the same key."""
+    bound: dict[str, Any]
+    """What the result depends on: a run goes on only from a state of the same."""
     code: str
     """Fingerprint of the code that trains."""
     events: Path | None
