@@ -11,6 +11,8 @@ import pytest
 from odc.geo.geobox import GeoBox
 from pydantic import ValidationError
 from rasterio.transform import Affine, from_origin
+from shapely import affinity
+from shapely.geometry import mapping, shape
 
 from crossres.acquire.catalog import catalog_folder
 from crossres.acquire.degrade import degrade, lr_grid, worst_codes
@@ -135,12 +137,12 @@ def test_an_hr_pixel_across_the_border_of_two_lr_pixels_masks_both():
     assert sorted(zip(*np.nonzero(low), strict=True)) == [(0, 0), (1, 0), (1, 2)]
 
 
-def test_whole_borders_are_whole_at_any_factor():
-    """Of 50/3 an LR border is a whole HR pixel's at each third: rounding must not put that pixel on both sides."""
-    for row, expected in ((49, [2]), (50, [3])):
-        mask = np.zeros((100, 100), np.uint8)
+def test_an_hr_pixel_that_begins_at_an_lr_border_lies_in_one_lr_pixel_alone():
+    """At 50/3, pixel 250 begins where LR pixel 15 does: rounding must not put a part of it into LR pixel 14."""
+    for row, expected in ((249, [14]), (250, [15])):
+        mask = np.zeros((300, 300), np.uint8)
         mask[row] = Mask.CLOUD
-        low = worst_codes(da.from_array(mask), Fraction(50, 3), ((6,), (6,))).compute()
+        low = worst_codes(da.from_array(mask), Fraction(50, 3), ((18,), (18,))).compute()
         assert np.unique(np.nonzero(low)[0]).tolist() == expected
 
 
@@ -191,14 +193,19 @@ def test_download_asks_for_the_hr_scene_and_makes_the_lr_scene_of_it(tmp_path):
 # search
 
 
-def searched(tmp_path, *names, area=None, **changes):
-    """Search a folder of HR images of one place; return (scenes, pairs, declined)."""
-    for number, name in enumerate(names):
-        grid = GeoBox((400, 400), from_origin(500_000 + 20 * number, 5_500_000, 2.5, 2.5), "EPSG:32632")
+def searched(tmp_path, *names, said=lambda item: item, area=None, **changes):
+    """Search a folder of HR images of one place and time, whose items say what `said` makes of them.
+
+    Return (scenes, pairs, declined).
+    """
+    grid = GeoBox((400, 400), from_origin(500_000, 5_500_000, 2.5, 2.5), "EPSG:32632")
+    for name in names:
         write_cog(tmp_path / "in" / f"{name}.tif", np.full((2, 400, 400), 2000, np.uint16), grid, BANDS, REFLECTANCE_DN)
     sensor = SensorSettings(name="aerial", datetime="2021-06-01T10:00:00Z")
     source = FolderSource(kind="folder", path=str(tmp_path / "in"), sensor=sensor)
     catalog_folder(source, tmp_path / "in", tmp_path / "hr")
+    for path in (tmp_path / "hr" / "items").glob("*.json"):
+        write_json(path, said(json.loads(path.read_text())))
     degraded = DegradedSource(kind="degraded")
     settings = SearchSettings(lr=degraded, hr=source, area=area, **changes)
     search(settings, GridSettings(bands=BANDS), None, str(tmp_path / "hr" / "catalog.json"), tmp_path / "items")
@@ -238,6 +245,18 @@ def test_the_area_and_the_smallest_overlap_hold_for_them(tmp_path):
         searched(tmp_path, "one", min_overlap_km2=2)
     with pytest.raises(UserError, match=r"no HR scene can be used; .*outside of search.area"):
         searched(tmp_path, "one", area=(20.0, 50.0, 20.1, 50.1))
+
+
+def test_an_hr_scene_that_lies_elsewhere_than_its_item_says_is_paired_where_it_lies(tmp_path):
+    def elsewhere(item):
+        properties = {key: value for key, value in item["properties"].items() if not key.startswith("proj:")}
+        moved = affinity.translate(shape(item["geometry"]), 0.1)
+        return item | {"geometry": mapping(moved), "bbox": list(moved.bounds), "properties": properties}
+
+    _, pairs, _ = searched(tmp_path, "one", said=elsewhere)
+    outline = GeoBox((400, 400), from_origin(500_000, 5_500_000, 2.5, 2.5), "EPSG:32632").geographic_extent.geom
+    region = shape(pairs["one--one-degraded"]["geometry"])
+    assert region.intersection(outline).area > 0.999 * outline.area
 
 
 def test_no_other_lr_source_stands_beside_it_and_no_hr_source_is_one():

@@ -43,8 +43,8 @@ def degrade(hr: Path, item: Item, item_path: Path, bands: tuple[str, ...], folde
 
     Its grid begins at the HR scene's corner. Each band is a Gaussian of the sensor's MTF (`operators.through_mtf`) over
     HR pixels, clear or not, and has the noise of the same scene each time. An LR pixel that a masked HR pixel lies in,
-    or a part of it, has that mask; no data goes before cloud, cloud before the rest. Memory holds blocks. Raises
-    `UserError` for an HR scene whose pixels are not square metres finer than the sensor's.
+    or a part of it, has that mask; no data goes before cloud, cloud before the rest. Memory holds rows of blocks.
+    Raises `UserError` for an HR scene whose pixels are not square metres finer than the sensor's.
     """
     how = parse(item["properties"].get(DEGRADED), str(item_path), DegradedSource)
     fine = open_scene(hr, bands)
