@@ -57,7 +57,9 @@ CODES = Encoding("uint8", overviews="mode")
 """Of masks: `Mask`, or yes and no."""
 
 PARTS = {"mean": REFLECTANCE_DN, "std": STD_DN, "sample": REFLECTANCE_DN}
-"""The rasters of a super-resolved scene, `<name>.tif` each, in this order."""
+"""The rasters of a super-resolved scene, `<name>.tif` each, in this order; their bands are the scene's."""
+SUPPORT = ("measured", "inferred", "drawn")
+"""Bands of its `support.tif`, in the numbers of std: what its detail beyond interpolation rests on."""
 
 
 def to_dn(reflectance: np.ndarray) -> np.ndarray:
