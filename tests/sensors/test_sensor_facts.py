@@ -68,6 +68,11 @@ def test_a_known_sensor_has_its_own_mtf_whatever_its_name_looks_like(name):
     assert lr_mtf(0.3, name, ("red", "blue")) == (0.3, 0.3)
 
 
+def test_an_image_has_the_mtf_of_the_sensor_that_it_was_degraded_to():
+    assert lr_mtf(None, "gaofen-2 degraded to Sentinel-2", ("red", "blue")) == (S2A.mtf[2], S2A.mtf[0])
+    assert lr_mtf(None, "sentinel-2a degraded to Landsat 8", ("red", "blue")) == (0.25, 0.25)
+
+
 @pytest.mark.parametrize("name", [None, "", "landsat-8", "gaofen-2", "sentinel-3a"])
 def test_an_unknown_sensor_has_the_usual_mtf(name):
     assert lr_mtf(None, name, ("red", "blue")) == (0.25, 0.25)

@@ -20,11 +20,12 @@ def lr_mtf(setting: float | None, sensor: str | None, bands: Sequence[str]) -> t
     """Return the MTF of each band, by common name, at the Nyquist frequency of its own pixel size.
 
     `setting` (`grid.lr_mtf`) holds for all bands; None takes the sensor's own by its STAC platform, `sensor`, and
-    `USUAL` where the sensor or a band of it is not known.
+    `USUAL` where the sensor or a band of it is not known. An HR image that was degraded has that of what it was
+    degraded to.
     """
     if setting is not None:
         return (setting,) * len(bands)
-    platform = re.sub(r"[^a-z0-9]", "", (sensor or "").lower())
+    platform = re.sub(r"[^a-z0-9]", "", (sensor or "").lower()).rpartition("degradedto")[2]
     known = next((camera for name, camera in LR_SENSORS.items() if re.fullmatch(name, platform)), None)
     own = dict(zip(known.bands, known.mtf, strict=True)) if known else {}
     return tuple(own.get(band, USUAL) for band in bands)
