@@ -30,7 +30,8 @@ from crossres.imagery.numbers import OFFSET, SCALE
 from crossres.pairs.cache import write_cache
 from crossres.pairs.store import digest, write_zarr
 
-BANDS, LR_PX, HR_PX, FACTOR = 4, 64, 256, Fraction(4)
+NAMES = ("blue", "green", "red", "nir")
+BANDS, LR_PX, HR_PX, FACTOR = len(NAMES), 64, 256, Fraction(4)
 BATCH = 16
 ROUNDS = 5
 GPU_PAIRS_PER_SECOND = 1500
@@ -48,7 +49,7 @@ def write_all(root: Path, count: int) -> None:
         lr = hr.reshape(BANDS, LR_PX, 4, LR_PX, 4).mean(axis=(2, 4)).astype(np.uint16)
         return {"lr": lr, "hr": np.ascontiguousarray(hr), "mask": np.zeros((LR_PX, LR_PX), np.uint8)}
 
-    write_zarr(root / "dataset.zarr", map(patch, range(count)), count, patch(0), ("blue", "green", "red", "nir"))
+    write_zarr(root / "dataset.zarr", map(patch, range(count)), count, patch(0), NAMES, NAMES)
     table = {"patch": range(count), "split": "train", "digest": [digest(patch(k)) for k in range(count)]}
     gpd.GeoDataFrame(table, geometry=[box(0, 0, 1, 1)] * count, crs=4326).to_parquet(root / "index.parquet")
     write_cache(root / "dataset.zarr", root / "index.parquet", root / "cache")

@@ -38,7 +38,7 @@ def download(
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Instead of an item, as `search` wrote it, any scene may be named as for `super-resolve`; all of it is then read.
-    Bands are `grid.bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
+    Bands are `grid.bands`, of an item in the role of LR also those of `grid.lr_bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
     orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
     `reference` (the folder of another scene; None: as delivered), and pansharpened.
     An LR scene that is made of an HR scene (`crossres:degraded_from`) is made of the folder `hr` of that scene.
@@ -68,8 +68,9 @@ def download(
             degrade(hr, content, item, grid.bands, part)
         else:
             given = Given(content, str(item))
+            bands = grid.bands_of("lr" if properties.get("crossres:role") == "lr" else "hr")
             write_scene_of(
-                given, region, grid.bands, grid.gsd_m, settings, dem, reference, item, part, transfer
+                given, region, bands, grid.gsd_m, settings, dem, reference, item, part, transfer
             )  # fmt: skip
         if checksums is not None:
             checksums.check_files(content["id"], part)

@@ -28,7 +28,7 @@ from crossres.acquire.written_items import pair_content, scene_items
 from crossres.errors import UserError
 from crossres.files import json_text, whole
 from crossres.layout import ItemsFolder
-from crossres.settings.grid import GridSettings
+from crossres.settings.grid import GridSettings, Role
 from crossres.settings.paths import expand
 from crossres.settings.search import CATALOGUED, SearchSettings, SentinelHubSource, Source, StacApiSource
 
@@ -58,11 +58,11 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
     area = read_area(settings.area)
     places = RasterPlaces(grid.bands)
     declined_lr: list[Declined] = []
-    found_hr, declined_hr = _of_role(settings, "hr", hr, area, places)
+    found_hr, declined_hr = _of_role(settings, grid, "hr", hr, area, places)
     if settings.degraded:
         found_lr = degraded_scenes(found_hr, settings.degraded)
     else:
-        found_lr, declined_lr = _of_role(settings, "lr", lr, area, places)
+        found_lr, declined_lr = _of_role(settings, grid, "lr", lr, area, places)
         found_hr, both = apart(found_lr, found_hr, grid.bands)
         declined_hr += [Declined(c.id, "hr", "is an LR scene, too") for c in both]
     found_lr, found_hr = with_unique_ids(found_lr, found_hr)
@@ -92,7 +92,12 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
 
 
 def _of_role(
-    settings: SearchSettings, role: str, catalogues: Catalogues, area: BaseGeometry | None, places: RasterPlaces
+    settings: SearchSettings,
+    grid: GridSettings,
+    role: Role,
+    catalogues: Catalogues,
+    area: BaseGeometry | None,
+    places: RasterPlaces,
 ) -> tuple[list[Candidate], list[Declined]]:
     """Return the scenes of all sources of a role, each acquisition once, and the others."""
     sources: tuple[Source, ...] = getattr(settings, role)
@@ -101,7 +106,7 @@ def _of_role(
     declined: list[Declined] = []
     for source in sources:
         href = next(hrefs, None) if isinstance(source, CATALOGUED) else None
-        found, others = _find(settings, source, href, role, area, places)
+        found, others = _find(settings, grid, source, href, role, area, places)
         kept += found
         declined += others
     kept, duplicates = without_duplicates(kept, role)
@@ -110,9 +115,10 @@ def _of_role(
 
 def _find(
     settings: SearchSettings,
+    grid: GridSettings,
     source: Source,
     href: str | None,
-    role: str,
+    role: Role,
     area: BaseGeometry | None,
     places: RasterPlaces,
 ) -> tuple[list[Candidate], list[Declined]]:
@@ -129,7 +135,7 @@ def _find(
             scene = _placed(one, places)
             reason = _unfit(scene, role, area, settings.max_cloud_percent, scene.time in times)
             if reason is None:
-                band_assets(resolved_item(one), places.bands)
+                band_assets(resolved_item(one), grid.bands_of(role))
         except UserError as error:
             reason = str(error)
         if reason:

@@ -22,7 +22,7 @@ def open_run(folder: Path | str) -> xr.DataTree:
     sr/<pair>/<arm>
         `mean`, `std` and `sample` of the super-resolved image, on the fine grid
     pairs
-        the patches: `lr`, `hr` and `mask`, by patch
+        the patches: `lr`, `hr` and `mask`, by patch; `lr_band` are the bands of `lr`, `band` those of `hr`
 
     What is not there, since the run is not finished or has removed it, is left out. Raises `UserError` when the folder
     holds no run.
@@ -41,7 +41,8 @@ def open_run(folder: Path | str) -> xr.DataTree:
             found[f"sr/{product.parent.name}/{product.name}"] = _product(product)
     if run.dataset.is_dir():
         patches = xr.open_zarr(run.dataset, consolidated=False)
-        found["pairs"] = patches.assign_coords(band=patches.attrs["bands"])
+        names = {"band": patches.attrs["bands"], "lr_band": patches.attrs.get("lr_bands")}
+        found["pairs"] = patches.assign_coords({name: names[name] for name in names if name in patches.dims})
     if not found:
         raise UserError(f"{folder}: holds no imagery of a run; name a folder such as results/demo")
     return xr.DataTree.from_dict(found, name=run.folder.name)

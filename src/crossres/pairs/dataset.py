@@ -66,6 +66,7 @@ def assemble(
         output / "summary.json",
         {
             "bands": grid.bands,
+            "lr_bands": grid.bands_of("lr"),
             "factor": first["factor"],
             "lr_gsd_m": first["lr_gsd_m"],
             "hr_gsd_m": first["hr_gsd_m"],
@@ -103,7 +104,7 @@ def _write(
     output: Path, usable: Sequence[PairFiles], parted: dict[str, Parted], count: int, grid: GridSettings, seed: int
 ) -> tuple[dict[str, Moments], list[tuple[str, dict[str, np.ndarray]]]]:
     """Write zarr and index; return the train split's moments and titled patches for the contact sheet."""
-    moments = {name: Moments(len(grid.bands)) for name in ("lr", "hr")}
+    moments = {"lr": Moments(len(grid.bands_of("lr"))), "hr": Moments(len(grid.bands))}
     shown = set(np.random.default_rng([seed, 3]).permutation(count)[:SHEET_PATCHES].tolist())
     sheet: list[tuple[str, dict[str, np.ndarray]]] = []
 
@@ -130,7 +131,8 @@ def _write(
 
     example = next(read_patches(usable[0].patches))
     with whole(output / "index.parquet") as file, TableWriter(file) as index, whole(output / "dataset.zarr") as folder:
-        write_zarr(folder, each(index), count, {name: example[name] for name in DIMS}, grid.bands)
+        first = {name: example[name] for name in DIMS}
+        write_zarr(folder, each(index), count, first, grid.bands, grid.bands_of("lr"))
     return moments, sheet
 
 

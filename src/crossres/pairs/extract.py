@@ -101,7 +101,8 @@ def extract(
         clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=1)
         codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
         one, other = (of_patches(image * SCALE + OFFSET) for image in (lr_strip, on_lr))
-        qualities = measure(one, other, of_patches(within * SCALE**2), codes, clear, grid.bands)
+        common = one[:, : len(grid.bands)]  # LR may have others
+        qualities = measure(common, other, of_patches(within * SCALE**2), codes, clear, grid.bands)
         reasons = [why_declined(settings, quality, gap) for quality in qualities]
         about = [
             (

@@ -15,7 +15,7 @@ SHARD = 64
 """Patches a file."""
 
 DIMS = {
-    "lr": ("patch", "band", "y", "x"),
+    "lr": ("patch", "lr_band", "y", "x"),
     "hr": ("patch", "band", "y_hr", "x_hr"),
     "mask": ("patch", "y", "x"),
 }
@@ -35,12 +35,14 @@ def write_zarr(
     count: int,
     example: dict[str, np.ndarray],
     bands: tuple[str, ...],
+    lr_bands: tuple[str, ...],
 ) -> None:
     """Write `count` patches (`lr` and `hr` (C, y, x) uint16 DN, `mask` (y, x) uint8) into a new zarr directory.
 
+    `lr` has the bands `lr_bands`, the first of which are the `bands` of `hr`.
     `example` gives shapes and types. One patch is one chunk; memory holds one shard.
     """
-    root = zarr.create_group(path, zarr_format=3, attributes={"bands": list(bands)})
+    root = zarr.create_group(path, zarr_format=3, attributes={"bands": list(bands), "lr_bands": list(lr_bands)})
     arrays = {}
     for name, value in example.items():
         scaled: dict[str, Any] = {"scale_factor": SCALE, "add_offset": OFFSET, "_FillValue": NODATA}

@@ -56,3 +56,8 @@ S2C = Sensor(
 def offset_dn(baseline: str) -> int:
     """Return what to add to L2A numbers of a processing baseline ("05.09"): -1000 since 04.00, 0 before."""
     return OFFSET_DN if float(baseline) >= FIRST_BASELINE_WITH_OFFSET else 0
+
+
+def finest_m(band: str, gsd_m: float) -> float:
+    """Return in which pixel size, in metres, to take a band for a grid of `gsd_m`: there, or the finest that it has."""
+    return max(gsd_m, dict(zip(BANDS, GSD_M, strict=True)).get(band, gsd_m))

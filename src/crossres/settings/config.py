@@ -119,7 +119,21 @@ class Config(Section):
                 f"models.{name}.model.prior: none shows the network the LR image in its start alone, and the residual "
                 "path takes it out of there; set train.path: straight for this model, or prior: concat"
             )
+        if self.grid.extra_bands and model.prior != "module":
+            raise ValueError(
+                f"models.{name}.model.prior: {model.prior} shows the network no band of grid.lr_bands but those of "
+                "grid.bands; use prior: module, or leave grid.lr_bands out"
+            )
         return model, train
+
+    @model_validator(mode="after")
+    def _degraded_scenes_have_all_bands(self) -> "Config":
+        if self.search.degraded and self.grid.extra_bands:
+            raise ValueError(
+                f"grid.lr_bands: {self.grid.extra_bands[0]} cannot be made of an HR image; leave lr_bands out where "
+                "search.lr is of kind degraded"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sampling_is_whole(self) -> "Config":

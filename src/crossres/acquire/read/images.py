@@ -20,6 +20,7 @@ from crossres.grids import gsd_m as gsd_of
 from crossres.imagery.items import Item, iso_utc
 from crossres.sensors.band_names import esa_name, is_band, mentions_band
 from crossres.sensors.scaling import ASSUMED_SENSOR
+from crossres.sensors.sentinel2 import finest_m
 
 SAME_SIZE = 0.01
 """Share by which two pixel sizes may differ and be one."""
@@ -43,13 +44,13 @@ def image_given(file: AssetFile, href: str, name: str, bands: Sequence[str]) -> 
 def folder_given(tree: Tree, bands: Sequence[str], gsd_m: float) -> Given:
     """Return a folder with an image for each of `bands` as an item.
 
-    Of a band at several pixel sizes that of `gsd_m` metres is taken. Raises `UserError` when a band has no image, or
-    several.
+    Of a band at several pixel sizes that of `gsd_m` metres is taken, or of its own where Sentinel-2 has it no finer.
+    Raises `UserError` when a band has no image, or several.
     """
     names = tree.images
     assets = {}
     for band in bands:
-        name = _of_band(tree, names, band, gsd_m)
+        name = _of_band(tree, names, band, finest_m(band, gsd_m))
         assets[esa_name(band)] = _asset(tree, name, band)
     classes = [name for name in names if is_band(_stem(name), CLASSES) or mentions_band(_stem(name), CLASSES)]
     if len(classes) == 1:

@@ -26,7 +26,10 @@ from crossres.sensors.band_names import esa_name
 from crossres.sensors.scaling import Scaling, processing_baseline
 
 METADATA = re.compile(r"^(?:MTD_MSI|S2[A-Z]_(?:OPER|USER)_MTD_SAF)(L1C|L2A)(?:_[A-Z0-9_]+)?\.xml$", re.I)
-BAND_NUMBERS = {"B02": "1", "B03": "2", "B04": "3", "B08": "7"}
+BAND_NUMBERS = {
+    "B02": "1", "B03": "2", "B04": "3", "B05": "4", "B06": "5", "B07": "6", "B08": "7", "B8A": "8", "B11": "11",
+    "B12": "12",
+}  # fmt: skip
 """`band_id` of the metadata's offsets."""
 QUANTIFICATION = {
     "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
@@ -66,8 +69,9 @@ def product_around(path: Path) -> Path | None:
 def safe_given(
     tree: Tree, bands: tuple[str, ...], gsd_m: float, within: str = "", metadata: str | None = None
 ) -> Given | None:
-    """Return a product with the images of `bands` at `gsd_m` metres; None when the tree holds no product.
+    """Return a product with the images of `bands`; None when the tree holds no product.
 
+    They are those of `gsd_m` metres, or of the band's own pixel size where that is larger.
     `within` names the folder of one granule, `metadata` the file of one product. Raises `UserError` when the product is
     damaged, lacks a band, or when there are several products or tiles.
     """
@@ -82,7 +86,7 @@ def safe_given(
             f"{tree.shown}: holds {len(granules)} tiles, such as {printable(granules[0])} and "
             f"{printable(granules[1])}; name one's folder"
         )
-    files = {band: _image(tree, images, esa_name(band), gsd_m) for band in bands}
+    files = {band: _image(tree, images, esa_name(band), sentinel2.finest_m(band, gsd_m)) for band in bands}
     properties = _properties(root)
     quantification, said = _quantification(tree, product, root)
     offsets, said_too = _offsets(product, root, properties)

@@ -57,16 +57,17 @@ def normalise(
     `hr.tif` (its fine grid), `mask.tif` (`Mask` codes on the LR grid: nodata of either image, the LR scene's own
     classes, changed), `pifs.tif` (1 where a pixel is invariant), `radiometry.json` and `radiometry.png` into the folder
     `output`. A declined pair passes through. One relation a band holds for the whole pair: local ones would copy the LR
-    image into the HR image. Goes through the pixels twice: for what the relations are fitted to, and to write. What
+    image into the HR image. Bands that only LR has stay as they are. Goes through the pixels twice: for what the relations are fitted to, and to write. What
     stands in memory for the whole scene is masks at LR scale.
     """
     state = read_json(registration)
-    scene = crop(open_scene(lr, grid.bands), Window(*state["lr_window"]))
+    scene = crop(open_scene(lr, grid.bands_of("lr")), Window(*state["lr_window"]))
     fine = open_scene(registered, grid.bands, chunk_px=CHUNK_PX)
     factor = Fraction(fine.sizes["y"], scene.sizes["y"])
     high = to_lr(fine.reflectance.data, factor, lr_mtf(grid.lr_mtf, scene.attrs.get("sensor"), grid.bands), CHUNK_PX)
     low, own = (part.data.rechunk({-2: high.chunks[1], -1: high.chunks[2]}) for part in (scene.reflectance, scene.mask))
     low = low.rechunk({0: -1})
+    low, others = low[: len(grid.bands)], low[len(grid.bands) :]
 
     mask, sample = _survey(low, high, own)
     to_low = settings.direction == "hr-to-lr"
@@ -90,7 +91,7 @@ def normalise(
             chunks=((1,), *own.chunks), meta=np.empty((0, 0, 0), np.uint8),
         )  # fmt: skip
         compared = da.concatenate([low, high, *after]).rechunk({0: -1})
-        dn = da.map_blocks(to_dn, after[0], dtype=np.uint16)
+        dn = da.map_blocks(to_dn, da.concatenate([after[0], others]).rechunk({0: -1}), dtype=np.uint16)
         store([numbers, dn, noted, compared], [hr_file, lr_file, Held(flags), pictures], "normalise")
     suspect, pifs = (flags[0] & bit > 0 for bit in (SUSPECT, INVARIANT))
     pifs &= found.reason is None

@@ -57,13 +57,18 @@ class Card(Section):
     bands: tuple[BandName, ...] = Field(
         min_length=1, max_length=MOST_BANDS, description="common names, in the order of the network's channels"
     )
+    lr_bands: tuple[BandName, ...] = Field(
+        min_length=1, max_length=MOST_BANDS, description="bands of the LR image: those, and after them what HR lacks"
+    )
     factor: str = Field(
         pattern=r"^[0-9]{1,4}(/[0-9]{1,4})?$", description="LR pixel / HR pixel, a fraction such as 25/2"
     )
     lr_gsd_m: float = Field(gt=0, le=1e5, description="pixel size of the LR image, in metres")
     hr_gsd_m: float = Field(gt=0, le=1e5, description="pixel size of the HR image, in metres")
-    mean: tuple[float, ...] = Field(description="HR band means over the training split, in reflectance")
-    std: tuple[float, ...] = Field(description="HR band standard deviations over the training split, in reflectance")
+    mean: tuple[float, ...] = Field(
+        description="HR band means over the training split, in reflectance, and LR's own of the bands that HR lacks"
+    )
+    std: tuple[float, ...] = Field(description="standard deviations, as mean")
     sigma: float = Field(gt=0, le=1, description="source noise of an LR start, chosen in validation")
     std_factor: float = Field(1.0, gt=0, le=1e3, description=STD_FACTOR)
     residual_rms: float = Field(
@@ -89,6 +94,12 @@ class Card(Section):
         """Read the cards of version 0.1, when the straight path was the only one."""
         return {"path": "straight"} | value if isinstance(value, dict) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_equal_bands(cls, value: Any) -> Any:
+        """Read the cards of before LR images had bands that HR images lack."""
+        return {"lr_bands": value["bands"]} | value if isinstance(value, dict) and "bands" in value else value
+
     @field_validator("factor")
     @classmethod
     def _is_fraction(cls, value: str) -> str:
@@ -101,9 +112,13 @@ class Card(Section):
     def _is_of_its_bands(self) -> "Card":
         if self.domain is not None and len(self.domain.mean) != 3 * len(self.bands):
             raise ValueError("domain must have three means for each band")
-        if len(set(self.bands)) < len(self.bands):
+        if len(set(self.lr_bands)) < len(self.lr_bands):
             raise ValueError("bands are there twice")
-        if not len(self.bands) == len(self.mean) == len(self.std):
+        if self.lr_bands[: len(self.bands)] != self.bands:
+            raise ValueError("lr_bands must begin with bands")
+        if self.model.prior != "module" and self.lr_bands != self.bands:
+            raise ValueError("lr_bands beside bands need model.prior: module")
+        if not len(self.lr_bands) == len(self.mean) == len(self.std):
             raise ValueError("mean and std must have a number for each band")
         if not all(abs(m) <= LARGEST_REFLECTANCE and 0 < s <= LARGEST_REFLECTANCE for m, s in zip(self.mean, self.std)):
             raise ValueError(f"mean and std must be of reflectance, up to {LARGEST_REFLECTANCE}")
@@ -153,7 +168,8 @@ class BestWeights:
 
 
 def save(
-    folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str], factor: Fraction,
+    folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str],
+    lr_bands: Sequence[str] | None = None, factor: Fraction,
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
     std_factor: float = 1.0, teacher_sha256: str | None = None, start_sha256: str | None = None,
@@ -162,7 +178,8 @@ def save(
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
     Without weights that did best in validation `best.safetensors` holds the last, so that a model is always of the same
-    files. The other arguments are the fields of `Card`; the weights themselves tell their hash and number.
+    files. The other arguments are the fields of `Card` (`lr_bands`: None for `bands`); the weights themselves tell their
+    hash and number.
     """
     content = best_content = _content(network)
     about = None
@@ -175,7 +192,7 @@ def save(
     (folder / WEIGHTS).write_bytes(content)
     (folder / BEST).write_bytes(best_content)
     card = Card(
-        bands=tuple(bands), factor=str(factor), lr_gsd_m=lr_gsd_m, hr_gsd_m=hr_gsd_m, mean=standard.mean,
+        bands=tuple(bands), lr_bands=tuple(lr_bands or bands), factor=str(factor), lr_gsd_m=lr_gsd_m, hr_gsd_m=hr_gsd_m, mean=standard.mean,
         std=standard.std, sigma=sigma, std_factor=std_factor, residual_rms=residual_rms, model=model, train=train,
         teacher_sha256=teacher_sha256, start_sha256=start_sha256,
         parameters=sum(p.numel() for p in network.parameters()),
@@ -205,6 +222,11 @@ def load_card(folder: Path) -> Card:
         ) from None
 
 
+def new_network(card: Card) -> Network:
+    """Return a network as a card describes it, without its weights."""
+    return Network(card.model, len(card.bands), len(card.lr_bands))
+
+
 def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:
     """Read a model; `UserError` when its weights are missing, damaged or not those that its card describes.
 
@@ -213,7 +235,7 @@ def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:
     card = load_card(folder).of(weights)
     path = Path(folder) / (BEST if weights == "best" else WEIGHTS)
     with torch.device("meta"):
-        expected = {name: v.shape for name, v in Network(card.model, len(card.bands)).state_dict().items()}
+        expected = {name: v.shape for name, v in new_network(card).state_dict().items()}
     try:
         if path.stat().st_size > 4 * sum(map(math.prod, expected.values())) + LARGEST_HEADER:
             raise _misfit(path, "they are larger")
@@ -235,7 +257,7 @@ def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:
             raise UserError(f"{path}: {name} holds what is not a number; get the model again, or train it again")
     if len(tensors) > len(expected):
         raise _misfit(path, f"{len(tensors)} arrays for {len(expected)}")
-    network = Network(card.model, len(card.bands)).eval().requires_grad_(False)
+    network = new_network(card).eval().requires_grad_(False)
     network.load_state_dict(tensors)
     return Checkpoint(card, network)
 

@@ -100,7 +100,8 @@ class Stage(nn.Module):
 class Network(nn.Module):
     """v(x_t, y, t, sigma) over the HR grid, with the prior's features where the settings have them."""
 
-    def __init__(self, settings: ModelSettings, bands: int) -> None:
+    def __init__(self, settings: ModelSettings, bands: int, lr_bands: int | None = None) -> None:
+        """Take how many bands HR has, and LR where it has more: those the prior module sees."""
         super().__init__()
         size = SIZES[settings.size]
         size = replace(size, width=settings.width or size.width, embedding=settings.embedding or size.embedding)
@@ -125,7 +126,9 @@ class Network(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(2 * w, 4 * w, 1) for w in widths[:-1])
         self.decoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.decoder, widths, strict=False))
         self.exit = zero(nn.Conv2d(size.width, 4 * bands, 3, padding=1))
-        self.prior = Prior(bands, size.prior_width, size.prior_blocks, widths) if settings.prior == "module" else None
+        self.prior = None
+        if settings.prior == "module":
+            self.prior = Prior(lr_bands or bands, bands, size.prior_width, size.prior_blocks, widths)
 
     def forward(
         self,

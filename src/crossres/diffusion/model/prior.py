@@ -52,12 +52,13 @@ class ResidualAttentionBlock(nn.Module):
 class Prior(nn.Module):
     """LR image -> one feature map per U-Net level, and the regression's features, all on the LR grid.
 
-    `levels` are the U-Net's widths from fine to coarse; level i has pixels of 2^(i+1) fine pixels.
+    `levels` are the U-Net's widths from fine to coarse; level i has pixels of 2^(i+1) fine pixels. The LR image has
+    `lr_bands` bands, the HR image `bands`.
     """
 
-    def __init__(self, bands: int, width: int, blocks: int, levels: tuple[int, ...]) -> None:
+    def __init__(self, lr_bands: int, bands: int, width: int, blocks: int, levels: tuple[int, ...]) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(bands, width, 3, padding=1)
+        self.entry = nn.Conv2d(lr_bands, width, 3, padding=1)
         self.blocks = nn.ModuleList(ResidualAttentionBlock(width) for _ in range(blocks))
         self.exit = nn.Conv2d(width, width, 3, padding=1)
         # A 1 x 1 convolution commutes with interpolation (whose weights sum to 1), so it runs on the small grid.

@@ -44,6 +44,8 @@ class Split:
         cached = open_cache(dataset, index)
         self._arrays: dict[str, Any] = cached or _zarr_arrays(dataset)
         self.lr_shape: tuple[int, int] = self._arrays["lr"].shape[-2:]
+        self.bands: int = self._arrays["hr"].shape[1]
+        """Of HR, the first of LR."""
         sizes = (len(self.rows) * int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in self._arrays.values())
         if not cached and len(self.rows) and sum(sizes) <= IN_MEMORY_BYTES:
             self._arrays = {name: a.oindex[self.rows] for name, a in self._arrays.items()}

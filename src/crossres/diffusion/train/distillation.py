@@ -55,7 +55,7 @@ def distill(
         code = code_version(__name__)
         lessons = settings.model_dump(include={"teacher_steps", "solver"}) | {"teacher": card.weights_sha256}
         bound = what_is_learnt(train, group) | {"data": material.sha256} | lessons
-        student = Network(card.model, len(card.bands))
+        student = checkpoint.new_network(card)
         student.load_state_dict(loaded.network.state_dict())
         solver = settings.solver or path.solvers[0]
         lesson = Lesson(path, settings.teacher_steps, solver, loaded.network.to(group.device), card.scale)

@@ -55,11 +55,18 @@ def train(
         held_out = material.held_out
         validation = Validation(held_out, path, settings, group.device) if len(held_out) else None
         code = code_version(__name__)
-        network = Network(model, len(material.bands))
+        if material.lr_bands != material.bands and model.prior != "module":
+            raise UserError(
+                f"model.prior: {model.prior} shows the network no band of {summary} but {', '.join(material.bands)}; "
+                "use prior: module, or build a dataset without grid.lr_bands"
+            )
+        network = Network(model, len(material.bands), len(material.lr_bands))
         initialise(network, settings.seed)
         start_sha256 = None
         if start is not None:
-            start_sha256 = start_from(start, network, model, settings, material.bands, material.data.standard)
+            start_sha256 = start_from(
+                start, network, model, settings, material.bands, material.lr_bands, material.data.standard
+            )
         bound = what_is_learnt(settings, group) | {
             "data": material.sha256, "model": model.model_dump(), "start": start_sha256,
         }  # fmt: skip

@@ -61,10 +61,10 @@ class LearningStep:
 
         Raises `UserError` when memory does not even hold a single crop.
         """
-        count, bands = self.settings.batch, raw.lr.shape[1]
+        count, bands, lr_bands = self.settings.batch, raw.hr.shape[1], raw.lr.shape[1]
         own = self.processes.part(count)
         draws = self.path.draw(torch.Size((count, bands, *self.prepare.hr_size(raw))), self.generator).part(own)
-        gain = random_gain(self.settings.gain, (count, bands, 1, 1), self.generator)
+        gain = random_gain(self.settings.gain, (count, lr_bands, 1, 1), self.generator)
         while True:
             self.network.zero_grad(set_to_none=True)
             sums = self._try(raw, draws, None if gain is None else gain[own])

@@ -24,6 +24,8 @@ class Material:
     held_out: Split
     """The validation split; it may be empty."""
     bands: tuple[str, ...]
+    lr_bands: tuple[str, ...]
+    """`bands`, and after them those that LR alone has."""
     lr_gsd_m: float
     hr_gsd_m: float
     residual_rms: float
@@ -48,16 +50,26 @@ def read_material(dataset: Path, index: Path, summary: Path, target: LearningTar
     what = {"hr": "HR", "detail": "HR's detail"}[target]
     log.info("%d training patches; %s differs from bicubic LR by %.3f of HR's spread", len(data), what, residual)
     held_out = Split(dataset, index, "val", factor, standard, target)
-    bands = tuple(about["bands"])
-    return Material(data, held_out, bands, about["lr_gsd_m"], about["hr_gsd_m"], residual, _data_hash(index, summary))
+    return Material(
+        data, held_out, tuple(about["bands"]), _lr_bands(about), about["lr_gsd_m"], about["hr_gsd_m"], residual,
+        _data_hash(index, summary),
+    )  # fmt: skip
+
+
+def _lr_bands(about: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(about.get("lr_bands", about["bands"]))  # summaries of before LR had others
 
 
 def _standard(about: dict[str, Any], path: Path) -> Standard:
     statistics = about["statistics"]
-    mean, std = tuple(statistics["hr_mean"]), tuple(statistics["hr_std"])
-    for band, spread in zip(about["bands"], std, strict=True):
+    mean, std = (
+        (*statistics[f"hr_{kind}"], *statistics.get(f"lr_{kind}", ())[len(about["bands"]) :])
+        for kind in ("mean", "std")
+    )
+    for band, spread in zip(_lr_bands(about), std, strict=True):
         if not spread:
-            raise UserError(f"{path}: band {band} has no spread in the training split; check the HR scenes")
+            kind = "HR" if band in about["bands"] else "LR"
+            raise UserError(f"{path}: band {band} has no spread in the training split; check the {kind} scenes")
     return Standard(mean, std)
 
 

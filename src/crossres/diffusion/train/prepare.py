@@ -23,7 +23,7 @@ class RawBatch:
     """Patch pairs in the numbers of scenes, and which crops are to be made of them."""
 
     lr: Tensor
-    """uint16 (batch, band, row, column), whole patches without gaps."""
+    """uint16 (batch, band, row, column), whole patches without gaps; first the bands of HR, then LR's others."""
     clear: Tensor
     """bool (batch, 1, row, column) on the LR grid: where a pixel counts."""
     hr: Tensor
@@ -84,7 +84,7 @@ class Preparation:
 
     def __init__(self, factor: Fraction, standard: Standard, target: LearningTarget, device: torch.device) -> None:
         self.factor, self.target, self.device = factor, target, device
-        mean, std = (torch.tensor(v)[:, None, None] for v in (standard.mean, standard.std))
+        mean, std = (torch.tensor(v)[:, None, None] for v in (standard.mean, standard.std))  # of all LR bands
         self.scale, self.offset = (SCALE / std).to(device), ((OFFSET - mean) / std).to(device)
         self.mean_std = (mean / std).to(device)
 
@@ -93,7 +93,7 @@ class Preparation:
         return int(raw.size[0] * self.factor), int(raw.size[1] * self.factor)
 
     def __call__(self, raw: RawBatch, gain: Tensor | None = None) -> Batch:
-        """Return the crops; `gain` (batch, band, 1, 1) multiplies reflectance, LR and HR alike."""
+        """Return the crops; `gain` (batch, LR band, 1, 1) multiplies reflectance, LR and HR alike."""
         whole_lr = self._standardised(raw.lr)
         hr_valid = raw.hr.float() != NODATA  # few kernels know uint16
         hr = self._standardised(raw.hr)
@@ -101,24 +101,29 @@ class Preparation:
         size = self.hr_size(raw)
         # y is made from the whole patch, so that a crop's border is an interior like any other.
         down, right = -corners if raw.shift is None else raw.shift - corners
+        common = whole_lr[:, : hr.shape[1]]
         if raw.shift is None and raw.size == tuple(raw.lr.shape[-2:]):
-            y = upsample(whole_lr, View.whole(self.factor, *raw.size), "bicubic")
+            y = upsample(common, View.whole(self.factor, *raw.size), "bicubic")
         else:
-            y = upsample(whole_lr, View(self.factor, 0, 0, *size), "bicubic", 1, (down, right))
+            y = upsample(common, View(self.factor, 0, 0, *size), "bicubic", 1, (down, right))
         if self.target == "detail":
-            hr = _cut(own_detail(hr, hr_valid, whole_lr, raw.clear, self.factor), corners, size)
+            hr = _cut(own_detail(hr, hr_valid, common, raw.clear, self.factor), corners, size)
             hr_valid = _cut(hr_valid, corners, size)
         rows, cols = (_nearest(side, self.factor, self.device) for side in raw.size)
         clear = _cut(raw.clear, raw.corners, raw.size)[:, :, rows][..., cols] & hr_valid.all(1, keepdim=True)
         images = [_cut(whole_lr, raw.corners, raw.size), y, torch.where(hr_valid, hr, 0)]
         if gain is not None:
-            # g (z std + mean) is standardised again: g z + (g - 1) mean / std.
-            images = [gain * image + (gain - 1) * self.mean_std for image in images]
+            images = [self._brighter(image, gain[:, : image.shape[1]]) for image in images]
         lr, y, hr, weight = (turned(image, raw.turn) for image in (*images, clear.float()))
         return Batch(lr, y, hr, weight, raw.shift if raw.shift is None else turned_shift(raw.shift, raw.turn))
 
+    def _brighter(self, image: Tensor, gain: Tensor) -> Tensor:
+        # g (z std + mean) is standardised again: g z + (g - 1) mean / std.
+        return gain * image + (gain - 1) * self.mean_std[: image.shape[1]]
+
     def _standardised(self, dn: Tensor) -> Tensor:
-        return torch.addcmul(self.offset, dn.float(), self.scale)
+        bands = dn.shape[1]
+        return torch.addcmul(self.offset[:bands], dn.float(), self.scale[:bands])
 
 
 def own_detail(hr: Tensor, valid: Tensor, lr: Tensor, clear: Tensor, factor: Fraction) -> Tensor:

@@ -22,25 +22,26 @@ LARGEST_CHANGE = 2.0
 
 
 def start_from(
-    folder: Path, network: Network, model: ModelSettings, train: TrainSettings, bands: Sequence[str], standard: Standard
-) -> str:
+    folder: Path, network: Network, model: ModelSettings, train: TrainSettings, bands: Sequence[str],
+    lr_bands: Sequence[str], standard: Standard,
+) -> str:  # fmt: skip
     """Give a network the weights of a model folder and return their hash.
 
     Bands are told apart by name. What the network says of a band that the other model did not know begins at zero, and
-    what it sees of one counts for nothing yet. Raises `UserError` when the other model has another network or path, is
-    distilled, or has none of the bands.
+    what it sees of one counts for nothing yet; so does a band that LR alone has. Raises `UserError` when the other
+    model has another network or path, is distilled, or has none of the bands.
     """
     loaded = checkpoint.load(folder)
     card = loaded.card
     _check(card, folder, model, train, bands)
-    known = {band: i for i, band in enumerate(card.bands)}
-    if new := [band for band in bands if band not in known]:
+    if new := [band for band in lr_bands if band not in card.lr_bands]:
         log.info("%s: has no band %s, which begins at zero", folder, ", ".join(new))
-    _compare(card, folder, bands, standard)
+    _compare(card, folder, lr_bands, standard)
     given = loaded.network.state_dict()
     with torch.no_grad():
         for name, own in network.state_dict().items():
-            own.copy_(_of_bands(name, given[name], own, known, bands))
+            both = (card.lr_bands, lr_bands) if name == "prior.entry.weight" else (card.bands, bands)
+            own.copy_(_of_bands(name, given[name], own, *both))
     return card.weights_sha256
 
 
@@ -62,10 +63,10 @@ def _check(card: Card, folder: Path, model: ModelSettings, train: TrainSettings,
 
 
 def _compare(card: Card, folder: Path, bands: Sequence[str], standard: Standard) -> None:
-    """Say in the log where HR has another spread or brightness than what the other model learnt from."""
+    """Say in the log where a band has another spread or brightness than what the other model learnt from."""
     for band, mean, std in zip(bands, standard.mean, standard.std, strict=True):
-        if band in card.bands:
-            i = card.bands.index(band)
+        if band in card.lr_bands:
+            i = card.lr_bands.index(band)
             ratio = std / card.std[i]
             if abs(mean - card.mean[i]) > LARGEST_CHANGE * card.std[i] or max(ratio, 1 / ratio) > LARGEST_CHANGE:
                 log.warning(
@@ -75,7 +76,7 @@ def _compare(card: Card, folder: Path, bands: Sequence[str], standard: Standard)
                 )  # fmt: skip
 
 
-def _of_bands(name: str, given: Tensor, own: Tensor, known: dict[str, int], bands: Sequence[str]) -> Tensor:
+def _of_bands(name: str, given: Tensor, own: Tensor, known: Sequence[str], bands: Sequence[str]) -> Tensor:
     """Return one tensor of the other network with the channels of these bands: those it lacks are zero."""
     axis = _BY_BAND.get(name)
     if axis is None:
@@ -86,7 +87,7 @@ def _of_bands(name: str, given: Tensor, own: Tensor, known: dict[str, int], band
     ours = torch.zeros_like(own).unflatten(axis, (images, len(bands), -1))
     for i, band in enumerate(bands):
         if band in known:
-            ours.select(axis + 1, i).copy_(theirs.select(axis + 1, known[band]))
+            ours.select(axis + 1, i).copy_(theirs.select(axis + 1, known.index(band)))
     return ours.flatten(axis, axis + 2)
 
 

@@ -12,11 +12,11 @@ AT_A_TIME = 64
 
 
 def training_domain(split: Split) -> Domain:
-    """Return the statistics of a split's LR patches; of more than MOST_PATCHES, of as many evenly spaced ones."""
+    """Return the statistics of a split's LR patches, of the bands that HR has; of more than MOST_PATCHES, of as many evenly spaced ones."""
     seen = min(len(split), MOST_PATCHES)
     chosen = np.arange(seen) * len(split) // seen
     found = [
-        features(np.stack([_standardised(split, lr) for lr in split.read("lr", patches)]))
+        features(np.stack([_standardised(split, lr[: split.bands]) for lr in split.read("lr", patches)]))
         for patches in np.array_split(chosen, -(-seen // AT_A_TIME))
     ]
     return fit(np.concatenate(found), min(split.lr_shape))
