@@ -14,7 +14,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from crossres import cli, commands
-from crossres.diffusion.model.checkpoint import Card
+from crossres.diffusion.model.card import Card
 from crossres.files import whole, write_json
 from crossres.outputs import guard, scene_outputs
 from crossres.settings.model import ModelSettings

@@ -38,7 +38,7 @@ def model_of(folder: Path, *bands: str, **how) -> Network:
     return network
 
 
-def started(folder: Path, *bands: str, model: ModelSettings | None = None) -> Network:
+def started(folder: Path, *bands: str, model: ModelSettings | None = None, lr_bands: tuple[str, ...] = ()) -> Network:
     network = Network(model or ModelSettings(), len(bands)).eval()
     standard = Standard((0.1,) * len(bands), (0.05,) * len(bands))
     start_from(folder, network, model or ModelSettings(), TrainSettings(), bands, standard)

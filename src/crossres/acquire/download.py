@@ -38,9 +38,10 @@ def download(
     """Write `reflectance.tif`, `mask.tif` and `item.json` of an item's `crossres:region` into `output`, whole.
 
     Instead of an item, as `search` wrote it, any scene may be named as for `super-resolve`; all of it is then read.
-    Bands are `grid.bands`, of an item in the role of LR also those of `grid.lr_bands`. Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated,
-    orthorectified over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on
-    `reference` (the folder of another scene; None: as delivered), and pansharpened.
+    Bands are `grid.bands`, of an item in the role of LR also those of `grid.lr_bands`.
+    Georeferenced images stay on their own grid; Gaofen-2 packages are calibrated, orthorectified
+    over `dem` (a raster of heights as the settings describe; None for one height) with RPCs refined on `reference` (the
+    folder of another scene; None: as delivered), and pansharpened.
     An LR scene that is made of an HR scene (`crossres:degraded_from`) is made of the folder `hr` of that scene.
     With `checksums` (of a lock file) sources and result must be those that were locked.
     Raises `UserError` for an item, file or server that cannot be used.

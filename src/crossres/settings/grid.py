@@ -33,12 +33,12 @@ class GridSettings(Section):
 
     @model_validator(mode="after")
     def _lr_has_all_bands(self) -> "GridSettings":
-        for band in self.bands if self.lr_bands is not None else ():
-            if band not in self.lr_bands:
-                raise ValueError(f"lr_bands: lacks {band}, which is one of grid.bands; name it, too")
-        for band in self.lr_bands or ():
-            if self.lr_bands.count(band) > 1:
-                raise ValueError(f"lr_bands: names {band} twice; leave one out")
+        if self.lr_bands is None:
+            return self
+        if missing := [band for band in self.bands if band not in self.lr_bands]:
+            raise ValueError(f"lr_bands: lacks {missing[0]}, which is one of grid.bands; name it, too")
+        if len(set(self.lr_bands)) < len(self.lr_bands):
+            raise ValueError("lr_bands: names a band twice; leave one out")
         return self
 
     @property

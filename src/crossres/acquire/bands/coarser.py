@@ -7,22 +7,25 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from crossres.grids import gsd_m
+from crossres.grids import fine_grid, gsd_m
 from crossres.operators import interpolation
 from crossres.sensors.sentinel2 import BANDS_20M
 
 
-def whole_factors(bands: Sequence[str], grids: Sequence[GeoBox]) -> list[int]:
-    """Return how many pixels of the finest of the grids are along a pixel of each band's own.
+def on_finest(bands: Sequence[str], grids: Sequence[GeoBox]) -> list[tuple[int, GeoBox]]:
+    """Return how many pixels of the finest of the grids are along a pixel of each band's own, and that grid so divided.
 
-    1 for a band that sensors have as fine as the others, whatever its grid: what is coarser there is another file.
+    1 for a band that Sentinel-2 has as fine as the others, whatever its grid: what is coarser there is another file.
     """
     finest = min(map(gsd_m, grids))
-    return [round(gsd_m(grid) / finest) if band in BANDS_20M else 1 for band, grid in zip(bands, grids, strict=True)]
+    factors = [round(gsd_m(grid) / finest) if band in BANDS_20M else 1 for band, grid in zip(bands, grids, strict=True)]
+    return [(factor, fine_grid(grid, Fraction(factor))) for factor, grid in zip(factors, grids, strict=True)]
 
 
-def window_around(window: Window, factor: int, shape: tuple[int, int]) -> Window:
-    """Return the pixels that a window of the finer grid is interpolated from, of an image of this shape."""
+def window_around(window: Window, factor: int, own: GeoBox) -> Window:
+    """Return the pixels of a band's own grid that a window of the finest is interpolated from."""
+    if factor == 1:
+        return window
     first, last = (
         [(offset + 0.5) / factor - 0.5 for offset in ends]
         for ends in (
@@ -32,7 +35,7 @@ def window_around(window: Window, factor: int, shape: tuple[int, int]) -> Window
     )
     rows, cols = (
         (min(max(0, int(np.floor(low))), count - 1), min(int(np.floor(high)) + 2, count))
-        for low, high, count in zip(first, last, shape, strict=True)
+        for low, high, count in zip(first, last, own.shape, strict=True)
     )
     return Window.from_slices(rows, cols)
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 import rasterio
@@ -13,7 +12,7 @@ from rasterio.windows import Window
 
 from crossres.acquire.bands.assets import SHOWN, BandAsset, band_assets, class_asset
 from crossres.acquire.bands.class_masks import mask_from_classes
-from crossres.acquire.bands.coarser import interpolated, whole_factors, window_around
+from crossres.acquire.bands.coarser import interpolated, on_finest, window_around
 from crossres.acquire.bands.common_grid import class_window, common_grid
 from crossres.acquire.bands.numbers import (
     Stated,
@@ -33,7 +32,6 @@ from crossres.acquire.stac.hrefs import resolved, shown
 from crossres.acquire.stac.items import common_names, raster_bands
 from crossres.errors import UserError
 from crossres.foreign_raster import alpha_mask, beside, read_numbers
-from crossres.grids import fine_grid
 from crossres.imagery.items import Item
 from crossres.imagery.numbers import Mask
 from crossres.sensors.scaling import Scaling, decide_scaling, declared_nodata, is_sentinel2
@@ -99,16 +97,10 @@ class ItemBands:
                 grids[key] = GeoBox.from_rio(src)
             if file.path is not None:
                 self.assumed |= {f"{name} beside the image was not read": None for name in beside(file.path)}
-        own = [grids[place.key] for place in self.places]
-        factors = whole_factors(self.bands, own)
-        self._coarser = {
-            place.key: (factor, grid.shape)
-            for place, factor, grid in zip(self.places, factors, own, strict=True) if factor > 1
-        }  # fmt: skip
-        """Files with larger pixels: how much larger, and how many."""
-        self.grid = common_grid(
-            item["id"], self.bands, [fine_grid(grid, Fraction(n)) for n, grid in zip(factors, own, strict=True)]
-        )
+        found = on_finest(self.bands, [grids[place.key] for place in self.places])
+        self.grid = common_grid(item["id"], self.bands, [grid for _, grid in found])
+        self._own = {place.key: (factor, grids[place.key]) for place, (factor, _) in zip(self.places, found)}
+        """How much larger the pixels of each file are, and its grid."""
         self._class_grid = grids[self._classes.key] if self._classes else None
         self.scalings = [
             self._stated.scaling(band, decided[place.key, place.index])
@@ -120,7 +112,9 @@ class ItemBands:
 
     def plans(self, inside: Window, grid: GeoBox) -> list[tuple[RemoteFile, list[tuple[int, int]]]]:
         """Return which byte ranges of which remote files hold a window of the bands, whose grid is given."""
-        wanted = {place.key: (self._own_window(place.key, inside), self._indices(place.key)) for place in self.places}
+        wanted = {
+            place.key: (window_around(inside, *self._own[place.key]), self._indices(place.key)) for place in self.places
+        }
         window = class_window(self._class_grid, grid) if self._class_grid else None
         if self._classes and window is not None:
             wanted.setdefault(self._classes.key, (window, []))[1].append(self._classes.index + 1)
@@ -133,15 +127,15 @@ class ItemBands:
         for key in dict.fromkeys(place.key for place in self.places):
             wanted = [i for i, place in enumerate(self.places) if place.key == key]
             indices = [self.places[i].index + 1 for i in wanted]
-            own = self._own_window(key, window)
+            own = window_around(window, *self._own[key])
             with self._files[key].open() as src:
                 values = read_numbers(src, indices, own, self._alphas[key])
             for i, band in zip(wanted, values, strict=True):
                 found[i] = without_marks(band, self._marks[key, self.places[i].index])
-                if key in self._coarser:
-                    is_none = zero_is_nodata(self.scalings[i], self._is_sentinel2)
-                    known = without_marks(found[i], (*self.common_marks, *([0.0] if is_none else [])))
-                    found[i] = interpolated(known, own, window, self._coarser[key][0])
+                if self._own[key][0] > 1:
+                    zero = [0.0] if zero_is_nodata(self.scalings[i], self._is_sentinel2) else []
+                    known = without_marks(found[i], (*self.common_marks, *zero))
+                    found[i] = interpolated(known, own, window, self._own[key][0])
         raw = [found[i] for i in range(len(self.places))]
         kept = without_common(raw, (0.0,)) if self._is_bare else raw
         if kept[0] is not raw[0]:
@@ -204,10 +198,6 @@ class ItemBands:
             file = self._files[key]
             if asset.get("file:checksum") and file.is_read_whole():
                 check_checksum(asset, file.pieces(), file.shown)
-
-    def _own_window(self, key: str, window: Window) -> Window:
-        """Return the pixels of a file that a window of the common grid needs."""
-        return window_around(window, *self._coarser[key]) if key in self._coarser else window
 
     def _indices(self, key: str) -> list[int]:
         """Return which bands of a file are wanted, counted from 1."""

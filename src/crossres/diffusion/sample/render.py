@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from crossres.diffusion.model import checkpoint
-from crossres.diffusion.model.checkpoint import Card
+from crossres.diffusion.model.card import Card
 from crossres.diffusion.model.gaps import fill_nearest
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import View

@@ -25,7 +25,7 @@ from rasterio.windows import Window
 
 from crossres.code_version import code_version
 from crossres.diffusion.model import checkpoint
-from crossres.diffusion.model.checkpoint import Card
+from crossres.diffusion.model.card import Card
 from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.lr_scene import digest, open_lr

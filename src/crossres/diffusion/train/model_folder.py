@@ -38,8 +38,8 @@ def write_model(settings: TrainSettings, model: ModelSettings, training: Trainin
             folder.mkdir()
             checkpoint.save(
                 folder, network, best,
-                bands=material.bands, lr_bands=material.lr_bands, factor=material.data.factor, lr_gsd_m=material.lr_gsd_m,
-                hr_gsd_m=material.hr_gsd_m, standard=material.data.standard, sigma=sigma,
+                bands=material.bands, lr_bands=material.lr_bands, factor=material.data.factor,
+                lr_gsd_m=material.lr_gsd_m, hr_gsd_m=material.hr_gsd_m, standard=material.data.standard, sigma=sigma,
                 std_factor=std_factor, residual_rms=material.residual_rms, model=model, train=settings,
                 data_sha256=material.sha256, code=training.code,
                 metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()}, teacher_sha256=training.teacher_sha256,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.model import checkpoint
-from crossres.diffusion.model.checkpoint import Card
+from crossres.diffusion.model.card import Card
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.standardise import Standard
 from crossres.errors import UserError

@@ -12,7 +12,10 @@ AT_A_TIME = 64
 
 
 def training_domain(split: Split) -> Domain:
-    """Return the statistics of a split's LR patches, of the bands that HR has; of more than MOST_PATCHES, of as many evenly spaced ones."""
+    """Return the statistics of a split's LR patches, of the bands that HR has.
+
+    Of more than MOST_PATCHES, of as many evenly spaced ones.
+    """
     seen = min(len(split), MOST_PATCHES)
     chosen = np.arange(seen) * len(split) // seen
     found = [
