@@ -121,6 +121,20 @@ def test_a_file_of_other_bands_or_another_grid_is_named(make_pair: Make, tmp_pat
         evaluate_scene(SETTINGS, GridSettings(), "odd", aligned, arms, tmp_path / "out")
 
 
+def test_what_is_drawn_is_pictured_where_it_is_known_and_std_elsewhere(make_pair: Make, tmp_path: Path) -> None:
+    aligned, arms = make_pair("pictured", 56)
+    arm = {"lr_start": arms["lr_start"]}
+    evaluate_scene(SETTINGS, GridSettings(), "pictured", aligned, arm, tmp_path / "drawn")
+    seen = SceneResult.read(tmp_path / "drawn").pictures
+    drawn = open_scene(arm["lr_start"] / "support.tif").reflectance.values[2]
+    assert seen.doubt_high == pytest.approx(np.percentile(drawn[8:-8, 8:-8], 99), rel=0.02)
+    (arm["lr_start"] / "support.tif").unlink()
+    evaluate_scene(SETTINGS, GridSettings(), "pictured", aligned, arm, tmp_path / "std")
+    layers = {name: {path.stem for path in (tmp_path / name / "view").iterdir()} for name in ("drawn", "std")}
+    assert layers["drawn"] ^ layers["std"] == {"drawn", "std"}
+    assert SceneResult.read(tmp_path / "std").pictures.doubt_high == pytest.approx(0.01, abs=1e-4)
+
+
 def test_a_notebook_has_it_beside_the_image(run: Path) -> None:
     products = crossres.open_run(run)["sr/north"]
     support = products["lr_start"].support
