@@ -126,6 +126,30 @@ def test_a_run_that_is_asked_to_saves_at_once_and_ends_where_it_should(asked, sm
     assert files(output) == files(tmp_path / "whole")
 
 
+def test_processes_stop_together_and_another_number_of_them_goes_on(small_dataset, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    settings = SETTINGS.model_copy(update={"save_minutes": 60, "steps": 60, "validate_every": 60, "processes": 2})
+    output = tmp_path / "asked"
+    process = subprocess.Popen([sys.executable, "-m", *command(settings, small_dataset, output)], text=True,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    said = ""
+    while "step 6 of 60" not in said:
+        said += process.stderr.readline()
+    process.send_signal(signal.SIGUSR1)
+    while not state_file(output).exists():
+        time.sleep(0.01)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    said += process.stderr.read()
+    assert process.wait() == 1 and "Traceback" not in said
+    step = int(re.search(r"^crossres train: error: stopped by SIGTERM at step (\d+); goes on", said, re.M)[1])
+    alone = settings.model_copy(update={"processes": None})
+    train(alone, MODEL, *small_dataset, output)
+    assert f"going on after step {step} of 60" in caplog.messages
+    train(alone, MODEL, *small_dataset, tmp_path / "whole")
+    assert np.allclose(losses(output), losses(tmp_path / "whole"), rtol=1e-3)
+
+
 def test_sigusr1_leaves_a_state_behind_while_the_run_goes_on(small_dataset, tmp_path, monkeypatch):
     seen = []
     validate = Validation.network

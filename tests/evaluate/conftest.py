@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from crossres.evaluate.report.compare import compare
 from crossres.evaluate.report.costs import costs
 from crossres.evaluate.results.summarise import summarise
-from crossres.imagery.numbers import STD_DN, Mask
+from crossres.imagery.numbers import STD_DN, SUPPORT, Mask
 from crossres.imagery.raster import write_cog, write_mask
 from crossres.imagery.scene import make_scene, write_scene
 from crossres.operators import enlarged, to_lr
@@ -88,6 +88,11 @@ def make_pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
             write_scene(folders[arm] / "sample.tif", make_scene(sample, grids[1], bands))
             dn = np.rint(std * 1e4).astype(np.uint16)
             write_cog(folders[arm] / "std.tif", dn, grids[1], bands, STD_DN)
+        # Of half of HR's detail, which all samples share, a third in amplitude is said to be measured.
+        shared = np.sqrt(np.square(half - up).mean(axis=0))
+        drawn = np.sqrt(0.01**2 + np.square(noise[0]).mean(axis=0))
+        support = STD_DN.numbers(np.stack([shared / 3, shared * np.sqrt(8) / 3, drawn]))
+        write_cog(folders["lr_start"] / "support.tif", support, grids[1], SUPPORT, STD_DN)
         return pair, folders
 
     return make

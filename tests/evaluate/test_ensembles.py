@@ -12,9 +12,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from crossres.errors import UserError
-from crossres.evaluate.metrics.calibration import Calibration, worst_told
+from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.ensemble import Ensemble, read_ensemble
 from crossres.evaluate.metrics.metric import ALL_BANDS
+from crossres.evaluate.metrics.ranked import worst_told
 from crossres.evaluate.results.scene_result import SceneResult, read_calibrations
 from crossres.evaluate.scene import evaluate_scene
 from crossres.files import write_json

@@ -9,6 +9,7 @@ import pytest
 from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, METRICS
+from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.report.findings import COMPARED, findings
 from crossres.evaluate.report.opening import opening
 from crossres.evaluate.results.intervals import Difference, Interval, difference
@@ -43,12 +44,14 @@ def summary_where(arms: dict[str, Any], differences: dict[str, dict[str, Differe
     return Summary(**content | other)
 
 
-def sure_where(ratio: float, rank: float, possible: float, inside: float = 0.68) -> tuple[str, str]:
+def sure_where(
+    ratio: float, rank: float, possible: float, inside: float = 0.68, support: Support | None = None
+) -> tuple[str, str]:
     """Return what the findings and the opening say of a std that is this good."""
     found = Calibration(
         std=np.ones(1), promised=np.ones(1), error=np.ones(1), expected_error=0.0, sharpness=ratio, ratio=ratio,
         rank_correlation=rank, calibrated_rank=possible, roc_area=0.7, coverage={"0.683": inside},
-        degrees_of_freedom=3.0,
+        degrees_of_freedom=3.0, support=support,
     )  # fmt: skip
     summary = summary_where(ARMS, {"bicubic": {}}, calibration={"lr_start": found, "bicubic": None})
     sure = next(f for f in findings(summary, ARMS) if f.question == "How sure?")
@@ -115,6 +118,15 @@ def test_a_perfect_ensemble_of_few_samples_is_not_called_badly_ranked() -> None:
     assert "0.24, where a perfect ensemble of this size has 0.25" in words and "std" not in distrust
     assert "hardly points" in sure_where(1.0, rank=0.05, possible=0.4)[0]
     assert "larger it is so by chance" in sure_where(1.0, rank=0.01, possible=0.01)[0]
+
+
+def test_what_detail_rests_on_is_said_where_it_is_known() -> None:
+    shares = {"measured": 0.2, "inferred": 0.5, "drawn": 0.3}
+    words, _ = sure_where(1.0, rank=0.3, possible=0.4, support=Support(shares, 0.763))
+    assert "20 % is measured, 50 % inferred" in words and "30 % drawn" in words and "two pixels in 76 %" in words
+    nothing = Support(dict.fromkeys(shares, np.nan), np.nan)
+    assert "drawn" not in sure_where(1.0, rank=0.3, possible=0.4, support=nothing)[0]
+    assert "drawn" not in sure_where(1.0, rank=0.3, possible=0.4)[0]
 
 
 def test_a_std_that_is_wrong_is_said_to_be() -> None:

@@ -19,12 +19,14 @@ from crossres.evaluate.report.baselines import missing_baselines
 from crossres.evaluate.report.compare import compare
 from crossres.evaluate.report.costs import costs
 from crossres.evaluate.report.disclosure import public
+from crossres.evaluate.report.html import percent
 from crossres.evaluate.report.inputs import ReportInputs
 from crossres.evaluate.report.pairs import DeclinedScene, reasons_in_short
 from crossres.evaluate.report.run_report import report
 from crossres.evaluate.results.scene_result import SceneResult
 from crossres.evaluate.results.summary import Summary
 from crossres.files import read_json
+from crossres.imagery.numbers import SUPPORT
 from crossres.settings.config import parse
 from crossres.settings.evaluate import ReportSettings
 
@@ -145,6 +147,15 @@ def test_the_figures_on_the_page_are_those_of_the_table(run: Path) -> None:
                 change = means[image, metric.key, "lr_start"] - means[image, metric.key, "bicubic"]
                 assert cells[-1].replace("\N{MINUS SIGN}", "-").strip() == f"{change:+.{metric.digits}f}"
         assert not rows
+
+
+def test_what_detail_rests_on_stands_beside_how_well_it_is_told(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    body = text.partition('aria-label="Measured, inferred or drawn"')[2].partition("</table>")[0]
+    found = Summary.read(run / "evaluation/summary.json").calibration["lr_start"]
+    shares = [percent(found.support.shares[part]) for part in SUPPORT]
+    areas = [f"{area:.3g}" for area in (found.support.roc_area, found.roc_area)]
+    assert re.findall("<td>(.*?)</td>", body) == shares + areas  # of one arm: the others have no such file
 
 
 def test_baselines_that_a_run_has_not_are_named(run: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import xarray as xr
 
 from crossres.errors import UserError
-from crossres.imagery.numbers import PARTS
+from crossres.imagery.numbers import PARTS, SUPPORT
 from crossres.imagery.scene import MASK, REFLECTANCE, open_mask, open_scene
 from crossres.layout import RunFolder
 
@@ -20,7 +20,8 @@ def open_run(folder: Path | str) -> xr.DataTree:
     aligned/<pair>/hr
         `reflectance` of the HR image, registered and normalised, on the fine grid
     sr/<pair>/<arm>
-        `mean`, `std` and `sample` of the super-resolved image, on the fine grid
+        `mean`, `std` and `sample` of the super-resolved image, on the fine grid; with several samples also `support`,
+        by `part`: how much of its detail is measured, inferred and drawn
     pairs
         the patches: `lr`, `hr` and `mask`, by patch; `lr_band` are the bands of `lr`, `band` those of `hr`
 
@@ -52,4 +53,6 @@ def _product(folder: Path) -> xr.Dataset:
     parts = {name: open_scene(folder / f"{name}.tif") for name in PARTS}
     mean = parts["mean"]
     images = {name: part.reflectance.assign_attrs(long_name=f"reflectance, {name}") for name, part in parts.items()}
+    if (said := folder / "support.tif").exists():
+        images["support"] = open_scene(said, SUPPORT).reflectance.rename(band="part").assign_attrs(long_name="support")
     return mean.drop_vars("reflectance").assign(images)

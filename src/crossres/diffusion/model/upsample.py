@@ -17,7 +17,7 @@ from crossres.operators import TAPS, Kernel, interpolation
 Shift = tuple[Tensor, Tensor]
 """Rows and columns by which each LR image of a batch is moved, (batch,) fine pixels each."""
 
-KEPT = 256
+KEPT = 64
 """Matrices of interpolation that are kept to be used again: one for each axis, side and place of a window."""
 
 

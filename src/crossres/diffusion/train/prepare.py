@@ -1,7 +1,6 @@
 """From patches as they are kept to what a network learns from, on the device that it learns on.
 
-Scenes keep uint16 (`imagery.numbers`): a quarter of what the standardised images, HR and y, would take on their way to
-a GPU.
+Scenes keep uint16 (`imagery.numbers`): a quarter of what HR and y, standardised, would take on their way to a GPU.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ from crossres.evaluate.metrics.pixels import chosen
 from crossres.files import remedy
 from crossres.imagery.lazy import CHUNK_PX, lazy_raster
 from crossres.imagery.neighbourhood import Near, chunks_of, per_neighbourhood
-from crossres.imagery.numbers import PARTS, Mask, to_dn
+from crossres.imagery.numbers import PARTS, SUPPORT, Mask, to_dn
 from crossres.imagery.raster import grid_of, open_raster, read_mask
 from crossres.imagery.scene import open_scene
 from crossres.operators import on_fine
@@ -43,6 +43,8 @@ class Arm:
     ensemble: Ensemble
     single: bool
     """Whether the sample is the mean."""
+    support: da.Array | None = None
+    """(part, row, column) amplitudes of detail in reflectance, by `SUPPORT`; None where that is not known."""
 
     @property
     def one(self) -> da.Array:
@@ -118,6 +120,7 @@ def read_pair(
     frame = np.zeros_like(clear)
     frame[border_px : frame.shape[0] - border_px, border_px : frame.shape[1] - border_px] = True
     images = [image for arm in opened.values() for image in (arm.mean, arm.sample, arm.std)]
+    images += [arm.support for arm in opened.values() if arm.support is not None]
     survey = partial(_survey, std_values=[arm.std_values for arm in opened.values()])
     seen = dask.compute(per_neighbourhood(survey, 0, pixels, clear & frame, changed, *images, with_place=True))[0]
     for block in seen:
@@ -157,7 +160,8 @@ def _survey(
     there = np.isfinite(hr).all(axis=0)
     clear = clear & there
     same = []
-    for mean, sample, std, values in zip(images[::3], images[1::3], images[2::3], std_values, strict=True):
+    arms, supports = images[: 3 * len(std_values)], images[3 * len(std_values) :]
+    for mean, sample, std, values in zip(arms[::3], arms[1::3], arms[2::3], std_values, strict=True):
         clear &= np.isfinite(mean).all(axis=0)
         same.append(np.array_equal(mean, sample, equal_nan=True))
         if not same[-1]:
@@ -165,6 +169,8 @@ def _survey(
         without = np.flatnonzero(~np.isfinite(values))
         if without.size:
             clear &= (std != without[0]).all(axis=0)
+    for support in supports:
+        clear &= np.isfinite(support).all(axis=0)
     pixels = chosen(hr, clear)
     sums = np.array([pixels.sum(axis=1, dtype=np.float64), np.square(pixels, dtype=np.float64).sum(axis=1)])
     numbers = to_dn(pixels)
@@ -175,6 +181,8 @@ def _survey(
 
 def _open_arm(folder: Path, bands: tuple[str, ...], hr: da.Array, chunk_px: int) -> Arm:
     paths = {name: folder / f"{name}.tif" for name in PARTS}
+    if (said := folder / "support.tif").exists():
+        paths["support"] = said
     for path in paths.values():
         if (shape := grid_of(path).shape) != hr.shape[1:]:
             raise UserError(
@@ -189,7 +197,10 @@ def _open_arm(folder: Path, bands: tuple[str, ...], hr: da.Array, chunk_px: int)
         values = ((np.arange(65536) * src.scales[0] + src.offsets[0]) * ensemble.file_scale).astype(np.float32)
         if src.nodata is not None:
             values[int(src.nodata)] = np.nan
-    return Arm(mean, sample, std.rechunk((-1, *hr.chunks[1:])), values, ensemble, single=False)
+    support = None
+    if said.exists():
+        support = open_scene(said, SUPPORT, chunk_px=chunk_px).reflectance.data.rechunk((-1, *hr.chunks[1:]))
+    return Arm(mean, sample, std.rechunk((-1, *hr.chunks[1:])), values, ensemble, single=False, support=support)
 
 
 def _gsd_m(grid: GeoBox) -> float:

@@ -7,7 +7,6 @@ from typing import Literal
 
 import dask.array as da
 import numpy as np
-import pandas as pd
 from dask.delayed import Delayed
 from scipy.special import stdtrit  # scipy.stats takes most of a second to load
 
@@ -15,14 +14,13 @@ from crossres.evaluate.metrics.aligned_pair import Arm
 from crossres.evaluate.metrics.calibrated import calibrated
 from crossres.evaluate.metrics.percentile import added
 from crossres.evaluate.metrics.pixels import chosen
+from crossres.evaluate.metrics.ranked import picked_pixels, picked_within, ranks, worst_told
+from crossres.evaluate.metrics.support import Support
 from crossres.imagery.neighbourhood import Near, per_neighbourhood
 from crossres.records import Array, Number
 
 BINS = 12
 COVERAGES = (0.5, 0.683, 0.8, 0.9, 0.954)
-RANKED_PIXELS = 50_000
-WORST_SHARE = 0.25
-"""Of the pixels, which std should tell from the others."""
 STRIP_ROWS = 128
 """Rows that are gone through at a time, so that what is made of them stays in the processor's cache."""
 
@@ -53,6 +51,8 @@ class Calibration:
     """Nominal share of a Student's t interval -> share of pixels whose HR value is within it."""
     degrees_of_freedom: float | None
     """Of std and of that interval; None where they are infinite: the interval is Gaussian then."""
+    support: Support | None = None
+    """Of the same samples; None where nothing is said of it."""
 
     @property
     def inside(self) -> float:
@@ -86,11 +86,11 @@ class Tally:
 def calibration_parts(arm: Arm, hr: da.Array, clear: np.ndarray) -> list[Delayed]:
     """Return a `Tally` of each block, for `calibration`; `hr` is (band, row, column), `clear` (row, column)."""
     widths = stdtrit(arm.ensemble.degrees_of_freedom, 0.5 + np.array(COVERAGES) / 2)
-    tally = partial(_tally, values=arm.std_values, widths=widths, picked=_picked(clear))
+    tally = partial(_tally, values=arm.std_values, widths=widths, picked=picked_pixels(clear))
     return per_neighbourhood(tally, 0, arm.std, arm.mean, arm.one, hr, clear, with_place=True)
 
 
-def calibration(parts: Sequence[Tally], arm: Arm) -> Calibration | None:
+def calibration(parts: Sequence[Tally], arm: Arm, support: Support | None = None) -> Calibration | None:
     """Judge a predicted std against |mean - HR|; None for an arm without spread (one sample).
 
     Pixels of equal std that a bin's edge divides are shared out by their mean: their order in the image says nothing.
@@ -116,24 +116,12 @@ def calibration(parts: Sequence[Tally], arm: Arm) -> Calibration | None:
     return Calibration(
         std=std, promised=promised, error=error, expected_error=float(np.abs(error - promised).mean()),
         sharpness=sharpness, ratio=sharpness / rmse if rmse else np.inf,
-        rank_correlation=_correlation(*(_ranks(of.ravel()) for of in (ranked_std, ranked_error))),
+        rank_correlation=_correlation(*(ranks(of.ravel()) for of in (ranked_std, ranked_error))),
         calibrated_rank=ideal.rank_correlation,
         roc_area=worst_told(*(np.sqrt(np.square(of).mean(axis=0)) for of in (ranked_std, of_sample))),
         coverage={str(c): float(n / size) for c, n in zip(COVERAGES, covered)},
-        degrees_of_freedom=float(nu) if np.isfinite(nu) else None,
+        degrees_of_freedom=float(nu) if np.isfinite(nu) else None, support=support,
     )  # fmt: skip
-
-
-def worst_told(score: np.ndarray, error: np.ndarray) -> float:
-    """Return the area under ROC of a score for the pixels with the largest error, (pixel,) both; 0.5 tells nothing.
-
-    It is the chance that of two pixels, one of them among the worst quarter, that one has the higher score. Source:
-    Hanley and McNeil 1982.
-    """
-    worst = error > np.quantile(error, 1 - WORST_SHARE)
-    if not (count := np.count_nonzero(worst)):
-        return float("nan")
-    return float((_ranks(score)[worst].mean() - (count + 1) / 2) / (len(error) - count))
 
 
 def _tally(
@@ -151,29 +139,9 @@ def _tally(
         by_number = added([by_number, np.stack([np.bincount(number), np.bincount(number, error**2)])])
         s = values[number].astype(np.float64)
         covered += [np.count_nonzero(error <= width * s) for width in widths]
-    rows, cols = near.own
-    row, col = picked
-    here = (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
-    at = (slice(None), row[here] - rows.start, col[here] - cols.start)
+    at = (slice(None), *picked_within(near, picked))
     ranked = [values[std[at]], *(np.abs(image[at] - hr[at]) for image in (mean, sample))]
     return Tally(by_number, covered, np.array(ranked, np.float64))
-
-
-def _picked(clear: np.ndarray) -> np.ndarray:
-    """Return row and column, (2, pixel), of the clear pixels that are ranked: at equal steps, row after row."""
-    by_row = np.cumsum(np.count_nonzero(clear, axis=1))
-    pixel = np.arange(0, by_row[-1], max(1, by_row[-1] // RANKED_PIXELS))
-    row = np.searchsorted(by_row, pixel, "right")
-    col = np.empty_like(row)
-    for line in np.unique(row):
-        of = row == line
-        before = by_row[line - 1] if line else 0
-        col[of] = np.flatnonzero(clear[line])[pixel[of] - before]
-    return np.stack([row, col])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return pd.Series(values).rank().to_numpy()
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

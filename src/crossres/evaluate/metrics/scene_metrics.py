@@ -29,6 +29,7 @@ from crossres.evaluate.metrics.percentile import added, sought, value
 from crossres.evaluate.metrics.shift_tolerant import Shift, best_shift, cssim_parts, match_parts, matched, shift_parts
 from crossres.evaluate.metrics.spectrum import RadialSpectrum, clear_blocks, radial_spectrum, spectrum_parts
 from crossres.evaluate.metrics.strata import strata_of
+from crossres.evaluate.metrics.support import support, support_parts
 from crossres.imagery.lazy import CHUNK_PX
 from crossres.imagery.lr_fine import enlarged, to_lr
 from crossres.imagery.neighbourhood import whole
@@ -110,13 +111,14 @@ class Judge:
         beside = dict(
             spread=calibration_parts(arm, pair.hr, pair.clear),
             crps=crps.crps_parts(arm, pair.hr, pair.clear),
+            support=support_parts(arm, pair.hr, pair.clear),
             changed=error_parts(arm.mean, pair.hr, (~pair.changed).astype(np.uint8), 1) if pair.changed.any() else [],
         )
         judged, found = self.images([arm.mean] if arm.single else [arm.mean, arm.sample], beside)
         changed = fidelity.together(fidelity.joined(found["changed"]).rmse()) if found["changed"] else np.nan
         scores = crps.crps(found["crps"], int(pair.clear.sum()), arm)
         both = dict(zip(IMAGES, (self._scored(judged[0], scores), self._scored(judged[-1], scores.of_one_image()))))
-        return JudgedArm(both, calibration(found["spread"], arm), changed)
+        return JudgedArm(both, calibration(found["spread"], arm, support(found["support"])), changed)
 
     def images(self, images: Sequence[da.Array], beside: Any = ()) -> tuple[list[Judged], Any]:
         """Judge (band, row, column) images on the HR grid, together: HR is then read once for all of them.

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from crossres.drawing import INK, MUTED, save
 from crossres.evaluate.metrics.aligned_pair import AlignedPair
-from crossres.evaluate.pictures.stretch import STD_MAP, Stretch
+from crossres.evaluate.pictures.stretch import DOUBT_MAP, Stretch
 from crossres.operators import nearest
 
 
@@ -53,7 +53,8 @@ def save_crops(
             if j == 0:
                 _scale_bar(ax, image.shape[1], gsd_m)
     left = (columns * (side + gap) + 0.05) / width
-    _std_bar(figure, figure.add_axes((left, 1 - (head + side) / height, 0.09 / width, side / height)), stretch)
+    ax = figure.add_axes((left, 1 - (head + side) / height, 0.09 / width, side / height))
+    _doubt_bar(figure, ax, stretch, "drawn" if "drawn" in labels else "std")
     save(figure, path)
 
 
@@ -112,8 +113,8 @@ def _scale_bar(ax: Axes, width_px: int, gsd_m: float) -> None:
     )  # fmt: skip
 
 
-def _std_bar(figure: Figure, ax: Axes, stretch: Stretch) -> None:
-    bar = figure.colorbar(ScalarMappable(Normalize(0, stretch.std_high), STD_MAP), cax=ax)
-    bar.set_label("std, reflectance", fontsize=8, color=MUTED)
+def _doubt_bar(figure: Figure, ax: Axes, stretch: Stretch, name: str) -> None:
+    bar = figure.colorbar(ScalarMappable(Normalize(0, stretch.doubt_high), DOUBT_MAP), cax=ax)
+    bar.set_label(f"{name}, reflectance", fontsize=8, color=MUTED)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7.5, colors=MUTED)

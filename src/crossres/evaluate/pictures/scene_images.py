@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 import dask
 import dask.array as da
@@ -28,10 +29,11 @@ from crossres.evaluate.pictures.stretch import Stretch, stretch_from
 from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.scene_result import Pictures, Place, RankedPlace
 from crossres.imagery.neighbourhood import Near, per_neighbourhood, whole
-from crossres.imagery.numbers import Mask
+from crossres.imagery.numbers import SCALE, STD_DN, SUPPORT, Mask
 from crossres.settings.evaluate import EvaluateSettings
 
 OVERVIEW_PX = 800
+DoubtName = Literal["drawn", "std"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,17 @@ class Pictured:
     """Of the triplet."""
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """Where a sample may be wrong, which is shown beside it: what is drawn or, where that is not known, std."""
+
+    name: DoubtName
+    numbers: da.Array
+    """(band, row, column) whole numbers."""
+    values: np.ndarray
+    """The reflectance that each stands for."""
+
+
 def save_pictures(
     settings: EvaluateSettings,
     pair: AlignedPair,
@@ -61,28 +74,30 @@ def save_pictures(
     `external` holds the images of external arms, (band, row, column) reflectance, each a layer of its own; `hr_on_lr`
     is HR brought to the LR grid.
     """
-    arm, up = pictured.arm, pictured.lr_up
+    arm, up, doubt = pictured.arm, pictured.lr_up, _doubt(pictured.arm)
     step = max(1, -(-max(pair.clear.shape) // OVERVIEW_PX))
     many, one = (windows_of(pair.clear, side) for side in (settings.crop_px, settings.view_px))
     apart = windows_apart(pair.clear, settings.crop_px)
     width = max(3, round(2 * float(pair.factor)))
     share = partial(_shares, threshold=pictured.threshold, width=width, step=step)
-    detail, first, gains, std_counts, hr, mean, shares = dask.compute(
+    detail, first, gains, doubt_counts, hr, mean, shares = dask.compute(
         detail_parts(pair.hr, up, many), detail_parts(pair.hr, up, one),
-        gain_parts(pictured.hr, up, arm.mean, pair.clear, apart), per_neighbourhood(_std_sums, 0, arm.std, pair.clear),
+        gain_parts(pictured.hr, up, arm.mean, pair.clear, apart),
+        per_neighbourhood(_sums, 0, doubt.numbers, pair.clear),
         whole(pair.hr[:, ::step, ::step]), whole(arm.mean[:, ::step, ::step]),
         per_neighbourhood(share, width, arm.sample, pictured.hr, up, pair.clear, with_place=True),
     )  # fmt: skip
-    stretch = stretch_from(pair.hr_counts, added(std_counts), arm.std_values, pair.bands)
-    labels = layer_labels(pair) | {name: arm_label(name) for name in external}
+    stretch = stretch_from(pair.hr_counts, added(doubt_counts), doubt.values, pair.bands, len(doubt.numbers))
+    labels = layer_labels(pair, doubt.name) | {name: arm_label(name) for name in external}
     crops, view = choose_places(detail, many, settings.crops), choose_places(first, one, 1)[0]
     ranked = rank_places(gains, apart)
     shown = dict.fromkeys([*crops, view, *(place for place, _ in ranked.values())])
     cut = dask.compute({
-        place: {name: place.of(image) for name, image in _shown(pair, pictured, external).items()} for place in shown
+        place: {name: place.of(image) for name, image in _shown(pair, pictured, doubt, external).items()}
+        for place in shown
     })[0]  # fmt: skip
     images = {
-        place: layers(pair, found | {"std": arm.std_values[found["std"]]}, stretch, place)
+        place: layers(pair, found | {doubt.name: doubt.values[found[doubt.name]]}, stretch, place)
         for place, found in cut.items()
     }
     overview = Overview(step, hr, mean, _put_together(shares, pair.clear.shape, step))
@@ -95,7 +110,7 @@ def save_pictures(
     for name, (place, _) in ranked.items():
         save_layers(folder / "places" / name, images[place])
     return Pictures(
-        labels=labels, std_high=stretch.std_high, view=view, crops=tuple(crops),
+        labels=labels, doubt_high=stretch.doubt_high, view=view, crops=tuple(crops),
         places={
             name: RankedPlace(place.row, place.col, place.side, gain, *_disagreement(pair, hr_on_lr, place))
             for name, (place, gain) in ranked.items()
@@ -103,14 +118,24 @@ def save_pictures(
     )  # fmt: skip
 
 
-def _shown(pair: AlignedPair, pictured: Pictured, external: dict[str, da.Array]) -> dict[str, da.Array]:
+def _doubt(arm: Arm) -> Doubt:
+    if arm.support is None:
+        return Doubt("std", arm.std, arm.std_values)
+    drawn = da.map_blocks(STD_DN.numbers, arm.support[SUPPORT.index("drawn") :], dtype=np.uint16)
+    return Doubt("drawn", drawn, (np.arange(65536) * SCALE).astype(np.float32))
+
+
+def _shown(
+    pair: AlignedPair, pictured: Pictured, doubt: Doubt, external: dict[str, da.Array]
+) -> dict[str, da.Array]:  # fmt: skip
     arm = pictured.arm
-    return dict(bicubic=pictured.lr_up, mean=arm.mean, sample=arm.sample, hr=pair.hr, std=arm.std) | external
+    images = dict(bicubic=pictured.lr_up, mean=arm.mean, sample=arm.sample, hr=pair.hr)
+    return images | {doubt.name: doubt.numbers} | external
 
 
-def _std_sums(std: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Return how many clear pixels have each sum over bands of std's numbers."""
-    return np.bincount(chosen(std, clear).sum(axis=0, dtype=np.int64))
+def _sums(numbers: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Return how many clear pixels have each sum over bands of whole numbers."""
+    return np.bincount(chosen(numbers, clear).sum(axis=0, dtype=np.int64))
 
 
 def _shares(
@@ -151,12 +176,9 @@ def layers(pair: AlignedPair, cut: dict[str, np.ndarray], stretch: Stretch, plac
     `cut` holds it of what is lazy, (band, row, column) reflectance.
     """
     rows, cols = (slice(start, start + place.side) for start in (place.row, place.col))
-    known = ("bicubic", "mean", "sample", "hr")
     return {
         "lr": stretch.colour(lr_on_fine(pair, rows, cols)),
-        **{name: stretch.colour(cut[name]) for name in known},
-        "std": stretch.spread(cut["std"]),
-        **{name: stretch.colour(image) for name, image in cut.items() if name not in (*known, "std")},
+        **{name: stretch.doubt(i) if name in get_args(DoubtName) else stretch.colour(i) for name, i in cut.items()},
     }
 
 
@@ -167,13 +189,13 @@ def save_layers(folder: Path, images: Mapping[str, np.ndarray]) -> None:
         Image.fromarray(image).save(folder / f"{name}.png", optimize=True)
 
 
-def layer_labels(pair: AlignedPair) -> dict[str, str]:
-    """Return what each layer is called."""
+def layer_labels(pair: AlignedPair, doubt: DoubtName) -> dict[str, str]:
+    """Return what each layer is called, that of doubt last."""
     return {
         "lr": f"LR, {pair.lr_gsd_m:g} m",
         "bicubic": "bicubic",
         "mean": "SR, mean",
         "sample": "SR, one sample",
         "hr": f"HR, {pair.hr_gsd_m:g} m",
-        "std": "std of samples",
+        doubt: {"drawn": "drawn", "std": "std of samples"}[doubt],
     }

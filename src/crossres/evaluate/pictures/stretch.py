@@ -10,7 +10,7 @@ from crossres.evaluate.metrics.percentile import percentile
 from crossres.imagery.numbers import OFFSET, SCALE
 
 PERCENTILES = (0.5, 99.5)
-STD_MAP = "viridis"
+DOUBT_MAP = "viridis"
 MASKED_GREY = 128
 
 
@@ -21,8 +21,8 @@ class Stretch:
     shown: tuple[int, int, int]
     low: np.ndarray
     high: np.ndarray
-    std_high: float
-    """Top of the colour scale of std, in reflectance."""
+    doubt_high: float
+    """Top of the colour scale of what is drawn, or of std, in reflectance."""
 
     def colour(self, image: np.ndarray) -> np.ndarray:
         """Return (band, row, column) reflectance as (row, column, 3) uint8; grey where there is no data."""
@@ -31,10 +31,10 @@ class Stretch:
         bytes_[:, ~np.isfinite(rgb).all(axis=0)] = MASKED_GREY
         return bytes_.transpose(1, 2, 0)
 
-    def spread(self, std: np.ndarray) -> np.ndarray:
-        """Return the mean std over bands as (row, column, 3) uint8, dark to bright."""
-        level = np.clip(np.nan_to_num(std.mean(axis=0)) / self.std_high, 0, 1)
-        return (matplotlib.colormaps[STD_MAP](level)[..., :3] * 255).astype(np.uint8)
+    def doubt(self, amplitude: np.ndarray) -> np.ndarray:
+        """Return the mean over bands of what is drawn, or of std, as (row, column, 3) uint8, dark to bright."""
+        level = np.clip(np.nan_to_num(amplitude.mean(axis=0)) / self.doubt_high, 0, 1)
+        return (matplotlib.colormaps[DOUBT_MAP](level)[..., :3] * 255).astype(np.uint8)
 
 
 def shown_bands(bands: Sequence[str]) -> tuple[int, int, int]:
@@ -45,16 +45,17 @@ def shown_bands(bands: Sequence[str]) -> tuple[int, int, int]:
 
 
 def stretch_from(
-    hr_counts: np.ndarray, std_counts: np.ndarray, std_values: np.ndarray, bands: tuple[str, ...]
+    hr_counts: np.ndarray, doubt_counts: np.ndarray, doubt_values: np.ndarray, bands: tuple[str, ...], doubt_bands: int
 ) -> Stretch:
     """Return the stretch of a scene: percentiles of HR's clear pixels, per band.
 
     `hr_counts` are how many clear pixels of each band have each number, (band, n), as `imagery.numbers` keeps them;
-    `std_counts` how many have each sum over bands of the numbers of std, `std_values` what one such number stands for.
+    `doubt_counts` how many have each sum over `doubt_bands` bands of the numbers of what is drawn or of std,
+    `doubt_values` what one such number stands for.
     """
     shown = shown_bands(bands)
     numbers = np.array([[percentile(hr_counts[i], percent) for percent in PERCENTILES] for i in shown])
     limits = (numbers * SCALE + OFFSET).astype(np.float32)
-    mean_number = percentile(std_counts, 99) / len(bands)
-    std_high = float(np.interp(mean_number, np.arange(len(std_values)), std_values))
-    return Stretch(shown, limits[:, 0], np.maximum(limits[:, 1], limits[:, 0] + 1e-4), max(std_high, 1e-4))
+    mean_number = percentile(doubt_counts, 99) / doubt_bands
+    doubt_high = float(np.interp(mean_number, np.arange(len(doubt_values)), doubt_values))
+    return Stretch(shown, limits[:, 0], np.maximum(limits[:, 1], limits[:, 0] + 1e-4), max(doubt_high, 1e-4))

@@ -9,10 +9,12 @@ import numpy as np
 from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, shown
+from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.report.baselines import Arms, bicubic_of
 from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.intervals import Standing
 from crossres.evaluate.results.summary import Summary
+from crossres.imagery.numbers import SUPPORT
 
 LEAST_RANK = 0.05
 """Rank correlation of a perfect ensemble below which its std is chance."""
@@ -93,9 +95,10 @@ def _sure(summary: Summary, primary: str) -> Finding:
         return Finding("How sure?", "–", "std over error", "There is one sample only, and so no measure of doubt.")
     words = (
         f"The standard deviation (std) that comes with the mean is {found.ratio:.2f} of the real error: {found.tone}. "
-        f"The intervals that should hold 68 % of HR’s pixels hold {100 * found.inside:.0f} %. {_points(found)}"
+        f"The intervals that should hold 68 % of HR’s pixels hold {100 * found.inside:.0f} %."
     )
-    return Finding("How sure?", f"{found.ratio:.2f}", "std over error of the mean; 1 is right", words.strip())
+    words = " ".join(filter(None, (words, _points(found), _rests_on(found.support))))
+    return Finding("How sure?", f"{found.ratio:.2f}", "std over error of the mean; 1 is right", words)
 
 
 def _points(found: Calibration) -> str:
@@ -112,6 +115,20 @@ def _points(found: Calibration) -> str:
         f"ensemble of this size has {possible:.2f}. Of two pixels, one of them among the quarter with the largest "
         f"error, it names that one in {100 * found.roc_area:.0f} % of cases."
     )
+
+
+def _rests_on(found: Support | None) -> str:
+    """Say what one sample's detail rests on, and how well support.tif tells where it is wrong."""
+    if found is None or math.isnan(found.shares["drawn"]):
+        return ""
+    measured, inferred, drawn = (f"{100 * found.shares[name]:.0f} %" for name in SUPPORT)
+    words = (
+        f"Of one sample’s detail beyond bicubic, {measured} is measured, {inferred} inferred from what training has "
+        f"shown, and {drawn} drawn: made up."
+    )
+    if not math.isnan(found.roc_area):
+        words += f" The band “drawn” of support.tif names the wrong one of two pixels in {100 * found.roc_area:.0f} %."
+    return words
 
 
 def _start_pays(summary: Summary, primary: str, arms: Arms) -> list[Finding]:

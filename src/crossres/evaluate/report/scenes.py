@@ -11,7 +11,7 @@ PICTURED_SCENES = 20
 CROP_ROWS = 3
 PLATE_PX = 1100
 RANKS: tuple[Rank, ...] = ("best", "median", "worst")
-LAYERS = ("lr", "bicubic", "mean", "sample", "hr", "std")
+LAYERS = ("lr", "bicubic", "mean", "sample", "hr", "drawn", "std")
 """In the order in which they are compared; other models' results come last."""
 
 Layers = dict[str, str]
@@ -42,8 +42,8 @@ class PicturedScene:
     arm: str
     """The arm that is pictured."""
     labels: dict[str, str]
-    std_high: float
-    """Top of the colour scale of std, in reflectance."""
+    doubt_high: float
+    """Top of the colour scale of what is drawn, or of std, in reflectance."""
     view_px: int
     view_m: float
     crop_m: float
@@ -68,7 +68,7 @@ def _scene(folder: Path) -> PicturedScene:
     labels = {name: pictures.labels[name] for name in layers}  # in the layers' order, which JSON does not keep
     return PicturedScene(
         pair=scene.pair, dates=scene.dates, changed=scene.changed, arm=scene.pictured, labels=labels,
-        std_high=pictures.std_high, view_px=pictures.view.side, view_m=pictures.view.side * scene.hr_gsd_m,
+        doubt_high=pictures.doubt_high, view_px=pictures.view.side, view_m=pictures.view.side * scene.hr_gsd_m,
         crop_m=pictures.crops[0].side * scene.hr_gsd_m, layers=layers,
         crops=[_layers(folder / "crops" / str(i)) for i in range(min(CROP_ROWS, len(pictures.crops)))],
         places={

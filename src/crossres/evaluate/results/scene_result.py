@@ -104,8 +104,8 @@ class Pictures:
     """Which windows the pictures of a scene show, and what their layers are called."""
 
     labels: dict[str, str]
-    std_high: Number
-    """Top of the colour scale of std, in reflectance."""
+    doubt_high: Number
+    """Top of the colour scale of what is drawn, or of std, in reflectance."""
     view: Place
     crops: tuple[Place, ...]
     places: dict[Rank, RankedPlace]

@@ -10,10 +10,12 @@ from crossres.errors import UserError
 from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.metric import ALL_BANDS, IMAGES, Image
 from crossres.evaluate.metrics.registry import IN_STRATA, METRICS
+from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.results.intervals import LEVEL, Difference, Interval, difference, few, interval
 from crossres.evaluate.results.scene_result import Calibrations, SceneResult, read_calibrations
 from crossres.evaluate.results.summary import ALL_STRATA, Declined, StrataSummary, Summary
 from crossres.files import whole
+from crossres.imagery.numbers import SUPPORT
 from crossres.settings.evaluate import EvaluateSettings
 
 
@@ -135,8 +137,15 @@ def _mean_calibration(found: list[Calibration]) -> Calibration:
         rank_correlation=_mean([f.rank_correlation for f in found]),
         calibrated_rank=_mean([f.calibrated_rank for f in found]), roc_area=_mean([f.roc_area for f in found]),
         coverage={level: _mean([f.coverage[level] for f in found]) for level in found[0].coverage},
-        degrees_of_freedom=found[0].degrees_of_freedom,
+        degrees_of_freedom=found[0].degrees_of_freedom, support=_mean_support([f.support for f in found if f.support]),
     )  # fmt: skip
+
+
+def _mean_support(found: list[Support]) -> Support | None:
+    if not found:
+        return None
+    shares = {name: _mean([f.shares[name] for f in found]) for name in SUPPORT}
+    return Support(shares, _mean([f.roc_area for f in found]))
 
 
 def _mean(values: list[float]) -> float:
