@@ -24,24 +24,27 @@ SIZE = 32
 def model_of(folder: Path, *bands: str, **how) -> Network:
     """Write a model folder with random weights, none of them zero, and return its network."""
     folder.mkdir()
-    network = Network(ModelSettings(**how.get("model", {})), len(bands)).eval()
+    lr_bands = bands + how.get("extra", ())
+    network = Network(ModelSettings(**how.get("model", {})), len(bands), len(lr_bands)).eval()
     generator = torch.Generator().manual_seed(len(bands))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     checkpoint.save(
-        folder, network, bands=bands, factor=Fraction(4), lr_gsd_m=10.0, hr_gsd_m=2.5,
-        standard=how.get("standard", Standard((0.1,) * len(bands), (0.05,) * len(bands))), sigma=0.3, residual_rms=0.4,
+        folder, network, bands=bands, lr_bands=lr_bands, factor=Fraction(4), lr_gsd_m=10.0, hr_gsd_m=2.5,
+        standard=how.get("standard", Standard((0.1,) * len(lr_bands), (0.05,) * len(lr_bands))), sigma=0.3,
+        residual_rms=0.4,
         model=ModelSettings(**how.get("model", {})), train=TrainSettings(**how.get("train", {})), data_sha256="0",
         code="0", metrics={}, teacher_sha256=how.get("teacher"),
     )  # fmt: skip
     return network
 
 
-def started(folder: Path, *bands: str, model: ModelSettings | None = None, lr_bands: tuple[str, ...] = ()) -> Network:
-    network = Network(model or ModelSettings(), len(bands)).eval()
-    standard = Standard((0.1,) * len(bands), (0.05,) * len(bands))
-    start_from(folder, network, model or ModelSettings(), TrainSettings(), bands, standard)
+def started(folder: Path, *bands: str, model: ModelSettings | None = None, extra: tuple[str, ...] = ()) -> Network:
+    lr_bands = bands + extra
+    network = Network(model or ModelSettings(), len(bands), len(lr_bands)).eval()
+    standard = Standard((0.1,) * len(lr_bands), (0.05,) * len(lr_bands))
+    start_from(folder, network, model or ModelSettings(), TrainSettings(), bands, lr_bands, standard)
     return network
 
 
@@ -75,6 +78,19 @@ def test_a_new_band_begins_at_zero_and_changes_nothing(tmp_path):
     for a, b in zip(answers(first, image[:, :2]), (velocity, regression), strict=True):
         assert torch.allclose(a, b[:, :2], atol=1e-4)
     assert not velocity[:, 2].any() and torch.equal(regression[:, 2], image[:, 2])
+
+
+@torch.no_grad()
+def test_bands_of_lr_alone_are_told_by_name_too_and_new_ones_count_for_nothing_yet(tmp_path, caplog):
+    first = model_of(tmp_path / "a", "blue", "red", extra=("swir16", "nir08"))
+    with caplog.at_level(logging.INFO):
+        second = started(tmp_path / "a", "red", "blue", extra=("rededge1", "nir08", "swir16"))
+    assert "has no band rededge1, which begins at zero" in caplog.text
+    lr = torch.randn(1, 5, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(first.prior(lr[:, [1, 0, 4, 3]]), second.prior(lr), atol=1e-4)
+    model_of(tmp_path / "b", "blue", "red")
+    third = started(tmp_path / "b", "blue", "red", extra=("swir16",))
+    assert torch.equal(third.prior(lr[:, :3]), third.prior(torch.cat([lr[:, :2], lr[:, 3:4]], 1)))
 
 
 def test_a_band_that_is_not_learnt_is_left_out(tmp_path):

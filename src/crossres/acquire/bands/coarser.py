@@ -7,7 +7,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from crossres.grids import fine_grid, gsd_m
+from crossres.grids import fine_grid
 from crossres.operators import interpolation
 from crossres.sensors.sentinel2 import BANDS_20M
 
@@ -17,8 +17,10 @@ def on_finest(bands: Sequence[str], grids: Sequence[GeoBox]) -> list[tuple[int, 
 
     1 for a band that Sentinel-2 has as fine as the others, whatever its grid: what is coarser there is another file.
     """
-    finest = min(map(gsd_m, grids))
-    factors = [round(gsd_m(grid) / finest) if band in BANDS_20M else 1 for band, grid in zip(bands, grids, strict=True)]
+    sizes = [abs(grid.affine.a) + abs(grid.affine.d) for grid in grids]
+    factors = [
+        max(1, round(size / min(sizes))) if band in BANDS_20M else 1 for band, size in zip(bands, sizes, strict=True)
+    ]
     return [(factor, fine_grid(grid, Fraction(factor))) for factor, grid in zip(factors, grids, strict=True)]
 
 
