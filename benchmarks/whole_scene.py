@@ -32,7 +32,7 @@ STAGES = ("coregister", "normalise", "patches", "sample", "evaluate")
 STRIP = 2048
 SETTINGS = {
     "grid": {"gsd_m": 2.5}, "coregister": {}, "normalise": {}, "patches": {}, "evaluate": {},
-    "arm": {"samples": 1}, "tiling": {"tile_px": 1024, "batch": 1},
+    "sample": {"arms": {"lr_start": {"samples": 1}}},
 }  # fmt: skip
 
 

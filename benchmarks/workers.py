@@ -18,14 +18,14 @@ from pathlib import Path
 import psutil
 from distributed import LocalCluster
 
-from crossres.diffusion.sample.scenes import BLOCK_PX, sample_scene
+from crossres.diffusion.sample.scenes import sample_scene
 from crossres.imagery.engine import ADDRESS, computing
 from crossres.imagery.numbers import PARTS
 from crossres.imagery.raster import grid_of
 from crossres.settings.sample import ArmSettings, TilingSettings
 
 ARM = ArmSettings(samples=1)
-TILING = TilingSettings(tile_px=1024, batch=1)
+TILING = TilingSettings()
 
 
 def timed(name: str, run: Callable[[], None]) -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
     plain = args.folder / "sr" / "lr_start"
-    blocks = math.prod(-(-n // BLOCK_PX) for n in grid_of(plain / "mean.tif").shape)
+    blocks = math.prod(-(-n // TILING.block_px) for n in grid_of(plain / "mean.tif").shape)
 
     def sample() -> None:
         with computing(1):

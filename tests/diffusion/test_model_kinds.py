@@ -61,15 +61,16 @@ def test_a_model_of_every_path_is_trained_and_sampled_to_finite_values(tmp_path,
         assert open_scene(output / "std.tif").reflectance.values.max() > 0
 
 
-def test_samples_of_a_chain_with_fresh_noise_do_not_depend_on_tiles(tmp_path, trained):
+def test_samples_of_a_chain_with_fresh_noise_do_not_depend_on_blocks(tmp_path, trained):
     from crossres.settings.sample import TilingSettings
 
     arm = ArmSettings(start="lr", steps=3, samples=1)
+    tilings = {str(px): TilingSettings(block_px=px, precision="float32") for px in (64, 512)}
     results = [
         open_scene(
-            run(tmp_path, lr_scene(48, 40), trained("vp"), arm, TilingSettings(tile_px=px), name=str(px)) / "mean.tif"
+            run(tmp_path, lr_scene(48, 40), trained("vp"), arm, tiling, name=name) / "mean.tif"
         ).reflectance.values
-        for px in (128, 512)
+        for name, tiling in tilings.items()
     ]
     assert np.abs(results[0] - results[1]).max() <= 1.01e-4
 

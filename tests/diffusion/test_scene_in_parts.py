@@ -18,6 +18,7 @@ from small_world import BANDS
 from test_scenes import lr_scene, make_model, run
 
 from crossres.diffusion.sample import render, scenes
+from crossres.diffusion.sample.windows import cuts
 from crossres.errors import UserError
 from crossres.imagery import cluster
 from crossres.imagery.engine import computing
@@ -25,6 +26,7 @@ from crossres.imagery.scene import open_scene, select, write_scene
 from crossres.settings.sample import ArmSettings, TilingSettings
 
 ONCE = ArmSettings(steps=1, samples=1)
+SMALL = TilingSettings(block_px=112)
 
 
 @pytest.fixture
@@ -48,9 +50,8 @@ def one_thread():
 
 
 def test_a_stopped_scene_goes_on_with_the_blocks_that_are_missing(tmp_path, model, monkeypatch, caplog):
-    monkeypatch.setattr(scenes, "BLOCK_PX", 112)
     scene = lr_scene(56, 84)
-    whole = files(run(tmp_path, scene, model, ONCE, name="arm"))
+    whole = files(run(tmp_path, scene, model, ONCE, SMALL, name="arm"))
     own, rendered = render.render, []
 
     def until_the_fourth(*args):
@@ -77,12 +78,17 @@ def test_a_stopped_scene_goes_on_with_the_blocks_that_are_missing(tmp_path, mode
 
 def run_again(tmp_path: Path, model: Path, arm: ArmSettings = ONCE) -> None:
     lr = tmp_path / "aligned" / "place" / "lr.tif"
-    scenes.sample_scene(arm, TilingSettings(), "arm", lr, model, tmp_path / "sr" / "place" / "arm")
+    scenes.sample_scene(arm, SMALL, "arm", lr, model, tmp_path / "sr" / "place" / "arm")
+
+
+def small_blocks(monkeypatch) -> None:
+    """Cut scenes as SMALL does where a command has no settings to say it in."""
+    monkeypatch.setattr(scenes, "cuts", lambda length, _, multiple: cuts(length, SMALL.block_px, multiple))
 
 
 def stopped_after(count: int, monkeypatch) -> list:
     """Stop rendering after some blocks; return the list that each rendered block is added to."""
-    monkeypatch.setattr(scenes, "BLOCK_PX", 112)
+    small_blocks(monkeypatch)
     own, rendered = render.render, []
 
     def some(*args):
@@ -97,7 +103,7 @@ def stopped_after(count: int, monkeypatch) -> list:
 
 def go_on(monkeypatch, rendered: list) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(scenes, "BLOCK_PX", 112)
+    small_blocks(monkeypatch)
     own = render.render
     rendered.clear()
     monkeypatch.setattr(render, "render", lambda *args: (rendered.append(args), own(*args))[1])
@@ -105,10 +111,10 @@ def go_on(monkeypatch, rendered: list) -> None:
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-40], lambda content: content[:-1] + b"?", lambda _: b""])
 def test_a_damaged_block_is_made_again(tmp_path, model, monkeypatch, damage):
-    whole = files(run(tmp_path / "whole", lr_scene(56, 84), model, ONCE))
+    whole = files(run(tmp_path / "whole", lr_scene(56, 84), model, ONCE, SMALL))
     rendered = stopped_after(3, monkeypatch)
     with pytest.raises(Stopped):
-        run(tmp_path, lr_scene(56, 84), model, ONCE)
+        run(tmp_path, lr_scene(56, 84), model, ONCE, SMALL)
     block = next((tmp_path / "sr" / "place").rglob("*.block"))
     block.write_bytes(damage(block.read_bytes()))
     go_on(monkeypatch, rendered)
@@ -149,7 +155,6 @@ def test_blocks_of_a_zip_whose_pixels_changed_under_the_same_name_size_and_time_
 
 
 def test_blocks_of_other_settings_are_not_used(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(scenes, "BLOCK_PX", 144)
     own, rendered = render.render, []
 
     def one(*args):
@@ -160,21 +165,23 @@ def test_blocks_of_other_settings_are_not_used(tmp_path, model, monkeypatch):
 
     monkeypatch.setattr(render, "render", one)
     with pytest.raises(Stopped):
-        run(tmp_path, lr_scene(72, 72), model, ONCE)
+        run(tmp_path, lr_scene(56, 56), model, ONCE, SMALL)
     rendered.clear()
     monkeypatch.setattr(render, "render", lambda *args: (rendered.append(args), own(*args))[1])
     run_again(tmp_path, model, ArmSettings(steps=2, samples=1))
     assert len(rendered) == 4
 
 
-def test_threads_and_a_block_that_has_them_all_make_the_scene_that_one_thread_makes(tmp_path, model, monkeypatch):
-    tiles = TilingSettings(tile_px=48, batch=1)
+def test_threads_and_a_block_that_has_them_all_make_the_scene_that_one_thread_makes(tmp_path, model):
+    arm = ArmSettings(steps=1, samples=4)
     for block_px, count in ((112, 4), (2048, 1)):
-        monkeypatch.setattr(scenes, "BLOCK_PX", block_px)
         results = {}
         for threads in (1, 2, 4):
             with computing(threads):
-                output = run(tmp_path / str(count), lr_scene(56, 56), model, ONCE, tiles, name=str(threads))
+                output = run(
+                    tmp_path / str(count), lr_scene(56, 56), model, arm, TilingSettings(block_px=block_px),
+                    name=str(threads),
+                )  # fmt: skip
             results[threads] = [(output / f"{part}.tif").read_bytes() for part in ("mean", "std", "sample")]
         assert results[1] == results[2] == results[4]
 
@@ -190,9 +197,8 @@ def scheduler(monkeypatch):
 def test_workers_of_dask_make_the_same_scene_and_one_that_is_killed_changes_nothing(
     tmp_path, model, monkeypatch, scheduler
 ):
-    monkeypatch.setattr(scenes, "BLOCK_PX", 144)
     arm = ArmSettings(steps=2, samples=2)
-    alone = files(run(tmp_path / "alone", lr_scene(108, 108), model, arm))
+    alone = files(run(tmp_path / "alone", lr_scene(108, 108), model, arm, TilingSettings(block_px=144)))
     store = tmp_path / "sr" / "place" / ".arm.blocks"
 
     def kill_when_some_are_done():
@@ -203,7 +209,7 @@ def test_workers_of_dask_make_the_same_scene_and_one_that_is_killed_changes_noth
     killer = threading.Thread(target=kill_when_some_are_done)
     killer.start()
     with computing(1):
-        together = files(run(tmp_path, lr_scene(108, 108), model, arm))
+        together = files(run(tmp_path, lr_scene(108, 108), model, arm, TilingSettings(block_px=144)))
     killer.join()
     assert [name for name in alone if name != "item.json" and together[name] != alone[name]] == []
     assert not store.exists()

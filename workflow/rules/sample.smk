@@ -1,7 +1,8 @@
 """Super-resolution of held-out scenes: a job for each scene and arm.
 
 Needs: aligned/<pair>/lr.tif, and model/<name>/ or one_step/<name>/.
-Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json.
+Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json; support.tif where there
+are several samples.
 """
 
 

@@ -21,7 +21,7 @@ EVALUATIONS = {"ab2": 1, "midpoint": 2, "euler": 1, "ddim": 1, "dpm++2m": 1, "an
 Start = Literal["lr", "noise"]
 """Where a solver starts."""
 STARTS: tuple[Start, ...] = get_args(Start)
-WAY = ("weights", "solver", "eta", "sigma")
+WAY = ("weights", "solver", "eta", "antithetic", "sigma")
 """What is alike along a curve over NFE, beside the model and the start."""
 Curves = dict[str, dict[str, dict[Start, dict[int, str]]]]
 """Kind of model -> model -> start -> NFE -> arm. The models of a kind are seeds of one training."""
@@ -44,6 +44,13 @@ Eta = Annotated[
     Field(ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"),
 ]
 Samples = Annotated[int, Field(ge=1, le=256, description="samples drawn; mean and std are over them")]
+Antithetic = Annotated[
+    bool,
+    Field(
+        description="whether samples come in pairs, the second of each from the noise of the first with the other sign:"
+        " their mean is free of most noise; an odd number of samples is drawn independently"
+    ),
+]
 Sigma = Annotated[
     float | None,
     Field(
@@ -72,6 +79,7 @@ class ArmSettings(Section):
     solver: Solver = None
     eta: Eta = None
     samples: Samples = 4
+    antithetic: Antithetic = True
     sigma: Sigma = None
 
     @property
@@ -105,6 +113,7 @@ class Sweep(Section):
     solver: Solver = None
     eta: Eta = None
     samples: Samples = 1
+    antithetic: Antithetic = True
     sigma: Sigma = None
 
     def points(self) -> list[ArmSettings]:
@@ -120,16 +129,18 @@ class Sweep(Section):
 
 
 class TilingSettings(Section):
-    """How a scene is cut into tiles and how they become one image again."""
+    """How a scene is gone through."""
 
-    tile_px: int = Field(512, ge=32, le=4096, description="side of a tile, in HR pixels")
-    overlap_px: int | None = Field(
-        None,
-        ge=0,
-        le=1024,
-        description="overlap of neighbouring tiles, in HR pixels; null makes the result independent of the tiles",
+    block_px: int = Field(
+        2112,
+        ge=32,
+        le=16384,
+        description="largest side of the blocks that a scene is cut into, in HR pixels. Each thread has one in memory;"
+        " the smaller they are, the more is computed twice. No result depends on it but by roundings",
     )
-    batch: int = Field(4, ge=1, description="tiles in one forward pass")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="arithmetic of the network; auto is bfloat16 where the processor has it, else float32"
+    )
     consistency: Literal["none", "soft", "hard"] = Field(
         "none",
         description="whether the result's low frequencies are drawn to, or replaced by, those of the LR image",

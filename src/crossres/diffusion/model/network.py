@@ -3,8 +3,8 @@
 NAF blocks are those of NAFNet (Chen et al. 2204.04676) in the conditioned form of EDiffSR (Xiao et al. 2310.19288),
 with one change: nothing in them looks further than a convolution. NAFNet's channel attention pools over the whole
 input, which makes a tile's result depend on where the tile was cut and shows as seams; here it is left out, and
-normalisation is per pixel over channels. So the network has a finite reach (`reach_px`), and tiles whose overlap
-covers it agree exactly.
+normalisation is per pixel over channels. So the network has a finite reach (`reach_px`), and windows of an image that
+are cut so much larger agree exactly.
 """
 
 import math
@@ -47,6 +47,8 @@ SIZES: dict[Literal["demo", "base", "large"], Size] = {
 }
 
 FREQUENCIES = 16
+STRIP_BYTES = 2**25
+"""Size of a level's features that go through its blocks at once on a CPU: what a block makes of them stays small."""
 
 
 class PixelNorm(nn.LayerNorm):
@@ -63,7 +65,10 @@ def gate(x: Tensor) -> Tensor:
 
 
 class NafBlock(nn.Module):
-    """A NAF block; time and sigma scale and shift both of its normalised inputs. Reaches one pixel of its level."""
+    """A NAF block; time and sigma scale and shift both of its normalised inputs."""
+
+    reach = 1
+    """How far it looks, in pixels of its level."""
 
     def __init__(self, width: int, embedding: int) -> None:
         super().__init__()
@@ -90,8 +95,22 @@ class Stage(nn.Module):
     def __init__(self, count: int, width: int, embedding: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(NafBlock(width, embedding) for _ in range(count))
+        self.reach = count * NafBlock.reach
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Return the features after all blocks; on a CPU that trains nothing in strips, which gives the same."""
+        rows = x.shape[-2]
+        strip = max(STRIP_BYTES * rows // (x.numel() * x.element_size()), 8 * self.reach)
+        if not self.blocks or strip >= rows or x.device.type != "cpu" or torch.is_grad_enabled():
+            return self._through(x, embedding)
+        out = torch.empty_like(x)
+        for top in range(0, rows, strip):
+            first, end = max(top - self.reach, 0), min(top + strip, rows)
+            seen = self._through(x[..., first : end + self.reach, :], embedding)
+            out[..., top:end, :] = seen[..., top - first : end - first, :]
+        return out
+
+    def _through(self, x: Tensor, embedding: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x, embedding)
         return x
@@ -109,11 +128,9 @@ class Network(nn.Module):
         widths = tuple(size.width * 2**i for i in range(depth + 1))
         self.multiple = 2 ** (depth + 1)
         """Both sides of the input are padded to a multiple of this many HR pixels."""
-        blocks = [a + b for a, b in zip(size.encoder, size.decoder, strict=True)] + [size.middle]
-        # Convolutions of 3 x 3 reach one pixel of their level, 2^(i+1) HR pixels; up to one coarsest pixel is lost to
-        # where a pixel lies within it.
-        self.reach_px = 2 * 2 + sum(n * 2 ** (i + 1) for i, n in enumerate(blocks)) + self.multiple
-        """How far an output pixel looks within x and y, in HR pixels."""
+        self.reach_px = reach_px(size)
+        """How deep what lies beyond the sides of an input that starts and ends at multiples of `multiple` shows in the
+        output, in HR pixels; a multiple of it, too."""
 
         self.embed = nn.Sequential(
             nn.Linear(4 * FREQUENCIES, size.embedding), nn.SiLU(), nn.Linear(size.embedding, size.embedding)
@@ -186,9 +203,21 @@ class Network(nn.Module):
             h = down(h)
         h = h if added[-1] is None else h + added[-1]
         h = self.middle(h, embedding)
-        for i in reversed(range(len(skips))):
-            h = self.decoder[i](F.pixel_shuffle(self.up[i](h), 2) + skips[i], embedding)
+        for i in reversed(range(len(self.up))):
+            h = self.decoder[i](F.pixel_shuffle(self.up[i](h), 2) + skips.pop(), embedding)
         return F.pixel_shuffle(self.exit(h), 2)
+
+
+def reach_px(size: Size) -> int:
+    """Return `Network.reach_px`: pixels of level i are 2^(i+1) HR pixels, and of convolutions at either end 2."""
+    reach = 2
+    for i, blocks in enumerate(size.encoder):
+        # A pixel of the next level is spoilt as a whole by one that has seen beyond the sides.
+        below = 2 ** (i + 2)
+        reach = -(-(reach + 2 ** (i + 1) * blocks * NafBlock.reach) // below) * below
+    reach += sum(2 ** (i + 1) * blocks * NafBlock.reach for i, blocks in enumerate((*size.decoder, size.middle))) + 2
+    multiple = 2 ** (len(size.encoder) + 1)
+    return -(-reach // multiple) * multiple
 
 
 def embed_time_sigma(t: Tensor, sigma: Tensor) -> Tensor:

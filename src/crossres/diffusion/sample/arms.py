@@ -1,24 +1,36 @@
 """The ways to make an HR image: sampling from an LR start or from noise, and what these are compared with."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from crossres.diffusion.model.network import Network
-from crossres.diffusion.model.upsample import View, upsample
+from crossres.diffusion.model.precision import in_bfloat16
+from crossres.diffusion.paths.ensemble import Ensemble
 from crossres.diffusion.paths.path import Chain, DiffusionPath
 from crossres.diffusion.sample.consistency import enforce
+from crossres.diffusion.sample.field import Field, Room
+from crossres.diffusion.sample.large_views import given, upsample_large
 from crossres.diffusion.sample.noise import noise_window
-from crossres.diffusion.sample.tiled_field import Room, TiledField
-from crossres.diffusion.sample.tiling import overlap_for, plan
+from crossres.diffusion.sample.windows import Block, Window, block_around, cuts
 from crossres.errors import UserError
+from crossres.imagery.engine import each
 from crossres.operators import nearest
 from crossres.settings.sample import ArmSettings, TilingSettings
+
+HALO_LIMIT_PX = 256
+"""Widest halo around a block, in fine pixels, or two reaches of the network: that of the usual two evaluations."""
+OPTICS_LR_PX = 16
+"""How far agreement with the LR image looks."""
+TOGETHER = 4
+"""Samples that go through the network together on a GPU."""
+REGRESSION_PX = 512
+"""Side of the windows that a regression is made in."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class Estimate:
 
     mean: Tensor
     std: Tensor
-    """Over the samples, with n - 1; zero for one sample."""
+    """Standard deviation of HR about the mean: the samples' spread times `Arm.std_scale`; zero for one sample."""
     sample: Tensor
     """The first sample."""
 
@@ -43,43 +55,61 @@ class Arm:
     """What the network was trained on."""
     chain: Chain | None = None
     """How samples are drawn; None where none are."""
+    std_factor: float = 1.0
+    """What the card says that the samples' spread is to be multiplied by."""
     lr_mtf: tuple[float, ...] = ()
     """The LR sensor's MTF at its Nyquist frequency, one a band, which `tiling.consistency` goes by."""
     threads: int = 1
-    """Groups of tiles that go through the network at once."""
+    """Samples that are drawn at once on a CPU."""
+    room: Room = field(default_factory=Room)
 
-    @cached_property
-    def room(self) -> "Room":
-        """How many tiles go through the network at once."""
-        return Room(self.tiling.batch)
+    @property
+    def ensemble(self) -> Ensemble:
+        """The samples that there are."""
+        return Ensemble(self.settings.samples if self.chain else 1, self.settings.antithetic)
+
+    @property
+    def std_scale(self) -> float:
+        """What the samples' spread is multiplied by."""
+        return self.ensemble.error * self.std_factor if self.ensemble.samples > 1 else 1.0
 
     @property
     def multiple(self) -> int:
-        """Every window starts at, and is padded to, a multiple of this many HR pixels."""
+        """Every window of the network starts, and ends, at a multiple of this many fine pixels."""
         return self.network.multiple if self.network else 1
 
     @property
-    def reach_px(self) -> int:
-        """How far in the HR image a pixel of the result looks, over all solver steps, in HR pixels."""
+    def halo_px(self) -> int:
+        """How far a pixel of a sample looks, over all evaluations, in fine pixels; influence further off is left out.
+
+        Past the limit, which only many evaluations come to, it is far below one count of the product.
+        """
         if self.network is None or self.chain is None:
-            return 0 if self.network is None else self.network.multiple
-        return self.chain.nfe * self.network.reach_px
+            return self.multiple
+        reach = self.network.reach_px
+        return min(self.chain.nfe * reach, max(HALO_LIMIT_PX, 2 * reach))
+
+    def rim(self, core: Window, scene: Window, factor: Fraction) -> Window:
+        """Return the window over which samples must be right for a core that is delivered: optics look beyond it."""
+        return core.grown(0 if self._agreement == "none" else math.ceil(OPTICS_LR_PX * factor), scene)
+
+    def block(self, core: Window, scene: Window, factor: Fraction) -> Block:
+        """Return a core of a scene with the LR pixels that it is made from."""
+        seen = self.rim(core, scene, factor).aligned(self.multiple).grown(self.halo_px, scene)
+        prior = self.network.prior.reach_lr_px if self.network and self.network.prior else 0
+        return block_around(core, scene, factor, seen, 3 + prior)
 
     @property
-    def reach_lr_px(self) -> int:
-        """How far in the LR image a pixel of the result looks beyond that, in LR pixels."""
-        optics = 0 if self.tiling.consistency == "none" else 16
-        prior = self.network.prior.reach_lr_px if self.network and self.network.prior else 0
-        return 3 + prior + optics
+    def _agreement(self) -> Literal["none", "soft", "hard"]:
+        return "none" if self.settings.start in {"bicubic", "nearest"} else self.tiling.consistency
 
-    def run(self, lr: Tensor, view: View, top: int, left: int) -> Estimate:
-        """Make the HR image of a view of a standardised (1, band, row, column) LR image without gaps.
-
-        `top` and `left` say where the view starts in the whole scene, in HR pixels: the noise depends on it.
-        """
+    def run(self, lr: Tensor, block: Block) -> Estimate:
+        """Make the HR image of a block from its LR pixels: standardised (1, band, row, column), without gaps."""
+        rim = self.rim(block.core, block.scene, block.factor)
+        view = block.view(rim)
         images: Iterator[Tensor]
         if self.settings.start == "bicubic":
-            images = iter([upsample(lr, view, "bicubic")])
+            images = iter([upsample_large(lr, view, "bicubic")])
         elif self.settings.start == "nearest":
             rows = nearest(lr.shape[-2], view.factor, view.top, view.height)
             cols = nearest(lr.shape[-1], view.factor, view.left, view.width)
@@ -89,42 +119,69 @@ class Arm:
                 f"sample.arms: start {self.settings.start!r} needs a model; give one or use bicubic or nearest"
             )
         elif self.path is None or self.chain is None:
-            images = iter([regression(self.network, lr, view)])
+            images = iter([self._regression(self.network, lr, block, rim)])
         else:
-            images = self._samples(self.network, self.path, self.chain, lr, view, top, left)
-        mode = self.tiling.consistency if self.settings.start not in {"bicubic", "nearest"} else "none"
-        return _summarise(enforce(group, lr, view, mode, self.lr_mtf) for group in images)
+            images = self._samples(self.network, self.path, self.chain, lr, block, rim)
+        inside = (..., *block.core.of(rim))
+        mean, spread, first = self.ensemble.summarise(
+            image[inside] for group in images for image in enforce(group, lr, view, self._agreement, self.lr_mtf)
+        )
+        return Estimate(mean, spread * self.std_scale, first)
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        half = in_bfloat16(self.tiling.precision, device)
+        return torch.autocast(device.type, torch.bfloat16, enabled=half)
 
     def _samples(
-        self, network: Network, path: DiffusionPath, chain: Chain, lr: Tensor, view: View, top: int, left: int
+        self, network: Network, path: DiffusionPath, chain: Chain, lr: Tensor, block: Block, rim: Window
     ) -> Iterator[Tensor]:
-        """Yield (sample, band, row, column) groups of samples; few tiles leave room for several samples at once."""
-        height, width = (-(-side // self.multiple) * self.multiple for side in (view.height, view.width))
-        padded = view.part(0, 0, height, width)
-        y = upsample(lr, padded, "bicubic")
-        levels = network.prior.levels(network.prior(lr)) if network.prior else None
-        overlap = self.tiling.overlap_px if self.tiling.overlap_px is not None else overlap_for(network.reach_px)
-        tiles = plan(height, width, self.tiling.tile_px, overlap, network.reach_px, self.multiple)
-        together = max(1, self.room.tiles // len(tiles))
-        field = TiledField(network, y, levels, padded, tiles, self.room, self.threads)
-        for first in range(0, self.settings.samples, together):
-            numbers = range(first, min(first + together, self.settings.samples))
+        """Yield (sample, band, row, column) groups of samples over `rim`, in their order."""
+        inner = rim.aligned(self.multiple)
+        outer = inner.grown(self.halo_px, block.scene.aligned(self.multiple))
+        y = upsample_large(lr, block.view(outer), "bicubic")
+        with self._autocast(lr.device):
+            fixed = given(network, lr, y, block.view(outer))
 
-            def noise(draw: int, numbers: range = numbers) -> Tensor:
-                windows = [
-                    noise_window(self.tiling.seed, k, lr.shape[1], top, left, height, width, draw) for k in numbers
-                ]
-                return torch.from_numpy(np.stack(windows)).to(y.device)
+        @torch.inference_mode()
+        def draw(numbers: range) -> Tensor:
+            if lr.device.type == "cpu":
+                torch.set_num_threads(1)
 
-            image = path.run(field, y, noise, chain)
-            yield image[..., : view.height, : view.width]
+            def noise(step: int) -> Tensor:
+                drawn = [self.ensemble.noise(number) for number in numbers]
+                fields = {n: self._noise(n, step, lr, outer) for n in {n for n, _ in drawn}}
+                return torch.stack([sign * fields[n] for n, sign in drawn])
 
+            of_block = Field(network, fixed, inner, outer, chain.nfe, self.room)
+            with self._autocast(lr.device):
+                return path.run(of_block, y, noise, chain)[..., *rim.of(outer)]
 
-def regression(network: Network, lr: Tensor, view: View) -> Tensor:
-    """Return the prior head's regression of the HR image; `UserError` when the network has no prior."""
-    if network.prior is None:
-        raise UserError("sample.arms: start 'regression' needs the prior module; set model.prior or leave the arm out")
-    return network.prior.regression(network.prior(lr), upsample(lr, view, "bicubic"), view)
+        size = 1 if lr.device.type == "cpu" else TOGETHER
+        count = self.ensemble.samples
+        groups = [range(first, min(first + size, count)) for first in range(0, count, size)]
+        for first in range(0, len(groups), self.threads):
+            yield from each(draw, groups[first : first + self.threads], at_a_time=self.threads)
+
+    def _noise(self, sample: int, step: int, lr: Tensor, window: Window) -> Tensor:
+        values = noise_window(self.tiling.seed, sample, lr.shape[1], window.top, window.left, *window.shape, step)
+        return torch.from_numpy(values).to(lr)
+
+    def _regression(self, network: Network, lr: Tensor, block: Block, rim: Window) -> Tensor:
+        """Return the prior head's regression over `rim`; `UserError` when the network has no prior."""
+        if network.prior is None:
+            raise UserError(
+                "sample.arms: start 'regression' needs the prior module; set model.prior or leave the arm out"
+            )
+        image = lr.new_empty(1, lr.shape[1], *rim.shape)
+        with self._autocast(lr.device):
+            features = network.prior(lr)
+            for piece in rim.cut(*(cuts(side, REGRESSION_PX, self.multiple) for side in rim.shape)):
+                around = piece.aligned(self.multiple).grown(self.multiple, block.scene.aligned(self.multiple))
+                view = block.view(around)
+                y = upsample_large(lr, view, "bicubic")
+                regression = network.prior.regression(features, y, view)
+                image[..., *piece.of(rim)] = regression[..., *piece.of(around)]
+        return image
 
 
 def chain_of(name: str, arm: ArmSettings, path: DiffusionPath, sigma: float, distilled: bool) -> Chain:
@@ -156,18 +213,3 @@ def chain_of(name: str, arm: ArmSettings, path: DiffusionPath, sigma: float, dis
     eta = path.usual_eta(start) if arm.eta is None else arm.eta
     steps = 1 if arm.start == "one-step" else arm.steps
     return Chain(start, steps, solver, 1.0 if start == "noise" else arm.sigma or sigma, eta)
-
-
-def _summarise(groups: Iterator[Tensor]) -> Estimate:
-    """Return mean, std and first of (sample, band, row, column) groups, in one pass (Welford 1962)."""
-    count = 0
-    for group in groups:
-        for image in group:
-            count += 1
-            if count == 1:
-                first, mean, squares = image, image.clone(), torch.zeros_like(image)
-                continue
-            before = image - mean
-            mean += before / count
-            squares += before * (image - mean)
-    return Estimate(mean, (squares / max(count - 1, 1)).sqrt(), first)

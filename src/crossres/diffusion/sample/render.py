@@ -7,7 +7,6 @@ has GPUs gives each of its threads one.
 import itertools
 import threading
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,15 @@ import torch
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.card import Card
 from crossres.diffusion.model.gaps import fill_nearest
+from crossres.diffusion.model.memory import is_out_of_memory
+from crossres.diffusion.model.precision import in_bfloat16
 from crossres.diffusion.model.standardise import Standard
-from crossres.diffusion.model.upsample import View
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.sample.arms import Arm, chain_of
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.products import numbers
+from crossres.diffusion.sample.windows import Block
+from crossres.errors import UserError
 from crossres.imagery.engine import keep_memory
 from crossres.operators import nearest
 from crossres.settings.sample import ArmSettings, TilingSettings
@@ -32,7 +34,6 @@ class SceneTarget:
     """What a scene is brought to."""
 
     bands: tuple[str, ...]
-    factor: Fraction
     standard: Standard
 
 
@@ -49,19 +50,6 @@ class Job:
     store: BlockStore
 
 
-@dataclass(frozen=True)
-class SceneBlock:
-    """A part of a scene, in LR pixels, and how much of the scene is read above and left of it."""
-
-    number: int
-    top: int
-    left: int
-    height: int
-    width: int
-    above: int
-    before: int
-
-
 def load_arm(
     name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, device: torch.device | None = None
 ) -> tuple[Card, Arm]:
@@ -71,48 +59,61 @@ def load_arm(
         return card, Arm(arm, tiling)
     loaded = checkpoint.load(model, arm.weights)
     loaded.network.to(device or "cpu").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tiling = tiling.model_copy(
+        update={"precision": "bfloat16" if in_bfloat16(tiling.precision, _device()) else "float32"}
+    )
     if arm.start == "regression":
         return loaded.card, Arm(arm, tiling, loaded.network)
     card = loaded.card
     path = path_of(card.train, card.residual_rms)
     return card, Arm(
-        arm, tiling, loaded.network, path, chain_of(name, arm, path, card.sigma, card.teacher_sha256 is not None)
+        arm,
+        tiling,
+        loaded.network,
+        path,
+        chain_of(name, arm, path, card.sigma, card.teacher_sha256 is not None),
+        card.std_factor,
     )
 
 
-def keep(job: Job, block: SceneBlock, lr: np.ndarray, threads: int = 1) -> None:
+def keep(job: Job, number: int, block: Block, lr: np.ndarray, threads: int = 1) -> None:
     """Render a block and keep it in the job's store. `lr` is (band, row, column) reflectance, all that is read."""
     torch.set_num_threads(1)
     keep_memory()  # a worker elsewhere has not been told
-    job.store.write(block.number, numbers(render(_arm(job, threads), job.target, block, lr)))
+    job.store.write(number, numbers(render(_arm(job, threads), job.target, block, lr)))
 
 
-@torch.inference_mode()
-def render(arm: Arm, target: SceneTarget, block: SceneBlock, lr: np.ndarray) -> dict[str, np.ndarray]:
-    """Return mean, std and sample, (band, row, column) float32 reflectance, of a block."""
+def render(arm: Arm, target: SceneTarget, block: Block, lr: np.ndarray) -> dict[str, np.ndarray]:
+    """Return mean, std and sample, (band, row, column) float32 reflectance, of a block.
+
+    Raises `UserError` when memory does not hold it.
+    """
     missing = ~np.isfinite(lr).all(0)
-    factor = target.factor
-    top, left, height, width = (int(n * factor) for n in (block.above, block.before, block.height, block.width))
     if missing.all():
-        nothing = np.full((len(target.bands), height, width), np.nan, np.float32)
+        nothing = np.full((len(target.bands), *block.core.shape), np.nan, np.float32)
         return {"mean": nothing, "std": nothing, "sample": nothing}
-    filled = target.standard.forward(fill_nearest(lr))
     device = next(arm.network.parameters()).device if arm.network else torch.device("cpu")
-    view = View.whole(factor, *missing.shape)
-    first_row, first_col = (int(n * factor) for n in (block.top - block.above, block.left - block.before))
-    estimate = arm.run(torch.from_numpy(filled)[None].to(device), view, first_row, first_col)
-    standard = target.standard
-    rows, cols = nearest(missing.shape[0], factor, top, height), nearest(missing.shape[1], factor, left, width)
+    standard, view = target.standard, block.view(block.core)
+    rows = nearest(missing.shape[0], view.factor, view.top, view.height)
+    cols = nearest(missing.shape[1], view.factor, view.left, view.width)
     hidden = missing[rows][:, cols]
 
-    def core(image: torch.Tensor) -> np.ndarray:
-        return np.where(hidden, np.float32(np.nan), image[:, top : top + height, left : left + width].cpu().numpy())
+    def seen(image: torch.Tensor) -> np.ndarray:
+        return np.where(hidden, np.float32(np.nan), image.cpu().numpy())
 
-    return {
-        "mean": core(standard.reflectance(estimate.mean)),
-        "std": core(estimate.std * standard.spread(estimate.std)),
-        "sample": core(standard.reflectance(estimate.sample)),
-    }
+    try:
+        with torch.inference_mode():
+            filled = torch.from_numpy(standard.forward(fill_nearest(lr)))[None].to(device)
+            estimate = arm.run(filled, block)
+            return {
+                "mean": seen(standard.reflectance(estimate.mean)),
+                "std": seen(estimate.std * standard.spread(estimate.std)),
+                "sample": seen(standard.reflectance(estimate.sample)),
+            }
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    raise UserError("sample: memory does not hold a block; lower sample.tiling.block_px")
 
 
 _lock = threading.Lock()

@@ -1,13 +1,11 @@
 """Whole scenes, block by block: memory depends on the block and the threads, not on the scene.
 
-A block is read with a halo as wide as the result looks, all solver steps together, so that blocks leave no trace;
-within a block, tiles share one velocity field (`tiling`). Only a very long chain of steps asks for more halo than is
-affordable; it is then cut at HALO_LIMIT_PX, past which a pixel's influence is far below one count of the product.
-Blocks are rendered (`render`) by whatever `imagery.engine` computes on, and kept until the product is written.
+A block is read with a halo as wide as the result looks, all evaluations of the network together (`Arm.block`), so that
+blocks leave no trace. Blocks are rendered (`render`) by whatever `imagery.engine` computes on, and kept until the
+product is written.
 """
 
 import logging
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +19,7 @@ import numpy as np
 import torch
 import xarray as xr
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
+from rasterio import windows
 
 from crossres.code_version import code_version
 from crossres.diffusion.model import checkpoint
@@ -30,10 +28,11 @@ from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.lr_scene import digest, open_lr
 from crossres.diffusion.sample.products import write_item, write_product
-from crossres.diffusion.sample.render import Job, SceneBlock, SceneTarget, keep, load_arm
+from crossres.diffusion.sample.render import Job, SceneTarget, keep, load_arm
+from crossres.diffusion.sample.windows import Window, cuts
 from crossres.errors import UserError
 from crossres.files import read_json, whole
-from crossres.grids import fine_grid, lr_multiple
+from crossres.grids import fine_grid
 from crossres.imagery import engine
 from crossres.imagery.numbers import PARTS
 from crossres.imagery.scene import bands_of, crop
@@ -41,11 +40,6 @@ from crossres.sensors import mtf
 from crossres.settings.sample import ArmSettings, TilingSettings
 
 log = logging.getLogger(__name__)
-
-BLOCK_PX = 2048
-"""Side of a block, in HR pixels, at most."""
-HALO_LIMIT_PX = 256
-"""Widest halo around a block, in HR pixels."""
 
 
 def sample_scene(
@@ -97,26 +91,24 @@ class _About:
 
 
 def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path) -> None:
-    target = SceneTarget(card.bands, card.scale, card.standard)
+    factor, target = card.scale, SceneTarget(card.bands, card.standard)
     lr_mtf = mtf.lr_mtf(about.lr_mtf, scene.attrs.get("sensor"), bands_of(scene))
     assumed = list(about.assumed)
-    whole_lr = _divisible(scene, target.factor)
+    whole_lr = _divisible(scene, factor)
     if whole_lr.sizes != scene.sizes:
-        assumed.append(
-            f"the last rows or columns were left out, since a factor of {target.factor} needs whole fine pixels"
-        )
+        assumed.append(f"the last rows or columns were left out, since a factor of {factor} needs whole fine pixels")
     for line in assumed:
         log.warning("%s: %s", about.identifier, line)
-    grid = fine_grid(whole_lr.odc.geobox, target.factor)
+    grid = fine_grid(whole_lr.odc.geobox, factor)
     tags = {k: v for k, v in scene.attrs.items() if k in {"datetime", "sensor"}}
     weights = card.of(arm.settings.weights).weights_sha256 if arm.network else None
     store = BlockStore.beside(
-        output, arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump(), BLOCK_PX], optics=lr_mtf,
-        target=asdict(target), bands=bands_of(scene), source=source, code=code_version(__name__),
+        output, arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump()], optics=lr_mtf,
+        factor=factor, target=asdict(target), bands=bands_of(scene), source=source, code=code_version(__name__),
         torch=torch.__version__, model=weights,
     )  # fmt: skip
     rows, cols = _render_blocks(
-        Job(about.arm, arm.settings, arm.tiling, lr_mtf, model.absolute(), target, store), arm, whole_lr
+        Job(about.arm, arm.settings, arm.tiling, lr_mtf, model.absolute(), target, store), arm, factor, whole_lr
     )
     with whole(output) as folder:
         folder.mkdir()
@@ -126,6 +118,9 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
             "crossres:settings": arm.settings.model_dump(mode="json"),
             "crossres:tiling": arm.tiling.model_dump(mode="json"),
             "crossres:weights_sha256": weights,
+            "crossres:samples": arm.ensemble.samples,
+            "crossres:std_scale": arm.std_scale,
+            "crossres:std_degrees_of_freedom": arm.ensemble.degrees_of_freedom,
             "crossres:sigma": arm.chain.sigma if arm.chain else None,
             "crossres:assumed": assumed,
         }
@@ -137,57 +132,29 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
     store.remove()
 
 
-def _render_blocks(job: Job, arm: Arm, scene: xr.Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _render_blocks(job: Job, arm: Arm, factor: Fraction, scene: xr.Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Render the blocks that are not kept yet; return the rows and the columns of all in fine pixels."""
-    factor = job.target.factor
-    # Blocks start where LR pixels, HR pixels and the network's coarsest pixels all start.
-    unit = lr_multiple(factor, arm.multiple)
-    halo = math.ceil(min(arm.reach_px, HALO_LIMIT_PX) / factor) + arm.reach_lr_px
-    halo = -(-halo // unit) * unit
-    rows, cols = (
-        _cuts(n, max(1, int(BLOCK_PX / factor) // unit) * unit, unit, halo)
-        for n in (scene.sizes["y"], scene.sizes["x"])
-    )
-    lr = scene.reflectance.data.rechunk({0: -1, 1: rows, 2: cols})
-    depth = {0: 0, 1: halo if len(rows) > 1 else 0, 2: halo if len(cols) > 1 else 0}
-    wide = da.overlap.overlap(lr, depth, boundary="none", allow_rechunk=False)
-    pixels = wide.to_delayed(optimize_graph=False).ravel()
-    blocks = [
-        SceneBlock(
-            number, down.start, across.start, down.stop - down.start, across.stop - across.start,
-            depth[1] if down.start else 0, depth[2] if across.start else 0,
-        )
-        for number, (down, across) in enumerate(engine.places(lr))
-    ]  # fmt: skip
-    waiting = [block for block in blocks if not job.store.has(block.number)]
+    lr = scene.reflectance.data
+    whole_scene = Window(0, 0, *(int(n * factor) for n in lr.shape[1:]))
+    # Blocks start where the network's coarsest pixels do.
+    rows, cols = (cuts(length, arm.tiling.block_px, arm.multiple) for length in whole_scene.shape)
+    blocks = [arm.block(core, whole_scene, factor) for core in whole_scene.cut(rows, cols)]
+    waiting = [number for number in range(len(blocks)) if not job.store.has(number)]
     if len(waiting) < len(blocks):
         log.info("%s: %d of %d blocks are done already", job.name, len(blocks) - len(waiting), len(blocks))
-    # A scene of one block has all threads for its tiles.
-    in_block = engine.threads() if len(blocks) == 1 else 1
+    # Threads that are more than the blocks draw samples.
+    in_block = max(1, engine.threads() // len(blocks))
     rendered = dask.delayed(keep, pure=False, traverse=False)
-    tasks = [
-        rendered(
-            job,
-            block,
-            pixels[block.number],
-            in_block,
-            dask_key_name=f"render-{job.store.folder.name}-{block.number:06}",
-        )
-        for block in waiting
-    ]
+    tasks = []
+    for number in waiting:
+        seen = blocks[number].lr
+        pixels = lr[:, seen.top : seen.bottom, seen.left : seen.right].rechunk(-1).to_delayed(optimize_graph=False)
+        name = f"render-{job.store.folder.name}-{number:06}"
+        tasks.append(rendered(job, number, blocks[number], pixels.item(), in_block, dask_key_name=name))
     gpus = torch.cuda.device_count()
     with dask.config.set(num_workers=gpus or max(1, engine.threads() // in_block)):
         engine.run(tasks, job.name)
-    return tuple(int(n * factor) for n in rows), tuple(int(n * factor) for n in cols)
-
-
-def _cuts(length: int, side: int, unit: int, least: int) -> tuple[int, ...]:
-    """Return sizes of blocks: about equal, multiples of `unit` but the last, none below `least` where there are two."""
-    size = max(-(-length // (unit * -(-length // side))) * unit, -(-least // unit) * unit)
-    sizes = [min(size, length - start) for start in range(0, length, size)]
-    if len(sizes) > 1 and sizes[-1] < least:
-        sizes[-2:] = [sum(sizes[-2:])]
-    return tuple(sizes)
+    return rows, cols
 
 
 def _kept(store: BlockStore, bands: int, rows: tuple[int, ...], cols: tuple[int, ...]) -> list[da.Array]:
@@ -210,4 +177,4 @@ def _divisible(scene: xr.Dataset, factor: Fraction) -> xr.Dataset:
     if not rows or not cols:
         raise UserError(f"the scene has {grid.shape[0]} x {grid.shape[1]} pixels; a factor of {factor} needs at least "
                         f"{factor.denominator} on each side")  # fmt: skip
-    return crop(scene, Window(0, 0, cols, rows))
+    return crop(scene, windows.Window(0, 0, cols, rows))
