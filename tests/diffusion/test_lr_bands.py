@@ -63,7 +63,7 @@ def test_a_band_that_tells_what_the_others_do_not_is_learnt_from(small_dataset, 
 
 def test_training_without_the_module_is_refused(small_dataset, tmp_path):
     made = with_answer(small_dataset, tmp_path / "told", tells=True)
-    with pytest.raises(UserError, match="model.prior: concat shows the network no band .*; use prior: module"):
+    with pytest.raises(UserError, match=r"model\.prior: concat shows the network no band .*; use prior: module"):
         train(LEARN, ModelSettings(prior="concat"), *made, tmp_path / "model")
 
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         try:
             shown = without_signature(scene)
             fits = partial(check_gsd, shown, card.lr_gsd_m)
-            name = read_any(scene, card.bands, card.lr_gsd_m, read, numbers, fits)
+            name = read_any(scene, card.lr_bands, card.lr_gsd_m, read, numbers, fits)
             origin = shown if is_remote(scene) else Path(os.path.relpath(scene, output)).as_posix()
             super_resolve(read, name, origin, args.checkpoint, output, arm, tiling)
         finally:

@@ -43,6 +43,11 @@ class Domain(Section):
             raise ValueError("must be numbers")
         return self
 
+    @property
+    def bands(self) -> int:
+        """How many bands it looks at: HR's, the first of LR."""
+        return len(self.mean) // 3
+
     def distances(self, windows: np.ndarray) -> np.ndarray:
         """Return how far each standardised (window, band, row, column) LR image lies outside; up to 1 is within."""
         found = (features(windows) - self.mean) @ np.asarray(self.whitening).T

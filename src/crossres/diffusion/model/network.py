@@ -122,6 +122,7 @@ class Network(nn.Module):
     def __init__(self, settings: ModelSettings, bands: int, lr_bands: int | None = None) -> None:
         """Take how many bands HR has, and LR where it has more: those the prior module sees."""
         super().__init__()
+        self.bands = bands
         size = SIZES[settings.size]
         size = replace(size, width=settings.width or size.width, embedding=settings.embedding or size.embedding)
         depth = len(size.encoder)

@@ -104,7 +104,11 @@ class Arm:
         return "none" if self.settings.start in {"bicubic", "nearest"} else self.tiling.consistency
 
     def run(self, lr: Tensor, block: Block) -> Estimate:
-        """Make the HR image of a block from its LR pixels: standardised (1, band, row, column), without gaps."""
+        """Make the HR image of a block from its LR pixels: standardised (1, band, row, column), without gaps.
+
+        An arm with a network takes all LR bands of its model, HR's first.
+        """
+        whole_lr, lr = lr, lr[:, : self.network.bands if self.network else None]
         rim = self.rim(block.core, block.scene, block.factor)
         view = block.view(rim)
         images: Iterator[Tensor]
@@ -119,9 +123,9 @@ class Arm:
                 f"sample.arms: start {self.settings.start!r} needs a model; give one or use bicubic or nearest"
             )
         elif self.path is None or self.chain is None:
-            images = iter([self._regression(self.network, lr, block, rim)])
+            images = iter([self._regression(self.network, whole_lr, block, rim)])
         else:
-            images = self._samples(self.network, self.path, self.chain, lr, block, rim)
+            images = self._samples(self.network, self.path, self.chain, whole_lr, block, rim)
         inside = (..., *block.core.of(rim))
         mean, spread, first = self.ensemble.summarise(
             image[inside] for group in images for image in enforce(group, lr, view, self._agreement, self.lr_mtf)
@@ -138,7 +142,7 @@ class Arm:
         """Yield (sample, band, row, column) groups of samples over `rim`, in their order."""
         inner = rim.aligned(self.multiple)
         outer = inner.grown(self.halo_px, block.scene.aligned(self.multiple))
-        y = upsample_large(lr, block.view(outer), "bicubic")
+        y = upsample_large(lr[:, : network.bands], block.view(outer), "bicubic")
         with self._autocast(lr.device):
             fixed = given(network, lr, y, block.view(outer))
 
@@ -149,7 +153,7 @@ class Arm:
 
             def noise(step: int) -> Tensor:
                 drawn = [self.ensemble.noise(number) for number in numbers]
-                fields = {n: self._noise(n, step, lr, outer) for n in {n for n, _ in drawn}}
+                fields = {n: self._noise(n, step, y, outer) for n in {n for n, _ in drawn}}
                 return torch.stack([sign * fields[n] for n, sign in drawn])
 
             of_block = Field(network, fixed, inner, outer, chain.nfe, self.room)
@@ -162,9 +166,9 @@ class Arm:
         for first in range(0, len(groups), self.threads):
             yield from each(draw, groups[first : first + self.threads], at_a_time=self.threads)
 
-    def _noise(self, sample: int, step: int, lr: Tensor, window: Window) -> Tensor:
-        values = noise_window(self.tiling.seed, sample, lr.shape[1], window.top, window.left, *window.shape, step)
-        return torch.from_numpy(values).to(lr)
+    def _noise(self, sample: int, step: int, y: Tensor, window: Window) -> Tensor:
+        values = noise_window(self.tiling.seed, sample, y.shape[1], window.top, window.left, *window.shape, step)
+        return torch.from_numpy(values).to(y)
 
     def _regression(self, network: Network, lr: Tensor, block: Block, rim: Window) -> Tensor:
         """Return the prior head's regression over `rim`; `UserError` when the network has no prior."""
@@ -172,13 +176,13 @@ class Arm:
             raise UserError(
                 "sample.arms: start 'regression' needs the prior module; set model.prior or leave the arm out"
             )
-        image = lr.new_empty(1, lr.shape[1], *rim.shape)
+        image = lr.new_empty(1, network.bands, *rim.shape)
         with self._autocast(lr.device):
             features = network.prior(lr)
             for piece in rim.cut(*(cuts(side, REGRESSION_PX, self.multiple) for side in rim.shape)):
                 around = piece.aligned(self.multiple).grown(self.multiple, block.scene.aligned(self.multiple))
                 view = block.view(around)
-                y = upsample_large(lr, view, "bicubic")
+                y = upsample_large(lr[:, : network.bands], view, "bicubic")
                 regression = network.prior.regression(features, y, view)
                 image[..., *piece.of(rim)] = regression[..., *piece.of(around)]
         return image

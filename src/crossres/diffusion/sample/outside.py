@@ -25,7 +25,7 @@ def share_outside(scene: xr.Dataset, domain: Domain, standard: Standard) -> floa
     """
     side = min(domain.window_px, *(scene.sizes[name] for name in ("y", "x")))
     block = max(1, BLOCK_PX // side) * side
-    pixels = scene.reflectance.data.rechunk({0: -1, 1: block, 2: block})
+    pixels = scene.reflectance.data[: domain.bands].rechunk({0: -1, 1: block, 2: block})
 
     def count(lr: np.ndarray) -> tuple[int, int]:
         rows, cols = (n // side for n in lr.shape[1:])

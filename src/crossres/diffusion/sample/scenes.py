@@ -57,7 +57,7 @@ def sample_scene(
     scene has other pixels than the model, and when the arm does not fit it.
     """
     card, ready = load_arm(name, arm, tiling, model)
-    scene = open_lr(lr, card.bands, card.lr_gsd_m)
+    scene = open_lr(lr, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
     about = _About(f"{Path(lr).parent.name}_{name}", name, Path(os.path.relpath(lr, output)).as_posix(), [], lr_mtf)
     _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output)
 
@@ -75,7 +75,7 @@ def super_resolve(
     path = scene / "reflectance.tif"
     assumed = read_json(scene / "item.json")["properties"].get("crossres:assumed", [])
     about = _About(f"{name}_sr", arm.start, origin, assumed, None)
-    opened = open_lr(path, card.bands, card.lr_gsd_m)
+    opened = open_lr(path, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
     _render(ready, card=card, scene=opened, source=digest(path), about=about, model=model, output=output)
 
 
@@ -92,7 +92,7 @@ class _About:
 
 def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path) -> None:
     factor, target = card.scale, SceneTarget(card.bands, card.standard)
-    lr_mtf = mtf.lr_mtf(about.lr_mtf, scene.attrs.get("sensor"), bands_of(scene))
+    lr_mtf = mtf.lr_mtf(about.lr_mtf, scene.attrs.get("sensor"), card.bands)
     assumed = list(about.assumed)
     whole_lr = _divisible(scene, factor)
     if whole_lr.sizes != scene.sizes:
