@@ -186,7 +186,7 @@ def test_the_domain_is_that_of_the_bands_that_hr_has(small_dataset, tmp_path):
     material = read_material(*made, "hr")
     domain = training_domain(material.data)
     assert domain.bands == 4
-    scene = seen(0.2)
+    scene = seen(0.2).chunk()
     assert share_outside(scene, domain, material.data.standard) == share_outside(
         scene.isel(band=slice(4)), domain, material.data.standard
     )
