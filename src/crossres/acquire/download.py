@@ -69,7 +69,7 @@ def download(
             degrade(hr, content, item, grid.bands, part)
         else:
             given = Given(content, str(item))
-            bands = grid.bands_of("lr" if properties.get("crossres:role") == "lr" else "hr")
+            bands = grid.bands_of(properties.get("crossres:role"))
             write_scene_of(
                 given, region, bands, grid.gsd_m, settings, dem, reference, item, part, transfer
             )  # fmt: skip

@@ -28,7 +28,7 @@ from crossres.acquire.written_items import pair_content, scene_items
 from crossres.errors import UserError
 from crossres.files import json_text, whole
 from crossres.layout import ItemsFolder
-from crossres.settings.grid import GridSettings, Role
+from crossres.settings.grid import GridSettings
 from crossres.settings.paths import expand
 from crossres.settings.search import CATALOGUED, SearchSettings, SentinelHubSource, Source, StacApiSource
 
@@ -94,7 +94,7 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
 def _of_role(
     settings: SearchSettings,
     grid: GridSettings,
-    role: Role,
+    role: str,
     catalogues: Catalogues,
     area: BaseGeometry | None,
     places: RasterPlaces,
@@ -118,7 +118,7 @@ def _find(
     grid: GridSettings,
     source: Source,
     href: str | None,
-    role: Role,
+    role: str,
     area: BaseGeometry | None,
     places: RasterPlaces,
 ) -> tuple[list[Candidate], list[Declined]]:

@@ -1,12 +1,8 @@
 """`grid`: what the model maps from and to."""
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from crossres.settings.base import Section
-
-Role = Literal["lr", "hr"]
 
 
 class GridSettings(Section):
@@ -46,6 +42,6 @@ class GridSettings(Section):
         """Bands that the LR image has beside `bands`."""
         return tuple(band for band in self.lr_bands or () if band not in self.bands)
 
-    def bands_of(self, role: Role) -> tuple[str, ...]:
-        """Return the bands of an image as they are kept: `bands` first."""
+    def bands_of(self, role: str | None) -> tuple[str, ...]:
+        """Return the bands of an image in the role "lr" or "hr", or of any other, as they are kept: `bands` first."""
         return self.bands + self.extra_bands if role == "lr" else self.bands

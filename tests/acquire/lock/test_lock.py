@@ -144,6 +144,13 @@ def test_a_lock_of_a_version_with_other_keys_still_holds_for_the_sources(tmp_pat
     assert list(held.assets.values()) == list(content["scenes"]["one"]["assets"].values())
 
 
+def test_an_lr_scene_with_other_bands_is_not_held_to_the_lock_and_an_hr_scene_still_is(tmp_path, locked):
+    lock, settings = read_lock(locked[1]), config()
+    more = settings.grid.model_copy(update={"lr_bands": ("red", "swir16")})
+    files = {scene: lock.checksums(scene, tmp_path, settings.acquire, more).files for scene in lock.scenes}
+    assert {scene for scene, held in files.items() if held} == {"one", "two"}
+
+
 def test_other_search_settings_are_said_not_to_be_those_of_the_lock(tmp_path, locked, caplog):
     _, lock = locked
     settings = config(lock=str(lock), max_date_gap_days=3)

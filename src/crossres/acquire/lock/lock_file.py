@@ -54,8 +54,10 @@ class Lock:
             return None
         entry = self.scenes[scene]
         try:
-            made = AcquireSettings(**self.settings["acquire"]), GridSettings(**self.settings["grid"])
-            same = (acquire, grid.gsd_m, grid.bands) == (made[0], made[1].gsd_m, made[1].bands)
+            before = AcquireSettings(**self.settings["acquire"]), GridSettings(**self.settings["grid"])
+            role = entry["item"]["properties"].get("crossres:role")
+            made, now = ((a, g.gsd_m, g.bands_of(role)) for a, g in (before, (acquire, grid)))
+            same = made == now
         except ValidationError:  # keys of another version
             same = False
         assets = {expand(href, run): locked for href, locked in entry["assets"].items() if not is_remote(href)}
