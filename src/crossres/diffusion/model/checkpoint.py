@@ -78,6 +78,7 @@ class Card(Section):
     parameters: int = Field(ge=1, description="number of weights")
     data_sha256: str = Field(description="hash of the index and summary of the patches trained on")
     weights_sha256: str = Field(description="hash of the weights' file")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the network in training")
     code: str = Field(description="fingerprint of the training code")
     metrics: dict[str, float | None] = Field(description="validation of the final weights; empty without a val split")
     domain: Domain | None = Field(None, description="what kind of ground it learnt from; null where that is not known")
@@ -85,9 +86,12 @@ class Card(Section):
 
     @field_validator("train", mode="before")
     @classmethod
-    def _from_one_path(cls, value: Any) -> Any:
-        """Read the cards of version 0.1, when the straight path was the only one."""
-        return {"path": "straight"} | value if isinstance(value, dict) else value
+    def _from_before(cls, value: Any) -> Any:
+        """Read the cards of version 0.1: the straight path was the only one, and other keys have gone since."""
+        if not isinstance(value, dict):
+            return value
+        kept = {"path": "straight"} | {k: v for k, v in value.items() if k not in {"save_every", "max_gain"}}
+        return kept | ({"gain": {"band": value["max_gain"]}} if value.get("max_gain") else {})
 
     @field_validator("factor")
     @classmethod
@@ -156,8 +160,8 @@ def save(
     folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str], factor: Fraction,
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
-    std_factor: float = 1.0, teacher_sha256: str | None = None, start_sha256: str | None = None,
-    domain: Domain | None = None,
+    std_factor: float = 1.0, precision: Literal["float32", "bfloat16"] = "float32",
+    teacher_sha256: str | None = None, start_sha256: str | None = None, domain: Domain | None = None,
 ) -> Card:  # fmt: skip
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
@@ -179,7 +183,7 @@ def save(
         std=standard.std, sigma=sigma, std_factor=std_factor, residual_rms=residual_rms, model=model, train=train,
         teacher_sha256=teacher_sha256, start_sha256=start_sha256,
         parameters=sum(p.numel() for p in network.parameters()),
-        data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), code=code,
+        data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), precision=precision, code=code,
         metrics=dict(metrics), domain=domain, best=about,
     )  # fmt: skip
     write_json(folder / CARD, card.model_dump(mode="json"))
