@@ -43,8 +43,8 @@ def test_what_the_lr_image_fixes_is_measured_and_what_it_cannot_see_is_not(facto
     assert measured > 5 * inferred and inferred < 1e-4 and drawn == pytest.approx(0.1, rel=1e-3)
     assert (seen_well - h[0]).std() < (seen_well - y[0]).std()  # it is nearer to the truth, not made up
     measured_too, inferred, _ = rms(h[0] + 0.2 * unseen, spread, h[0])
-    assert measured_too == pytest.approx(measured) and inferred == pytest.approx(0.2 * unseen.std(), rel=0.15)
-    assert rms(h[0], spread, h[0] + 0.3 * unseen)[2] == pytest.approx(np.hypot(0.1, 0.3 * unseen.std()), rel=0.1)
+    assert measured_too == pytest.approx(measured) and inferred == pytest.approx(0.2 * float(unseen.std()), rel=0.15)
+    assert rms(h[0], spread, h[0] + 0.3 * unseen)[2] == pytest.approx(np.hypot(0.1, 0.3 * float(unseen.std())), rel=0.1)
 
 
 def test_drawn_is_the_error_that_a_sample_is_expected_to_have():
@@ -72,4 +72,4 @@ def test_the_window_is_about_an_lr_pixel_and_no_wider_than_its_margin():
         reach = margin_px(factor)
         assert not found[:, : 75 - reach].any() and found[75, 75 - reach] > 0
         place = torch.arange(151.0) - 75
-        assert float((found.sum(0) * place**2).sum().sqrt() / factor) == pytest.approx(0.75, rel=0.06)
+        assert float((found.sum(0) * place**2).sum().sqrt()) / float(factor) == pytest.approx(0.75, rel=0.06)
