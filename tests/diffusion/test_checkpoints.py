@@ -92,12 +92,13 @@ def test_best_weights_stand_beside_the_last_and_missing_ones_are_one_clear_line(
     card = checkpoint.load_card(folder)
     network = checkpoint.load(folder).network
     checkpoint.save(
-        folder, network, checkpoint.BestWeights(network, 7, "swd", 0.7, {"swd": 1.0}), bands=card.bands,
+        folder, network, checkpoint.BestWeights(network, 7, "swd", 0.7, 1.1, {"swd": 1.0}), bands=card.bands,
         factor=card.scale, lr_gsd_m=10.0, hr_gsd_m=0.8, standard=card.standard, sigma=card.sigma, residual_rms=0.4,
         model=card.model, train=card.train, data_sha256="0", code="0", metrics={},
     )  # fmt: skip
     assert (folder / "best.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
-    assert checkpoint.load(folder, "best").card.sigma == 0.7 and checkpoint.load(folder).card.sigma == 0.3
+    best, last = checkpoint.load(folder, "best").card, checkpoint.load(folder).card
+    assert (best.sigma, best.std_factor) == (0.7, 1.1) and (last.sigma, last.std_factor) == (0.3, 1.0)
 
 
 def line_of(folder: Path) -> str:

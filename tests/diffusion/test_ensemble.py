@@ -40,7 +40,7 @@ def test_the_spread_of_perfect_samples_is_the_error_of_their_mean(samples, antit
 
 
 def test_pairs_cancel_the_noise_of_the_mean_and_an_odd_number_is_not_paired():
-    mean, spread, first = drawn(Ensemble(4), 3, curved=0.1)
+    mean, _, first = drawn(Ensemble(4), 3, curved=0.1)
     independent = drawn(Ensemble(4, antithetic=False), 3, curved=0.1)
     assert mean.var() < 0.02 < 0.2 < independent[0].var()  # 0.1² x 2 / 2 pairs beside 1 / 4
     assert torch.equal(first, independent[2])

@@ -182,7 +182,7 @@ def test_threads_and_a_block_that_has_them_all_make_the_scene_that_one_thread_ma
                     tmp_path / str(count), lr_scene(56, 56), model, arm, TilingSettings(block_px=block_px),
                     name=str(threads),
                 )  # fmt: skip
-            results[threads] = [(output / f"{part}.tif").read_bytes() for part in ("mean", "std", "sample")]
+            results[threads] = [(output / f"{part}.tif").read_bytes() for part in ("mean", "std", "sample", "support")]
         assert results[1] == results[2] == results[4]
 
 

@@ -84,7 +84,7 @@ def test_blocks_leave_no_trace(tmp_path, factor):
         run(tmp_path, scene, model, arm, TilingSettings(block_px=px, precision="float32"), name=str(px))
         for px in (4096, 100)
     )
-    for part in ("mean", "std", "sample"):
+    for part in ("mean", "std", "sample", "support"):
         assert abs(dn(whole / f"{part}.tif") - dn(blocks / f"{part}.tif")).max() <= 1  # one count, from rounding
 
 
@@ -178,11 +178,22 @@ def test_every_arm_writes_the_same_files(tmp_path, model, start):
 def test_the_same_run_gives_the_same_bytes_and_another_seed_another_sample(tmp_path, model):
     arm = ArmSettings(start="noise", steps=1, samples=3)
     a, b = (run(tmp_path / place, lr_scene(16, 16), model, arm) for place in ("here", "there"))
-    for file in ("mean.tif", "std.tif", "sample.tif", "item.json"):
+    for file in ("mean.tif", "std.tif", "sample.tif", "support.tif", "item.json"):
         assert (a / file).read_bytes() == (b / file).read_bytes(), file
     other = run(tmp_path, lr_scene(16, 16), model, arm, TilingSettings(seed=1), name="other")
     assert (other / "sample.tif").read_bytes() != (a / "sample.tif").read_bytes()
     assert dn(other / "std.tif").min() > 0
+
+
+def test_support_names_its_parts_and_drawn_is_at_least_how_far_the_sample_is_from_the_mean(tmp_path, model):
+    output = run(tmp_path, lr_scene(24, 20), model, ArmSettings(steps=1, samples=4))
+    support = open_scene(output / "support.tif").reflectance
+    assert list(support.band.values) == ["measured", "inferred", "drawn"] and (support > 0).all()
+    mean, sample = (open_scene(output / f"{part}.tif").reflectance for part in ("mean", "sample"))
+    apart = np.sqrt(((sample - mean) ** 2).mean("band"))
+    assert (support.sel(band="drawn") >= apart - 1e-4).all() and (support.sel(band="drawn") > apart).mean() > 0.99
+    assets = json.loads((output / "item.json").read_text())["assets"]
+    assert [band["name"] for band in assets["support"]["bands"]] == ["measured", "inferred", "drawn"]
 
 
 def test_the_item_is_stac_and_links_what_the_product_came_from(tmp_path, model):

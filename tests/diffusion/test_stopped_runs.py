@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from small_world import write_dataset
 
 from crossres.diffusion.model.checkpoint import load, load_card
 from crossres.diffusion.model.network import Network
@@ -25,7 +27,7 @@ from crossres.diffusion.train.from_data import train
 from crossres.diffusion.train.learning_rate import learning_rate
 from crossres.diffusion.train.learning_step import Objective
 from crossres.diffusion.train.state import state_file
-from crossres.diffusion.train.validation import Validation
+from crossres.diffusion.train.validation import ENOUGH, Validation
 from crossres.errors import UserError
 from crossres.settings.model import ModelSettings
 from crossres.settings.train import GainSettings, TrainSettings
@@ -216,24 +218,32 @@ def test_a_loss_that_is_read_late_and_is_not_a_number_names_its_step(small_datas
         train(SETTINGS, MODEL, *small_dataset, tmp_path / "model")
 
 
-def test_the_best_weights_of_a_stopped_run_are_those_of_one_that_was_not(small_dataset, tmp_path):
+def test_the_best_weights_of_a_stopped_run_are_those_of_one_that_was_not(tmp_path):
+    dataset = write_dataset(tmp_path, Fraction(4), 16, 6, ENOUGH)
     falling_apart = {"learning_rate": 0.3, "ema": 0.5}
     settings = SETTINGS.model_copy(update={"validate_every": 1, "steps": 8, **falling_apart})
-    train(settings, MODEL, *small_dataset, tmp_path / "whole")
+    train(settings, MODEL, *dataset, tmp_path / "whole")
     card = load_card(tmp_path / "whole")
     swd = pd.read_csv(tmp_path / "whole" / "history.csv")["swd"]
     assert card.best.step == swd.argmin() + 1 and card.best.metrics["swd"] == pytest.approx(swd.min(), rel=1e-5)
     assert card.best.step < 8, "the last step is the best: this test sees nothing"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
         stop_at(7, patch)
-        train(settings, MODEL, *small_dataset, tmp_path / "stopped")
-    train(settings, MODEL, *small_dataset, tmp_path / "stopped")
+        train(settings, MODEL, *dataset, tmp_path / "stopped")
+    train(settings, MODEL, *dataset, tmp_path / "stopped")
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
     assert {"best.safetensors", "model.safetensors"} <= files(tmp_path / "whole").keys()
 
     best, last = (load(tmp_path / "whole", weights) for weights in ("best", "last"))
     assert best.card.weights_sha256 != last.card.weights_sha256 and best.card.sigma == card.best.sigma
     assert not all(torch.equal(a, b) for a, b in zip(best.network.parameters(), last.network.parameters()))
+
+
+def test_of_few_patches_no_best_is_chosen(small_dataset, tmp_path):
+    train(SETTINGS.model_copy(update={"steps": 2, "validate_every": 1}), MODEL, *small_dataset, tmp_path / "model")
+    assert load_card(tmp_path / "model").best is None
+    with pytest.raises(UserError, match="on 17 patches or more; use 'last'"):
+        load(tmp_path / "model", "best")
 
 
 def test_the_state_of_other_settings_or_data_is_never_used(stopped, small_dataset, tmp_path, caplog):

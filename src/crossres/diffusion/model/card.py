@@ -64,6 +64,7 @@ class Card(Section):
     parameters: int = Field(ge=1, description="number of weights")
     data_sha256: str = Field(description="hash of the index and summary of the patches trained on")
     weights_sha256: str = Field(description="hash of the weights' file")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic of the network in training")
     code: str = Field(description="fingerprint of the training code")
     metrics: dict[str, float | None] = Field(description="validation of the final weights; empty without a val split")
     domain: Domain | None = Field(None, description="what kind of ground it learnt from; null where that is not known")
@@ -71,9 +72,12 @@ class Card(Section):
 
     @field_validator("train", mode="before")
     @classmethod
-    def _from_one_path(cls, value: Any) -> Any:
-        """Read the cards of version 0.1, when the straight path was the only one."""
-        return {"path": "straight"} | value if isinstance(value, dict) else value
+    def _from_before(cls, value: Any) -> Any:
+        """Read the cards of version 0.1: the straight path was the only one, and other keys have gone since."""
+        if not isinstance(value, dict):
+            return value
+        kept = {"path": "straight"} | {k: v for k, v in value.items() if k not in {"save_every", "max_gain"}}
+        return kept | ({"gain": {"band": value["max_gain"]}} if value.get("max_gain") else {})
 
     @model_validator(mode="before")
     @classmethod

@@ -58,8 +58,8 @@ def save(
     lr_bands: Sequence[str] | None = None, factor: Fraction,
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
-    std_factor: float = 1.0, teacher_sha256: str | None = None, start_sha256: str | None = None,
-    domain: Domain | None = None,
+    std_factor: float = 1.0, precision: Literal["float32", "bfloat16"] = "float32",
+    teacher_sha256: str | None = None, start_sha256: str | None = None, domain: Domain | None = None,
 ) -> Card:  # fmt: skip
     """Write `model.safetensors`, `best.safetensors` and `card.json` into an existing folder and return the card.
 
@@ -82,7 +82,7 @@ def save(
         hr_gsd_m=hr_gsd_m, mean=standard.mean, std=standard.std, sigma=sigma, std_factor=std_factor,
         residual_rms=residual_rms, model=model, train=train, teacher_sha256=teacher_sha256, start_sha256=start_sha256,
         parameters=sum(p.numel() for p in network.parameters()),
-        data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), code=code,
+        data_sha256=data_sha256, weights_sha256=hashlib.sha256(content).hexdigest(), precision=precision, code=code,
         metrics=dict(metrics), domain=domain, best=about,
     )  # fmt: skip
     write_json(folder / CARD, card.model_dump(mode="json"))

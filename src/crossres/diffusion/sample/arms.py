@@ -17,6 +17,7 @@ from crossres.diffusion.sample.consistency import enforce
 from crossres.diffusion.sample.field import Field, Room
 from crossres.diffusion.sample.large_views import given, upsample_large
 from crossres.diffusion.sample.noise import noise_window
+from crossres.diffusion.sample.support import margin_px, support
 from crossres.diffusion.sample.windows import Block, Window, block_around, cuts
 from crossres.errors import UserError
 from crossres.imagery.engine import each
@@ -42,6 +43,8 @@ class Estimate:
     """Standard deviation of HR about the mean: the samples' spread times `Arm.std_scale`; zero for one sample."""
     sample: Tensor
     """The first sample."""
+    support: Tensor | None = None
+    """(3, band, row, column) mean squares of what the detail of the sample rests on (`support`)."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,14 @@ class Arm:
         return Ensemble(self.settings.samples if self.chain else 1, self.settings.antithetic)
 
     @property
+    def supports(self) -> bool:
+        """Whether it can say what its detail rests on: one sample does not tell what others would have drawn."""
+        return self.ensemble.samples > 1
+
+    @property
     def std_scale(self) -> float:
         """What the samples' spread is multiplied by."""
-        return self.ensemble.error * self.std_factor if self.ensemble.samples > 1 else 1.0
+        return self.ensemble.error * self.std_factor if self.supports else 1.0
 
     @property
     def multiple(self) -> int:
@@ -91,13 +99,18 @@ class Arm:
 
     def rim(self, core: Window, scene: Window, factor: Fraction) -> Window:
         """Return the window over which samples must be right for a core that is delivered: optics look beyond it."""
-        return core.grown(0 if self._agreement == "none" else math.ceil(OPTICS_LR_PX * factor), scene)
+        optics = 0 if self._agreement == "none" else math.ceil(OPTICS_LR_PX * factor)
+        return self._near(core, scene, factor).grown(optics, scene)
+
+    def _near(self, core: Window, scene: Window, factor: Fraction) -> Window:
+        """Return the window over which mean, std and sample must be right: support looks beyond the core."""
+        return core.grown(margin_px(factor) if self.supports else 0, scene)
 
     def block(self, core: Window, scene: Window, factor: Fraction) -> Block:
         """Return a core of a scene with the LR pixels that it is made from."""
         seen = self.rim(core, scene, factor).aligned(self.multiple).grown(self.halo_px, scene)
         prior = self.network.prior.reach_lr_px if self.network and self.network.prior else 0
-        return block_around(core, scene, factor, seen, 3 + prior)
+        return block_around(core, scene, factor, seen, 3 + max(prior, OPTICS_LR_PX if self.supports else 0))
 
     @property
     def _agreement(self) -> Literal["none", "soft", "hard"]:
@@ -126,11 +139,24 @@ class Arm:
             images = iter([self._regression(self.network, whole_lr, block, rim)])
         else:
             images = self._samples(self.network, self.path, self.chain, whole_lr, block, rim)
-        inside = (..., *block.core.of(rim))
+        near = self._near(block.core, block.scene, block.factor)
+        inside = (..., *near.of(rim))
         mean, spread, first = self.ensemble.summarise(
             image[inside] for group in images for image in enforce(group, lr, view, self._agreement, self.lr_mtf)
         )
-        return Estimate(mean, spread * self.std_scale, first)
+        return self._within(block, near, lr, mean, spread * self.std_scale, first)
+
+    def _within(self, block: Block, near: Window, lr: Tensor, mean: Tensor, std: Tensor, sample: Tensor) -> Estimate:
+        """Return what is said of the core of a block, from mean, std and sample of the window `near` it."""
+        core = (..., *block.core.of(near))
+        if not self.supports:
+            return Estimate(mean[core], std[core], sample[core])
+        wide = near.grown(math.ceil(OPTICS_LR_PX * block.factor), block.scene)
+        interpolated = upsample_large(lr, block.view(wide), "bicubic")
+        seen = enforce(interpolated, lr, block.view(wide), "hard", self.lr_mtf)
+        inside = (0, ..., *near.of(wide))
+        found = support(interpolated[inside], seen[inside], mean, std, sample, block.factor)
+        return Estimate(mean[core], std[core], sample[core], found[core])
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         half = in_bfloat16(self.tiling.precision, device)

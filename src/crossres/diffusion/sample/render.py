@@ -21,7 +21,7 @@ from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.paths import path_of
 from crossres.diffusion.sample.arms import Arm, chain_of
 from crossres.diffusion.sample.block_store import BlockStore
-from crossres.diffusion.sample.products import numbers
+from crossres.diffusion.sample.products import numbers, rasters
 from crossres.diffusion.sample.windows import Block
 from crossres.errors import UserError
 from crossres.imagery.engine import keep_memory
@@ -80,18 +80,19 @@ def keep(job: Job, number: int, block: Block, lr: np.ndarray, threads: int = 1) 
     """Render a block and keep it in the job's store. `lr` is (band, row, column) reflectance, all that is read."""
     torch.set_num_threads(1)
     keep_memory()  # a worker elsewhere has not been told
-    job.store.write(number, numbers(render(_arm(job, threads), job.target, block, lr)))
+    arm = _arm(job, threads)
+    job.store.write(number, numbers(render(arm, job.target, block, lr), rasters(job.target.bands, arm.supports)))
 
 
 def render(arm: Arm, target: SceneTarget, block: Block, lr: np.ndarray) -> dict[str, np.ndarray]:
-    """Return mean, std and sample, (band, row, column) float32 reflectance, of a block.
+    """Return the rasters of a block by name, (band, row, column) float32 reflectance (`products.rasters`).
 
     Raises `UserError` when memory does not hold it.
     """
     missing = ~np.isfinite(lr).all(0)
     if missing.all():
-        nothing = np.full((len(target.bands), *block.core.shape), np.nan, np.float32)
-        return {"mean": nothing, "std": nothing, "sample": nothing}
+        shown = rasters(target.bands, arm.supports)
+        return {name: np.full((len(of), *block.core.shape), np.nan, np.float32) for name, (of, _) in shown.items()}
     device = next(arm.network.parameters()).device if arm.network else torch.device("cpu")
     standard, view = target.standard, block.view(block.core)
     rows = nearest(missing.shape[0], view.factor, view.top, view.height)
@@ -105,11 +106,15 @@ def render(arm: Arm, target: SceneTarget, block: Block, lr: np.ndarray) -> dict[
         with torch.inference_mode():
             filled = torch.from_numpy(standard.forward(fill_nearest(lr)))[None].to(device)
             estimate = arm.run(filled, block)
-            return {
+            spread = standard.spread(estimate.std)
+            found = {
                 "mean": seen(standard.reflectance(estimate.mean)),
-                "std": seen(estimate.std * standard.spread(estimate.std)),
+                "std": seen(estimate.std * spread),
                 "sample": seen(standard.reflectance(estimate.sample)),
             }
+            if estimate.support is not None:
+                found["support"] = seen((estimate.support * spread**2).mean(1).sqrt())
+            return found
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -27,14 +27,14 @@ from crossres.diffusion.model.card import Card
 from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.lr_scene import digest, open_lr
-from crossres.diffusion.sample.products import write_item, write_product
+from crossres.diffusion.sample.outside import share_outside, warn_outside
+from crossres.diffusion.sample.products import rasters, write_item, write_product
 from crossres.diffusion.sample.render import Job, SceneTarget, keep, load_arm
 from crossres.diffusion.sample.windows import Window, cuts
 from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.grids import fine_grid
 from crossres.imagery import engine
-from crossres.imagery.numbers import PARTS
 from crossres.imagery.scene import bands_of, crop
 from crossres.sensors import mtf
 from crossres.settings.sample import ArmSettings, TilingSettings
@@ -53,6 +53,7 @@ def sample_scene(
 ) -> None:
     """Run one arm, called `name`, over an LR scene and write `mean.tif`, `std.tif`, `sample.tif` and `item.json`.
 
+    Of several samples there is `support.tif`, too.
     `model` is a model folder; its card gives bands and factor. `lr_mtf` is `grid.lr_mtf`. Raises `UserError` when the
     scene has other pixels than the model, and when the arm does not fit it.
     """
@@ -99,11 +100,13 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
         assumed.append(f"the last rows or columns were left out, since a factor of {factor} needs whole fine pixels")
     for line in assumed:
         log.warning("%s: %s", about.identifier, line)
+    outside = share_outside(whole_lr, card.domain, card.standard) if arm.network and card.domain else None
+    warn_outside(about.identifier, outside)
     grid = fine_grid(whole_lr.odc.geobox, factor)
     tags = {k: v for k, v in scene.attrs.items() if k in {"datetime", "sensor"}}
     weights = card.of(arm.settings.weights).weights_sha256 if arm.network else None
     store = BlockStore.beside(
-        output, arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump()], optics=lr_mtf,
+        output, arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump(), arm.std_scale], optics=lr_mtf,
         factor=factor, target=asdict(target), bands=bands_of(scene), source=source, code=code_version(__name__),
         torch=torch.__version__, model=weights,
     )  # fmt: skip
@@ -112,7 +115,9 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
     )
     with whole(output) as folder:
         folder.mkdir()
-        write_product(folder, grid, target.bands, tags, _kept(store, len(target.bands), rows, cols))
+        shown = rasters(target.bands, arm.supports)
+        count = sum(len(bands) for bands, _ in shown.values())
+        write_product(folder, grid, shown, tags, _kept(store, count, rows, cols))
         properties = {
             "crossres:arm": about.arm,
             "crossres:settings": arm.settings.model_dump(mode="json"),
@@ -122,13 +127,14 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
             "crossres:std_scale": arm.std_scale,
             "crossres:std_degrees_of_freedom": arm.ensemble.degrees_of_freedom,
             "crossres:sigma": arm.chain.sigma if arm.chain else None,
+            "crossres:outside_training_domain": outside,
             "crossres:assumed": assumed,
         }
         links = {
             "LR scene": about.origin,
             "model card": Path(os.path.relpath(model / checkpoint.CARD, output)).as_posix(),
         }
-        write_item(folder / "item.json", about.identifier, grid, target.bands, tags, properties, links)
+        write_item(folder / "item.json", about.identifier, grid, shown, tags, properties, links)
     store.remove()
 
 
@@ -157,18 +163,15 @@ def _render_blocks(job: Job, arm: Arm, factor: Fraction, scene: xr.Dataset) -> t
     return rows, cols
 
 
-def _kept(store: BlockStore, bands: int, rows: tuple[int, ...], cols: tuple[int, ...]) -> list[da.Array]:
-    """Return the rendered parts, (band, row, column) uint16 each."""
-    all_parts = da.map_blocks(
-        _read, store, len(cols), chunks=((bands * len(PARTS),), rows, cols), dtype=np.uint16,
-        meta=np.empty((0, 0, 0), np.uint16),
-    )  # fmt: skip
-    return [all_parts[i * bands : (i + 1) * bands] for i in range(len(PARTS))]
+def _kept(store: BlockStore, count: int, rows: tuple[int, ...], cols: tuple[int, ...]) -> da.Array:
+    """Return the rendered bands of all rasters, (band, row, column) uint16."""
+    return da.map_blocks(
+        _read, store, len(cols), chunks=((count,), rows, cols), dtype=np.uint16, meta=np.empty((0, 0, 0), np.uint16)
+    )
 
 
 def _read(store: BlockStore, columns: int, block_id: Any = None) -> np.ndarray:
-    found = store.read(block_id[1] * columns + block_id[2])
-    return found.reshape(-1, *found.shape[2:])
+    return store.read(block_id[1] * columns + block_id[2])
 
 
 def _divisible(scene: xr.Dataset, factor: Fraction) -> xr.Dataset:

@@ -76,7 +76,8 @@ def fit(settings: TrainSettings, training: Training) -> Run:
             rows = _read(unread, step, settings)
             if validates and validation and group.first:
                 rows[-1] |= validation.network(run.ema.network, training.sigma)
-                run.validated(rows[-1])
+                if validation.chooses:
+                    run.validated(rows[-1])
             run.history += rows
             bar.set_postfix(loss=f"{rows[-1]['loss']:.3f}", refresh=False)
             stop, save = group.any(signals.stop), group.any(signals.save)

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -42,8 +42,8 @@ class Run:
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     history: list[dict[str, float]]
-    precision: str
-    """Arithmetic of the network: float32 or bfloat16."""
+    precision: Literal["float32", "bfloat16"]
+    """Arithmetic of the network."""
     best: dict[str, Tensor] | None = None
     """The averaged weights of the step with the least BEST_BY in validation; None before the first."""
 
