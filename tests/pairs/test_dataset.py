@@ -35,7 +35,7 @@ def test_the_index_row_is_the_patch(write_pair: WritePair, tmp_path: Path) -> No
     assert {s: len(n) for s, n in summary["splits"].items()} == {"train": 3, "val": 1, "test": 2}
     assert summary["patches"] == {"train": 45, "val": 15, "test": 30}
     assert index["patch"].tolist() == list(range(90)) and (index["split"] == index["pair"].map(_split(summary))).all()
-    assert dict(zarr.sizes) == {"patch": 90, "band": 2, "y": 32, "x": 32, "y_hr": 128, "x_hr": 128}
+    assert dict(zarr.sizes) == {"patch": 90, "band": 2, "lr_band": 2, "y": 32, "x": 32, "y_hr": 128, "x_hr": 128}
     for row in index.iloc[[3, 44, 88]].itertuples():
         cut = list(read_patches(tmp_path / "pairs-patches" / f"{row.pair}.zip"))[row.at]["hr"] * 1e-4 - 0.1
         np.testing.assert_allclose(zarr["hr"][row.patch].values, cut, atol=1e-6)
