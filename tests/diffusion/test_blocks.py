@@ -51,13 +51,13 @@ def arm_of(network: Network, path, chain: Chain, block_px: int = 64, samples: in
 
 @torch.inference_mode()
 def in_blocks(arm: Arm, lr: Tensor, factor: Fraction, part: str = "sample") -> Tensor:
-    """Return the (band, row, column) image of a scene block by block."""
+    """Return the (band, row, column) image of a scene block by block; of support (3, band, row, column)."""
     scene = Window(0, 0, *(int(n * factor) for n in lr.shape[-2:]))
-    out = torch.full((BANDS, *scene.shape), torch.nan, dtype=lr.dtype)
+    out = torch.full((*((3,) if part == "support" else ()), BANDS, *scene.shape), torch.nan, dtype=lr.dtype)
     for core in scene.cut(*(cuts(side, arm.tiling.block_px, arm.multiple) for side in scene.shape)):
         block = arm.block(core, scene, factor)
         pixels = lr[..., block.lr.top : block.lr.bottom, block.lr.left : block.lr.right]
-        out[:, *core.of(scene)] = getattr(arm.run(pixels, block), part)
+        out[..., *core.of(scene)] = getattr(arm.run(pixels, block), part)
     return out
 
 
@@ -114,6 +114,34 @@ def test_blocks_of_a_network_of_several_levels_are_the_whole_scene(factor, shape
     assert arm.halo_px == 2 * 96
     whole = as_one(arm, lr, factor)
     assert torch.allclose(in_blocks(arm, lr, factor), whole, atol=1e-12 * float(whole.std()))
+
+
+@pytest.mark.parametrize("size", ["demo", "base"])
+@pytest.mark.parametrize(("factor", "shape"), [(Fraction(4), (136, 104)), (Fraction(25, 2), (42, 34))])
+def test_support_leaves_no_trace_of_blocks_though_it_looks_a_little_beyond_them(size, factor, shape):
+    network, lr = some_network(ModelSettings(size=size, width=16)), some_lr(*shape)
+    blocks, whole = (
+        in_blocks(arm_of(network, RESIDUAL, CHAINS[0][1], block_px=px, samples=2), lr, factor, "support").sqrt()
+        for px in (160, 4096)
+    )
+    assert (blocks - whole).abs().max() < 1e-4 * float(whole.max()) and whole.std() > 0.01
+
+
+@pytest.mark.parametrize(("size", "most"), [("base", 1.3), ("demo", 1.15)])
+@pytest.mark.parametrize(("factor", "lr_px"), [(Fraction(4), 10980), (Fraction(25, 2), 2196)])
+def test_of_a_large_scene_each_pixel_is_computed_about_once(size, most, factor, lr_px):
+    with torch.device("meta"):
+        network = Network(ModelSettings(size=size), 4)
+    chain = CHAINS[0][1]
+    arm = Arm(ArmSettings(steps=2, samples=4), TilingSettings(), network, RESIDUAL, chain)
+    scene = Window(0, 0, int(lr_px * factor), int(lr_px * factor))
+    computed = 0
+    for core in scene.cut(*(cuts(side, arm.tiling.block_px, arm.multiple) for side in scene.shape)):
+        inner = arm._inner(core, scene, factor)
+        outer = inner.grown(arm.halo_px, scene.aligned(arm.multiple))
+        for left in range(chain.nfe):
+            computed += inner.grown(left * network.reach_px, outer).grown(network.reach_px, outer).pixels
+    assert 1 < computed / (chain.nfe * scene.pixels) <= most
 
 
 def test_agreement_with_the_lr_image_looks_beyond_a_block():

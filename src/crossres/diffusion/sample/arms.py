@@ -108,9 +108,21 @@ class Arm:
 
     def block(self, core: Window, scene: Window, factor: Fraction) -> Block:
         """Return a core of a scene with the LR pixels that it is made from."""
-        seen = self.rim(core, scene, factor).aligned(self.multiple).grown(self.halo_px, scene)
+        seen = self._inner(core, scene, factor).grown(self.halo_px, scene)
         prior = self.network.prior.reach_lr_px if self.network and self.network.prior else 0
         return block_around(core, scene, factor, seen, 3 + max(prior, OPTICS_LR_PX if self.supports else 0))
+
+    def _inner(self, core: Window, scene: Window, factor: Fraction) -> Window:
+        """Return the window that the network goes over in the last evaluation; `rim` is `_spare` larger at most."""
+        rim = self.rim(core, scene, factor)
+        return rim.shrunk(self._spare(factor), core).aligned(self.multiple)
+
+    def _spare(self, factor: Fraction) -> int:
+        """How far support takes what the network says beyond its window, in fine pixels: a quarter of its reach.
+
+        What it lacks there is far below one count of the product.
+        """
+        return min(margin_px(factor), self.network.reach_px // 4) if self.network and self.supports else 0
 
     @property
     def _agreement(self) -> Literal["none", "soft", "hard"]:
@@ -166,7 +178,7 @@ class Arm:
         self, network: Network, path: DiffusionPath, chain: Chain, lr: Tensor, block: Block, rim: Window
     ) -> Iterator[Tensor]:
         """Yield (sample, band, row, column) groups of samples over `rim`, in their order."""
-        inner = rim.aligned(self.multiple)
+        inner = self._inner(block.core, block.scene, block.factor)
         outer = inner.grown(self.halo_px, block.scene.aligned(self.multiple))
         y = upsample_large(lr[:, : network.bands], block.view(outer), "bicubic")
         with self._autocast(lr.device):
@@ -182,7 +194,7 @@ class Arm:
                 fields = {n: self._noise(n, step, y, outer) for n in {n for n, _ in drawn}}
                 return torch.stack([sign * fields[n] for n, sign in drawn])
 
-            of_block = Field(network, fixed, inner, outer, chain.nfe, self.room)
+            of_block = Field(network, fixed, inner, outer, chain.nfe, self.room, self._spare(block.factor))
             with self._autocast(lr.device):
                 return path.run(of_block, y, noise, chain)[..., *rim.of(outer)]
 

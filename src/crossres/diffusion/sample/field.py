@@ -41,34 +41,39 @@ class Field:
         outer: Window,
         evaluations: int,
         room: Room,
+        spare: int = 0,
     ) -> None:
         """`given` is `Network.given` over `outer`, whose sides, as those of `inner`, are multiples of its `multiple`.
 
-        After so many `evaluations` the samples are right over `inner`.
+        After so many `evaluations` the samples are right over `inner`, and `spare` pixels around it for nothing: but
+        for what lies in the last `spare` pixels of the network's reach.
         """
         self.network, self.given, self.inner, self.outer, self.room = network, given, inner, outer, room
-        self.left = evaluations
+        self.left, self.spare = evaluations, spare
 
     def __call__(self, x: Tensor, t: float, sigma: float) -> Tensor:
         """Return the velocity, zero where nothing that comes later looks; `MemoryError` when no window is held."""
         self.left -= 1
         out = torch.zeros_like(x)
-        waiting = [(slice(0, len(x)), self.inner.grown(self.left * self.network.reach_px, self.outer))]
+        whole = self.inner.grown(self.left * self.network.reach_px, self.outer)
+        kept = whole if self.left else whole.grown(self.spare, self.outer)
+        waiting = [(slice(0, len(x)), whole)]
         while waiting:
             samples, window = waiting.pop()
-            velocity = self._within_memory(x[samples], window, t, sigma)
+            part = window.with_sides_of(whole, kept)
+            velocity = self._within_memory(x[samples], window, part, t, sigma)
             if velocity is None:
                 waiting += self._halves(samples, window)
             else:
-                out[samples, :, *window.of(self.outer)] = velocity
+                out[samples, :, *part.of(self.outer)] = velocity
         return out
 
-    def _within_memory(self, x: Tensor, window: Window, t: float, sigma: float) -> Tensor | None:
+    def _within_memory(self, x: Tensor, window: Window, kept: Window, t: float, sigma: float) -> Tensor | None:
         size = len(x) * window.pixels
         if size > self.room.pixels:
             return None
         try:
-            return self._velocity(x, window, t, sigma)
+            return self._velocity(x, window, kept, t, sigma)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -77,7 +82,7 @@ class Field:
         log.warning("out of memory: going on with %.2g pixels at once, the result stays", self.room.pixels)
         return None
 
-    def _velocity(self, x: Tensor, window: Window, t: float, sigma: float) -> Tensor:
+    def _velocity(self, x: Tensor, window: Window, kept: Window, t: float, sigma: float) -> Tensor:
         seen = window.grown(self.network.reach_px, self.outer)
         given = [
             None if level is None else level[..., *seen.of(self.outer, 2 ** (i + 1))]
@@ -85,7 +90,7 @@ class Field:
         ]
         time, noise = (torch.full((len(x),), value, device=x.device, dtype=x.dtype) for value in (t, sigma))
         pixels = x[..., *seen.of(self.outer)].contiguous(memory_format=torch.channels_last)
-        return self.network.velocity_given(pixels, given, time, noise)[..., *window.of(seen)]
+        return self.network.velocity_given(pixels, given, time, noise)[..., *kept.of(seen)]
 
     def _halves(self, samples: slice, window: Window) -> list[tuple[slice, Window]]:
         first, last = samples.start, samples.stop

@@ -38,6 +38,21 @@ class Window:
             min(self.bottom + px, within.bottom), min(self.right + px, within.right),
         )  # fmt: skip
 
+    def shrunk(self, px: int, to: "Window") -> "Window":
+        """Return a window that is smaller by so many pixels on each side, but never smaller than `to`."""
+        return Window(
+            min(self.top + px, to.top), min(self.left + px, to.left), max(self.bottom - px, to.bottom),
+            max(self.right - px, to.right),
+        )  # fmt: skip
+
+    def with_sides_of(self, whole: "Window", other: "Window") -> "Window":
+        """Return this part of a window `whole` with the sides of `other` where its own are those of `whole`."""
+        return Window(
+            other.top if self.top == whole.top else self.top, other.left if self.left == whole.left else self.left,
+            other.bottom if self.bottom == whole.bottom else self.bottom,
+            other.right if self.right == whole.right else self.right,
+        )  # fmt: skip
+
     def aligned(self, multiple: int) -> "Window":
         """Return the smallest window around it whose sides lie at multiples of so many pixels."""
         return Window(
