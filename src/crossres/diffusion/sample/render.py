@@ -19,8 +19,9 @@ from crossres.diffusion.model.memory import is_out_of_memory
 from crossres.diffusion.model.precision import in_bfloat16
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.paths import path_of
-from crossres.diffusion.sample.arms import Arm, chain_of
+from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
+from crossres.diffusion.sample.chains import chain_of
 from crossres.diffusion.sample.products import numbers, rasters
 from crossres.diffusion.sample.windows import Block
 from crossres.errors import UserError
