@@ -77,18 +77,20 @@ def _patches(image: Tensor) -> Tensor:
 
 
 def std_factor(mean: Tensor, spread: Tensor, truth: Tensor, weight: Tensor, ensemble: Ensemble) -> float:
-    """Return the factor of the spread with which the shares WITHIN of the clear pixels lie where they should.
+    """Return the factor of the spread that makes it say how far HR is from the samples' mean.
 
-    The images are (batch, band, row, column). The factor is the geometric mean of those that are right for each share.
-    Pixels' errors have heavier tails than a Gaussian with their spread: a factor for their mean square would be too
-    large for most of them.
+    The images are (batch, band, row, column). Three factors make right, over the clear pixels, the shares WITHIN one
+    and two standard deviations and the mean square. Errors have heavier tails than a Gaussian with their spread, so
+    that these differ: theirs is the geometric mean.
     """
     if not ensemble.degrees_of_freedom:
         return 1.0
     clear = (weight > 0).expand_as(truth)
-    off = (truth - mean)[clear].abs() / (ensemble.error * spread[clear]).clamp(min=1e-6)
-    reached = np.quantile(off.numpy(), WITHIN) / stdtrit(ensemble.degrees_of_freedom, 0.5 + np.array(WITHIN) / 2)
-    return float(np.exp(np.log(reached).mean()).clip(1 / LARGEST_FACTOR, LARGEST_FACTOR))
+    error, said = ((truth - mean)[clear].abs().numpy(), (ensemble.error * spread[clear]).clamp(min=1e-6).numpy())
+    shares = np.quantile(error / said, WITHIN) / stdtrit(ensemble.degrees_of_freedom, 0.5 + np.array(WITHIN) / 2)
+    square = np.sqrt(np.square(error, dtype=np.float64).mean() / np.square(said, dtype=np.float64).mean())
+    factor = np.exp(np.log([*shares, square]).mean())
+    return float(factor.clip(1 / LARGEST_FACTOR, LARGEST_FACTOR))
 
 
 class Validation:
