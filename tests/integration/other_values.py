@@ -14,7 +14,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "search.datetime": {"search.datetime": "2015-01-01/2030-01-01"},
     "grid.lr_bands": {"grid.lr_bands": ["blue", "green", "red", "nir", "swir16"]},
     "dataset.split": {"dataset.split": "block"},
-    "train.start_from": {"train.start_from": "./a_model"},
+    "train.start_from": {"models.other.train": {"start_from": None}, "train.start_from": "other"},
     "dataset.regions": {"dataset.split": "region", "dataset.regions": "regions.geojson"},
     "dataset.assign": {"dataset.assign": {"nothing*": "train"}},
     "acquire.geoid": {"acquire.geoid": "geoid.tif"},
