@@ -117,8 +117,9 @@ def test_snakemake_killed_leaves_a_lock_that_it_says_how_to_open(project, small_
         snakemake.kill()
         snakemake.wait()
         fails_locked(project)
-        # The job that was running goes on without it, and ends beside the one that takes its place.
+        # The job that was running goes on without it.
         worker.resume()
+        worker.wait(120)
     project.run(*CONFIG, "--unlock")
     finishes_like(project, small_digests)
 

@@ -43,6 +43,10 @@ def project(tmp_path_factory) -> Project:
         (made.folder / folder).mkdir(parents=True)
     for path, text in FILES.items():
         (made.folder / path).write_text(text)
+    pretrained = made.folder / "results" / "pretrain" / "model" / "main"
+    pretrained.mkdir(parents=True)
+    for name in ("model.safetensors", "card.json"):
+        (pretrained / name).touch()
     return made
 
 
@@ -94,7 +98,7 @@ def after_the_demo(project, default_run) -> Path:
 def test_a_reader_applies_the_demo_s_model_to_a_scene(after_the_demo):
     follow("tutorials/apply.md", after_the_demo)
     assert {path.name for path in (after_the_demo / "sr").iterdir()} == {
-        "mean.tif", "std.tif", "sample.tif", "item.json",
+        "mean.tif", "std.tif", "sample.tif", "support.tif", "item.json",
     }  # fmt: skip
 
 
