@@ -45,5 +45,10 @@ def _smooth(images: Tensor, factor: Fraction) -> Tensor:
     place = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     weights = torch.exp(-0.5 * (place / (WIDTH_LR_PX * float(factor))) ** 2)
     weights /= weights.sum()
-    wide = F.pad(images.flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(wide, weights[None, None, :, None]), weights[None, None, None]).view_as(images)
+
+    def smooth(image: Tensor) -> Tensor:
+        wide = F.pad(image[None, None], (reach,) * 4, mode="replicate")
+        return F.conv2d(F.conv2d(wide, weights[None, None, :, None]), weights[None, None, None])[0, 0]
+
+    # One at a time: a convolution of one channel takes memory for each of the window's pixels.
+    return torch.stack([smooth(image) for image in images.flatten(0, 1)]).view(images.shape)
