@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crossres.diffusion.model.upsample import View, upsample
+from crossres.diffusion.model.upsample import View
+from crossres.diffusion.sample.large_views import upsample_large
 from crossres.operators import through_mtf
 
 HARD_ITERATIONS = 4
@@ -26,12 +27,14 @@ def enforce(
     `lr_mtf` is the LR sensor's MTF at its Nyquist frequency, one a band. Values are in the same (standardised) units.
     """
     iterations, weight = {"none": (0, 0.0), "soft": (1, 0.5), "hard": (HARD_ITERATIONS, 1.0)}[mode]
+    if not iterations:
+        return image
+    rows = [through_mtf(lr.shape[-2], view.factor, view.top, view.height, mtf).dense() for mtf in lr_mtf]
+    cols = [through_mtf(lr.shape[-1], view.factor, view.left, view.width, mtf).dense() for mtf in lr_mtf]
+    a, b = (torch.from_numpy(np.stack(weights)).to(image) for weights in (rows, cols))
+    # LR pixels that the view does not cover have no row of weights, and no difference.
+    covered = (a.sum(-1)[..., :, None] * b.sum(-1)[..., None, :]).round()
     for _ in range(iterations):
-        rows = [through_mtf(lr.shape[-2], view.factor, view.top, view.height, mtf).dense() for mtf in lr_mtf]
-        cols = [through_mtf(lr.shape[-1], view.factor, view.left, view.width, mtf).dense() for mtf in lr_mtf]
-        a, b = (torch.from_numpy(np.stack(weights)).to(image) for weights in (rows, cols))
-        # LR pixels that the view does not cover have no row of weights, and no difference.
-        covered = (a.sum(-1)[..., :, None] * b.sum(-1)[..., None, :]).round()
         difference = (lr - a @ image @ b.mT) * covered
-        image = image + weight * upsample(difference, view, "bicubic")
+        image = image + weight * upsample_large(difference, view, "bicubic")
     return image
