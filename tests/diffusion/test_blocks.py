@@ -127,21 +127,40 @@ def test_support_leaves_no_trace_of_blocks_though_it_looks_a_little_beyond_them(
     assert (blocks - whole).abs().max() < 1e-4 * float(whole.max()) and whole.std() > 0.01
 
 
+def computed(arm: Arm, scene: Window, factor: Fraction) -> int:
+    """Return how many pixels of a sample the network goes over, as windows are said to be cut."""
+    total = 0
+    for core in scene.cut(*(cuts(side, arm.tiling.block_px, arm.multiple) for side in scene.shape)):
+        inner = arm._inner(core, scene, factor)
+        outer = inner.grown(arm.halo_px, scene.aligned(arm.multiple))
+        for left in range(arm.chain.nfe):
+            seen = inner.grown(left * arm.network.reach_px, outer).grown(arm.network.reach_px, outer)
+            total += seen.pixels
+    return total
+
+
+def test_the_network_goes_over_the_windows_that_are_counted(monkeypatch):
+    arm = arm_of(some_network(ModelSettings(size="base", width=16)), RESIDUAL, CHAINS[0][1], block_px=160, samples=2)
+    seen = []
+    velocity = Network.velocity_given
+
+    def counted(self, x, *args):
+        seen.append(len(x) * x.shape[-2] * x.shape[-1])
+        return velocity(self, x, *args)
+
+    monkeypatch.setattr(Network, "velocity_given", counted)
+    in_blocks(arm, some_lr(136, 104), Fraction(4))
+    assert sum(seen) == 2 * computed(arm, Window(0, 0, 544, 416), Fraction(4))
+
+
 @pytest.mark.parametrize(("size", "most"), [("base", 1.3), ("demo", 1.15)])
 @pytest.mark.parametrize(("factor", "lr_px"), [(Fraction(4), 10980), (Fraction(25, 2), 2196)])
 def test_of_a_large_scene_each_pixel_is_computed_about_once(size, most, factor, lr_px):
     with torch.device("meta"):
         network = Network(ModelSettings(size=size), 4)
-    chain = CHAINS[0][1]
-    arm = Arm(ArmSettings(steps=2, samples=4), TilingSettings(), network, RESIDUAL, chain)
+    arm = Arm(ArmSettings(steps=2, samples=4), TilingSettings(), network, RESIDUAL, CHAINS[0][1])
     scene = Window(0, 0, int(lr_px * factor), int(lr_px * factor))
-    computed = 0
-    for core in scene.cut(*(cuts(side, arm.tiling.block_px, arm.multiple) for side in scene.shape)):
-        inner = arm._inner(core, scene, factor)
-        outer = inner.grown(arm.halo_px, scene.aligned(arm.multiple))
-        for left in range(chain.nfe):
-            computed += inner.grown(left * network.reach_px, outer).grown(network.reach_px, outer).pixels
-    assert 1 < computed / (chain.nfe * scene.pixels) <= most
+    assert 1 < computed(arm, scene, factor) / (arm.chain.nfe * scene.pixels) <= most
 
 
 def test_agreement_with_the_lr_image_looks_beyond_a_block():
