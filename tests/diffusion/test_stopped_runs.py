@@ -128,6 +128,17 @@ def test_a_run_that_is_asked_to_saves_at_once_and_ends_where_it_should(asked, sm
     assert files(output) == files(tmp_path / "whole")
 
 
+def test_a_run_that_is_asked_to_save_before_it_begins_begins(small_dataset, tmp_path):
+    settings = SETTINGS.model_copy(update={"steps": 2, "validate_every": 2})
+    process = subprocess.Popen([sys.executable, "-X", "importtime", "-m", *command(settings, small_dataset,
+                               tmp_path / "model")], text=True, stderr=subprocess.PIPE)  # fmt: skip
+    while "torch._C" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGUSR1)
+    process.stderr.read()
+    assert process.wait() == 0 and (tmp_path / "model" / "card.json").exists()
+
+
 def test_processes_stop_together_and_another_number_of_them_goes_on(small_dataset, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     settings = SETTINGS.model_copy(update={"save_minutes": 60, "steps": 60, "validate_every": 60, "processes": 2})

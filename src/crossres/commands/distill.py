@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
+from crossres.diffusion.train.stopping import nothing_to_save_yet
 from crossres.outputs import MODEL
 
 OUTPUTS = (MODEL,)
@@ -21,6 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    nothing_to_save_yet()  # before the seconds that torch takes to load
     from crossres.diffusion.model.checkpoint import load_card
     from crossres.diffusion.train.distillation import distill
     from crossres.diffusion.train.processes import share

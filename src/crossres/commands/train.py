@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from crossres.commands.options import add_path, add_run, add_settings, add_threads, of_model
+from crossres.diffusion.train.stopping import nothing_to_save_yet
 from crossres.errors import UserError
 from crossres.outputs import MODEL
 
@@ -27,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    nothing_to_save_yet()  # before the seconds that torch takes to load
     from crossres.diffusion.train.from_data import train
     from crossres.diffusion.train.processes import share
 

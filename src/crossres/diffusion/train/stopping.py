@@ -16,6 +16,11 @@ class Asked:
     stop: bool = False
 
 
+def nothing_to_save_yet() -> None:
+    """Pass over SIGUSR1 until a run can save: a process that has not been told what to do with it ends."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
 @contextmanager
 def asked() -> Iterator[Asked]:
     """Yield what signals ask for, between two steps; outside the main thread, which alone hears them, nothing."""
