@@ -7,10 +7,17 @@ from pydantic import Field, field_validator
 from crossres.settings.base import Section
 
 
+NetworkSize = Literal["demo", "base", "large", "dense-small", "dense"]
+
+
 class ModelSettings(Section):
     """The network."""
 
-    size: Literal["demo", "base", "large"] = Field("demo", description="about 0.4, 20 or 80 million parameters")
+    size: NetworkSize = Field(
+        "demo",
+        description="demo, base and large (about 0.4, 20 and 90 million parameters) are of blocks that suit a"
+        " processor; dense-small and dense (about 2 and 20 million) of blocks that suit a GPU",
+    )
     prior: Literal["module", "concat", "none"] = Field(
         "module",
         description="how the LR image enters the network: module adds the prior feature extraction module's features at"
