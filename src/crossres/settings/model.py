@@ -6,7 +6,6 @@ from pydantic import Field, field_validator
 
 from crossres.settings.base import Section
 
-
 NetworkSize = Literal["demo", "base", "large", "dense-small", "dense"]
 
 

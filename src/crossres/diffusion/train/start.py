@@ -77,9 +77,7 @@ def _compare(card: Card, folder: Path, bands: Sequence[str], standard: Standard)
                 )  # fmt: skip
 
 
-def _of_bands(
-    name: str, given: Tensor, own: Tensor, images: int, known: Sequence[str], bands: Sequence[str]
-) -> Tensor:
+def _of_bands(name: str, given: Tensor, own: Tensor, images: int, known: Sequence[str], bands: Sequence[str]) -> Tensor:
     """Return one tensor of the other network with the channels of these bands: those it lacks are zero.
 
     The tensor sees so many `images` of all bands.
