@@ -22,6 +22,7 @@ from crossres.diffusion.paths import path_of
 from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.chains import chain_of
+from crossres.diffusion.sample.compiled import CompiledVelocity
 from crossres.diffusion.sample.products import numbers, rasters
 from crossres.diffusion.sample.windows import Block
 from crossres.errors import UserError
@@ -67,10 +68,7 @@ def load_arm(
         update={"precision": "bfloat16" if in_bfloat16(tiling.precision, _device()) else "float32"}
     )
     if device is not None and tiling.compile is True:
-        # Windows differ in shape: one graph for all of them.
-        loaded.network.velocity_given = torch.compile(  # type: ignore[method-assign]
-            loaded.network.velocity_given, dynamic=True
-        )
+        loaded.network.velocity_given = CompiledVelocity(loaded.network)  # type: ignore[method-assign]
     if arm.start == "regression":
         return loaded.card, Arm(arm, tiling, loaded.network)
     card = loaded.card
