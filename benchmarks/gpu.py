@@ -254,8 +254,8 @@ def speed(b: Benchmark) -> None:
     """Part 4."""
     small, large = (64, 128) if b.tiny else (128, 1024)
     scenes = [(side, b.lr_scene(f"scene_{side}", side)) for side in (small, large)]
-    ways = [(MAIN, 2, False), (MAIN, 2, True)] + ([] if b.tiny else [(MAIN, 1, True), (MAIN, 4, True), ("base", 2, True)])
-    for size, nfe, compiled in ways:
+    ways = [(MAIN, 2, False), (MAIN, 2, True), (MAIN, 1, True), (MAIN, 4, True), ("base", 2, True)]
+    for size, nfe, compiled in ways[: 2 if b.tiny else None]:
         what = f"{size}, one sample of {nfe} evaluations, {'' if compiled else 'not '}compiled"
         with b.part(f"{what}, an HR megapixel"):
             taken = [b.do(f"speed_{size}_{side}_{nfe}_{compiled}", b.sample(scene, size, nfe, compiled))
