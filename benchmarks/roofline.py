@@ -32,7 +32,6 @@ from crossres.diffusion.model.upsample import View
 from crossres.settings.model import ModelSettings, NetworkSize
 
 BANDS, FACTOR = 4, 4
-MATRICES = ("convolution", "mm", "addmm", "bmm")
 
 
 @dataclass
@@ -43,7 +42,6 @@ class Layer:
     flops: float
     moved: float
     """Bytes."""
-    is_matrix: bool
 
 
 @dataclass
@@ -59,21 +57,26 @@ class Recorder(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         if any(value.alias_info and not value.alias_info.is_write for value in func._schema.returns):
             return out
-        count = flop_registry.get(func.overloadpacket)
-        name = func.overloadpacket.__name__
-        if name == "convolution" or name == "convolution_backward":
-            backward = name.endswith("backward")
-            weight, image, groups = args[2 if backward else 1], args[0], args[-2 if backward else -1]
-            side = weight.shape[-1]
-            flops = 2 * image.shape[0] * math.prod(image.shape[2:] if backward else out.shape[2:]) * weight.numel()
-            flops *= sum(args[-1][:2]) if backward else 1
-            kind = f"{side} x {side} convolution" if groups == 1 else "depthwise convolution"
+        name, count = func.overloadpacket.__name__, flop_registry.get(func.overloadpacket)
+        if name in {"convolution", "convolution_backward"}:
+            kind, flops = convolution(args, out, name == "convolution_backward")
         else:
             flops = count(*args, **(kwargs or {}), out_val=out) if count else 0
             kind = "matrix product" if count else "all else"
         tensors = [t for t in (*tree_leaves((args, kwargs)), *tree_leaves(out)) if isinstance(t, Tensor)]
-        self.layers.append(Layer(kind, flops, sum(t.numel() * t.element_size() for t in tensors), bool(flops)))
+        self.layers.append(Layer(kind, flops, sum(t.numel() * t.element_size() for t in tensors)))
         return out
+
+
+def convolution(args: Any, out: Any, backward: bool) -> tuple[str, int]:
+    """Return its kind and its operations: torch's own count takes each group for a convolution of all channels."""
+    if backward:
+        seen, _, weight, *_, groups, wanted = args
+        times = sum(wanted[:2])
+    else:
+        seen, (_, weight, *_, groups), times = out, args, 1
+    kind = f"{weight.shape[-1]} x {weight.shape[-1]} convolution" if groups == 1 else "depthwise convolution"
+    return kind, 2 * times * len(seen) * math.prod(seen.shape[2:]) * weight.numel()
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def main() -> None:
         parameters, evaluation, step = layers_of(size, args.batch, args.crop)
         flops = sum(layer.flops for layer in evaluation)
         row = [f"`{size}`", f"{parameters / 1e6:.2g} M", f"{flops / pixels / 1e3:.3g} k"]
-        cases = [(both, [layer for layer in both if layer.is_matrix]) for both in (evaluation, step)]
+        cases = [(both, [layer for layer in both if layer.flops]) for both in (evaluation, step)]
         row += [", ".join(f"{flops / sum(layer.moved for layer in case):.0f}" for case in cases[0])]
         for both in cases:
             computed = sum(layer.flops for layer in both[0])

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import torch
 import zarr
+from roofline import recorded
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from crossres.diffusion.model.network import SIZES, Network
 from crossres.diffusion.model.standardise import Standard
@@ -119,9 +119,8 @@ def operations(args: argparse.Namespace, split: Split, device: torch.device) -> 
     """Return the operations of a step, forward and backward."""
     step, _ = learner(args, split, device, compiled=False)
     step.at_once = 1  # what other threads compute is not counted
-    with FlopCounterMode(display=False) as counter:
-        step.gradients(next(batches(split, args.batch, 1, args.crop, 0.0, 0)).to(device))
-    return counter.get_total_flops()
+    batch = next(batches(split, args.batch, 1, args.crop, 0.0, 0)).to(device)
+    return round(sum(layer.flops for layer in recorded(lambda: step.gradients(batch))))
 
 
 def measure(
