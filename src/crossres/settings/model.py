@@ -14,8 +14,9 @@ class ModelSettings(Section):
 
     size: NetworkSize = Field(
         "demo",
-        description="demo, base and large (about 0.4, 20 and 90 million parameters) are of blocks that suit a"
-        " processor; dense-small and dense (about 2 and 20 million) of blocks that suit a GPU",
+        description="demo, base and large (0.35, 20 and 88 million parameters) are of NAF blocks, cheap to compute: for"
+        " a CPU. dense-small and dense (1 and 17 million) are of dense convolutions, which compute more for what they"
+        " read: dense is for a GPU, dense-small for a CPU with bfloat16 or little data",
     )
     prior: Literal["module", "concat", "none"] = Field(
         "module",

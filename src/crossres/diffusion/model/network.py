@@ -49,8 +49,8 @@ SIZES: dict[NetworkSize, Size] = {
     # the parameters at the bottom.
     "base": Size(64, (0, 1, 1, 1), 1, (1, 1, 1, 1), 256, 64, 8),
     "large": Size(128, (2, 3, 4), 6, (2, 3, 4), 512, 128, 10),
-    "dense-small": Size(96, (), 6, (), 64, 24, 3, "dense", 4),
-    "dense": Size(256, (2,), 3, (2,), 512, 128, 10, "dense", 4),
+    "dense-small": Size(64, (1,), 2, (1,), 64, 24, 3, "dense"),
+    "dense": Size(128, (1, 1), 2, (1, 1), 512, 64, 8, "dense"),
 }
 
 FREQUENCIES = 16
