@@ -61,7 +61,9 @@ def answers(network: Network, image: torch.Tensor) -> tuple[torch.Tensor, torch.
     return network(image, image.flip(2), half, half, levels, view), network.prior.regression(features, image, view)
 
 
-@pytest.mark.parametrize("model", [{}, {"prior": "concat"}, {"prior": "none"}, {"size": "dense", "width": 8}], ids=str)
+@pytest.mark.parametrize(
+    "model", [{}, {"prior": "concat"}, {"prior": "none"}, {"size": "dense-small", "width": 8}], ids=str
+)
 def test_bands_keep_what_was_learnt_of_them_in_any_order(tmp_path, model):
     first = model_of(tmp_path / "a", "blue", "green", "red", model=model)
     second = started(tmp_path / "a", "red", "blue", "green", model=ModelSettings(**model))
