@@ -49,7 +49,7 @@ SIZES: dict[NetworkSize, Size] = {
     # the parameters at the bottom.
     "base": Size(64, (0, 1, 1, 1), 1, (1, 1, 1, 1), 256, 64, 8),
     "large": Size(128, (2, 3, 4), 6, (2, 3, 4), 512, 128, 10),
-    # Of pixels of four HR pixels a side, dense blocks made worse texture for the same time (docs/explanation/method.md).
+    # On pixels of 4 x 4 HR pixels dense blocks made worse texture for the same time (docs/explanation/method.md).
     "dense-small": Size(64, (1,), 2, (1,), 64, 24, 3, "dense"),
     "dense": Size(128, (1, 1), 2, (1, 1), 512, 64, 8, "dense"),
 }
