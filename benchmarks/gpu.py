@@ -3,10 +3,11 @@
 1. The code runs there: training stops on SIGTERM, goes on and ends at the same weights; sampling gives the CPU's image;
    when memory runs out, fewer crops go through at once.
 2. Where the time of a training step goes (`benchmarks/training.py`), with torch.compile and without.
-3. `demo` as the embedded default trains it, and `base` for so many minutes, on a simulated world as large as `--places`
-   says, both judged on places held out.
-4. Seconds per HR megapixel of whole scenes with `base`: a large scene's less a small one's, start-up left out.
-5. The claim's table for `base`: a start from the LR image against one from noise.
+3. `demo` as the embedded default trains it, and `dense` and `base` for so many minutes each, on a simulated world as
+   large as `--places` says, all judged on places held out.
+4. Seconds per HR megapixel of whole scenes with `dense` and `base`: a large scene's less a small one's, start-up left
+   out; with a compiled network, and without.
+5. The claim's table for `dense`: a start from the LR image against one from noise.
 
 Everything goes through the commands and the workflow. A table comes last, and into FOLDER/table.md; logs are in
 FOLDER/logs. What fails says so in its row, and the rest goes on. Parts may be made in several calls. `--tiny` tries all
@@ -36,6 +37,8 @@ from crossres.evaluate.report.claim_table import claim_tables
 
 ROOT = Path(__file__).parents[1]
 CUDA = torch.cuda.is_available()
+MAIN, LARGE = "dense", ("dense", "base")
+"""The size that a GPU is asked about, and what it is compared with."""
 LITTLE_MEMORY = """
 import sys, torch
 torch.cuda.set_per_process_memory_fraction(float(sys.argv.pop()))
@@ -58,11 +61,11 @@ class Benchmark:
         self._kept = self.folder / "found.json"
         kept = json.loads(self._kept.read_text()) if self._kept.exists() else {}
         self.rows: dict[str, str] = kept.get("rows", {})
-        self.base_steps = kept.get("base_steps", 12 if tiny else 1000)
+        self.steps: dict[str, int] = kept.get("steps", dict.fromkeys(LARGE, 12 if tiny else 1000))
 
     def keep(self) -> None:
         """Keep what was found for a later call, which may make other parts."""
-        self._kept.write_text(json.dumps({"rows": self.rows, "base_steps": self.base_steps}))
+        self._kept.write_text(json.dumps({"rows": self.rows, "steps": self.steps}))
 
     def row(self, what: str, value: object) -> None:
         self.rows[what] = str(value)
@@ -118,24 +121,23 @@ class Benchmark:
     def config(self) -> dict:
         """Return the experiment: a world, two models and every number of evaluations of one of them."""
         content = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-        tiny = {"size": "demo", "width": 8, "embedding": 16}
-        base = {"batch": 32, "crop_px": 128, "learning_rate": 5e-4, "warmup_steps": 200, "ema": 0.999}
-        models = {
-            "demo": {"train": {"steps": 12, "batch": 4}, "model": tiny} if self.tiny else {},
-            "base": {"train": {"batch": 4} if self.tiny else base, "model": tiny if self.tiny else {"size": "base"}},
-        }
-        models["base"]["train"] |= {"steps": self.base_steps, "validate_every": max(1, self.base_steps // 8)}
+        tiny = {"width": 8, "embedding": 16}
+        large = {"batch": 32, "crop_px": 128, "learning_rate": 5e-4, "warmup_steps": 200, "ema": 0.999}
+        models: dict[str, dict] = {"demo": {"train": {"steps": 12, "batch": 4}, "model": tiny} if self.tiny else {}}
+        for size, steps in self.steps.items():
+            own = {"steps": steps, "validate_every": max(1, steps // 8)} | ({"batch": 4} if self.tiny else large)
+            models[size] = {"train": own, "model": {"size": size} | (tiny if self.tiny else {})}
         nfe = [2] if self.tiny else [1, 2, 4, 8, 16]
         arms = {
-            "lr_start": {"model": "base"}, "demo": {"model": "demo"},
-            "regression": {"model": "base", "start": "regression", "samples": 1},
-            "bicubic": {"model": "base", "start": "bicubic", "samples": 1},
+            "lr_start": {"model": MAIN}, "demo": {"model": "demo"}, "base": {"model": "base"},
+            "regression": {"model": MAIN, "start": "regression", "samples": 1},
+            "bicubic": {"model": MAIN, "start": "bicubic", "samples": 1},
         }  # fmt: skip
         return content | {
             "run": "gpu",
             "simulate": {"places": self.places, "size_m": 1100 if self.tiny else 2000, "seed": 1},
             "models": models,
-            "sample": {"arms": arms, "sweeps": {"base": {"models": ["base"], "nfe": nfe}}},
+            "sample": {"arms": arms, "sweeps": {MAIN: {"models": [MAIN], "nfe": nfe}}},
         }
 
     def train(self, output: Path, settings: dict, model: dict) -> list[object]:
@@ -145,6 +147,14 @@ class Benchmark:
         paths = {"dataset": pairs / "dataset.zarr", "index": pairs / "index.parquet", "summary": pairs / "summary.json"}
         given = [part for key, path in paths.items() for part in (f"--{key}", path)]
         return ["train", "--settings", content, *given, "--output", output, "--overwrite"]
+
+    def sample(self, scene: Path, model: str, nfe: int, compiled: bool) -> list[object]:
+        """Return the arguments that draw one sample of a scene from one of the run's models."""
+        arms = {"speed": {"model": model, "steps": nfe, "samples": 1}}
+        content = {"grid": {}, "sample": {"arms": arms, "tiling": {"compile": compiled}, "primary": "speed"}}
+        paths = {"lr": scene, "model": self.run / "model" / model, "output": self.folder / "speed"}
+        given = [part for key, path in paths.items() for part in (f"--{key}", path)]
+        return ["-m", "crossres", "sample", "--settings", json.dumps(content), "--name", "speed", *given, "--overwrite"]
 
     def lr_scene(self, name: str, side_px: int) -> Path:
         """Write an LR scene of so many pixels, one of the run's laid side by side, and return it."""
@@ -196,7 +206,7 @@ def runs(b: Benchmark) -> None:
         return
     with b.part("memory that runs out"):
         large = settings | {"steps": 2, "batch": 256, "crop_px": 128}
-        b.do("memory", ["-c", LITTLE_MEMORY, *b.train(b.folder / "memory", large, {"size": "base"}), "0.05"])
+        b.do("memory", ["-c", LITTLE_MEMORY, *b.train(b.folder / "memory", large, {"size": MAIN}), "0.05"])
         halved = re.findall(r"going on with (\d+) crops", b.log("memory").read_text())
         b.row("memory that runs out: crops at once", " -> ".join(["256", *halved]) if halved else "FAILED: it did not")
 
@@ -208,7 +218,9 @@ def sampling(scene: Path, model: Path, output: Path, steps: int, samples: int) -
 
 def steps(b: Benchmark) -> None:
     """Part 2."""
-    sizes = [("demo", 2, 32, 1, "both")] if b.tiny else [("base", 32, 256, 20, "both"), ("base", 32, 128, 20, "yes")]
+    sizes = [("demo", 2, 32, 1, "both")]
+    if not b.tiny:
+        sizes = [(size, 32, *how) for how in ((256, 20, "both"), (128, 20, "yes")) for size in LARGE]
     for size, batch, crop, count, how in sizes:
         name = f"{size}, {batch} x {crop} x {crop}"
         with b.part(f"a step of {name}"):
@@ -220,14 +232,14 @@ def steps(b: Benchmark) -> None:
                 ms, share = found["a step as training takes it (ms)"], found["share of the GPU's peak, bfloat16 (%)"]
                 said = f"{ms:.1f} ms, {found['loader threads that keep up']:.2g} loaders keep up"
                 b.row(f"a step of {name}, {column}", said if share is None else f"{said}, {share:.0f} % of peak")
-                if size == "base" and crop == 128 and column == "compiled":
-                    b.base_steps = max(200, round(b.minutes * 60_000 / ms))
+                if size in LARGE and crop == 128 and column == "compiled":
+                    b.steps[size] = max(200, round(b.minutes * 60_000 / ms))
                     b.keep()
 
 
 def quality(b: Benchmark) -> None:
     """Part 3."""
-    for name in ("demo", "base"):
+    for name in ("demo", *LARGE):
         with b.part(f"training {name}"):
             seconds = b.workflow(f"train_{name}", f"model/{name}/card.json")
             history = pd.read_csv(b.run / "model" / name / "history.csv")
@@ -240,16 +252,17 @@ def quality(b: Benchmark) -> None:
 
 def speed(b: Benchmark) -> None:
     """Part 4."""
-    model, (small, large) = b.run / "model" / "base", (64, 128) if b.tiny else (128, 1024)
-    with b.part("seconds per HR megapixel"):
-        scenes = [(side, b.lr_scene(f"scene_{side}", side)) for side in (small, large)]
-        for nfe in (2,) if b.tiny else (1, 2, 4):
-            taken = [b.do(f"speed_{side}_{nfe}", sampling(scene, model, b.folder / "speed", nfe, 1))
+    small, large = (64, 128) if b.tiny else (128, 1024)
+    scenes = [(side, b.lr_scene(f"scene_{side}", side)) for side in (small, large)]
+    ways = [(MAIN, 2, False), (MAIN, 2, True), (MAIN, 1, True), (MAIN, 4, True), ("base", 2, True)]
+    for size, nfe, compiled in ways[: 2 if b.tiny else None]:
+        what = f"{size}, one sample of {nfe} evaluations, {'' if compiled else 'not '}compiled"
+        with b.part(f"{what}, an HR megapixel"):
+            taken = [b.do(f"speed_{size}_{side}_{nfe}_{compiled}", b.sample(scene, size, nfe, compiled))
                      for side, scene in scenes]  # fmt: skip
             megapixels = 16 * (large**2 - small**2) / 1e6
-            what = f"base, one sample of {nfe} evaluations, an HR megapixel"
             whole = f"{taken[1]:.1f} s for a scene of {16 * large**2 / 1e6:.2g}, start-up among them"
-            b.row(what, f"{(taken[1] - taken[0]) / megapixels:.3f} s ({whole})")
+            b.row(f"{what}, an HR megapixel", f"{(taken[1] - taken[0]) / megapixels:.3f} s ({whole})")
 
 
 def claim(b: Benchmark) -> None:
@@ -277,7 +290,7 @@ PARTS: dict[int, Callable[[Benchmark], None]] = {1: runs, 2: steps, 3: quality, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where all of it goes; what an earlier run made is used again")
-    parser.add_argument("--minutes", type=float, default=3, help="of training base (3)")
+    parser.add_argument("--minutes", type=float, default=3, help="of training dense, and base (3)")
     parser.add_argument("--places", type=int, help="of the world (32)")
     parser.add_argument("--only", type=int, nargs="+", choices=PARTS, default=list(PARTS), help="parts (all)")
     parser.add_argument("--tiny", action="store_true", help="the smallest sizes, to try the script itself")

@@ -30,7 +30,7 @@ from scipy.ndimage import gaussian_filter
 
 from crossres import cli
 from crossres.diffusion.model import checkpoint
-from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.network import SIZES, Network
 from crossres.diffusion.model.precision import in_bfloat16
 from crossres.diffusion.model.standardise import Standard
 from crossres.imagery.scene import make_scene, write_scene
@@ -47,7 +47,7 @@ LDM_STEPS, LDM_MEASURED = 100, 2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", default="base", choices=["demo", "base", "large"])
+    parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--scene", type=int, default=2048, help="side of the scene, in HR pixels, about")
     parser.add_argument("--factor", type=Fraction, default=Fraction(4))
     parser.add_argument("--samples", type=int, default=ArmSettings().samples)

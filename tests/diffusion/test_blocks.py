@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.network import SIZES, Network, Size
 from crossres.diffusion.model.upsample import View, upsample
 from crossres.diffusion.paths.path import Chain
 from crossres.diffusion.paths.residual import Residual
@@ -70,8 +70,8 @@ def as_one(arm: Arm, lr: Tensor, factor: Fraction) -> Tensor:
     y = upsample(lr, padded, "bicubic")
     features = arm.network.prior(lr)
     added = [
-        to_level(upsample(features, padded, "bilinear", 2 ** (i + 1)))
-        for i, to_level in enumerate(arm.network.prior.to_level)
+        to_level(upsample(features, padded, "bilinear", stride))
+        for to_level, stride in zip(arm.network.prior.to_level, arm.network.strides, strict=True)
     ]
 
     def field(x, t, sigma):
@@ -107,11 +107,15 @@ def test_blocks_are_the_scene_that_the_network_makes_whole(path, chain, factor, 
     assert torch.allclose(in_blocks(arm, lr, factor), whole, atol=1e-12 * float(whole.std()))
 
 
+@pytest.mark.parametrize(("size", "reach_px"), [("base", 96), ("dense", 64), ("coarse", 64)])
 @pytest.mark.parametrize(("factor", "shape"), [(Fraction(4), (136, 104)), (Fraction(25, 2), (42, 34))])
-def test_blocks_of_a_network_of_several_levels_are_the_whole_scene(factor, shape):
-    arm = arm_of(some_network(ModelSettings(size="base", width=16)), RESIDUAL, CHAINS[0][1], block_px=160)
+def test_blocks_of_a_network_of_several_levels_are_the_whole_scene(monkeypatch, size, reach_px, factor, shape):
+    if size == "coarse":  # whose finest pixels are not two HR pixels wide
+        monkeypatch.setitem(SIZES, "demo", Size(16, (1,), 2, (1,), 16, 16, 1, "dense", unshuffle=4))
+        size = "demo"
+    arm = arm_of(some_network(ModelSettings(size=size, width=16)), RESIDUAL, CHAINS[0][1], block_px=160)
     lr = some_lr(*shape)
-    assert arm.halo_px == 2 * 96
+    assert arm.halo_px == 2 * reach_px
     whole = as_one(arm, lr, factor)
     assert torch.allclose(in_blocks(arm, lr, factor), whole, atol=1e-12 * float(whole.std()))
 
@@ -153,7 +157,7 @@ def test_the_network_goes_over_the_windows_that_are_counted(monkeypatch):
     assert sum(seen) == 2 * computed(arm, Window(0, 0, 544, 416), Fraction(4))
 
 
-@pytest.mark.parametrize(("size", "most"), [("base", 1.3), ("demo", 1.15)])
+@pytest.mark.parametrize(("size", "most"), [("base", 1.3), ("demo", 1.15), ("dense", 1.2), ("dense-small", 1.15)])
 @pytest.mark.parametrize(("factor", "lr_px"), [(Fraction(4), 10980), (Fraction(25, 2), 2196)])
 def test_of_a_large_scene_each_pixel_is_computed_about_once(size, most, factor, lr_px):
     with torch.device("meta"):
@@ -181,7 +185,7 @@ def test_images_without_samples_leave_no_trace_of_blocks_either(start):
     assert torch.allclose(blocks, whole, atol=1e-7) and blocks.std() > 0.1
 
 
-@pytest.mark.parametrize("size", ["demo", "base", "large"])
+@pytest.mark.parametrize("size", ["demo", "base", "large", "dense-small", "dense"])
 def test_what_lies_beyond_a_window_shows_as_deep_as_the_stated_reach_and_no_deeper(size):
     network = some_network(ModelSettings(size=size, width=8, prior="concat"), std=0.5)
     reach, side = network.reach_px, network.reach_px + 4 * network.multiple
@@ -212,13 +216,14 @@ def test_a_large_view_is_the_same_image(factor, kernel, stride):
 
 
 @pytest.mark.parametrize("factor", [Fraction(4), Fraction(25, 2)])
-def test_what_a_large_view_is_given_is_what_training_adds_to_each_level(factor):
-    network, lr = some_network(), some_lr(16, 12)
+@pytest.mark.parametrize("size", ["demo", "dense"])
+def test_what_a_large_view_is_given_is_what_training_adds_to_each_level(size, factor):
+    network, lr = some_network(TINY.model_copy(update={"size": size})), some_lr(16, 12)
     view = View.whole(factor, 16, 12)
     y = upsample(lr, view, "bicubic")
     levels = [
-        upsample(level, view, "bilinear", 2 ** (i + 1))
-        for i, level in enumerate(network.prior.levels(network.prior(lr)))
+        upsample(level, view, "bilinear", stride)
+        for level, stride in zip(network.prior.levels(network.prior(lr)), network.strides, strict=True)
     ]
     for found, expected in zip(given(network, lr, y, view), network.given(y, levels), strict=True):
         assert torch.allclose(found, expected, atol=1e-5) and found.std() > 0.01

@@ -26,17 +26,23 @@ def losses(folder) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("own", "prior"),
-    [({}, "module"), ({"max_shift_px": 0.5}, "module"), ({"shift_tolerance_px": 1}, "module"), ({}, "concat")],
+    ("own", "model"),
+    [
+        ({}, {}),
+        ({"max_shift_px": 0.5}, {}),
+        ({"shift_tolerance_px": 1}, {}),
+        ({}, {"prior": "concat"}),
+        ({"max_shift_px": 0.5}, {"size": "dense"}),
+    ],
     ids=str,
 )
 def test_prior_head_upsampling_and_loss_are_one_graph_whatever_the_turn_of_the_batch(
-    small_dataset, tmp_path, monkeypatch, own, prior
+    small_dataset, tmp_path, monkeypatch, own, model
 ):
     torch._dynamo.reset()
     counter, compile_ = CompileCounter(), torch.compile
     monkeypatch.setattr(torch, "compile", lambda f, **how: compile_(f, backend=counter, fullgraph=True, **how))
-    model = TINY.model_copy(update={"prior": prior})
+    model = TINY.model_copy(update=model)
     settings = FEW.model_copy(update=own | {"compile": True, "precision": "float32"})
     train(settings, model, *small_dataset, tmp_path / "compiled")
     assert counter.frame_count == 1

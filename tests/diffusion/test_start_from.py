@@ -61,10 +61,12 @@ def answers(network: Network, image: torch.Tensor) -> tuple[torch.Tensor, torch.
     return network(image, image.flip(2), half, half, levels, view), network.prior.regression(features, image, view)
 
 
-@pytest.mark.parametrize("prior", ["module", "concat"])
-def test_bands_keep_what_was_learnt_of_them_in_any_order(tmp_path, prior):
-    first = model_of(tmp_path / "a", "blue", "green", "red", model={"prior": prior})
-    second = started(tmp_path / "a", "red", "blue", "green", model=ModelSettings(prior=prior))
+@pytest.mark.parametrize(
+    "model", [{}, {"prior": "concat"}, {"prior": "none"}, {"size": "dense-small", "width": 8}], ids=str
+)
+def test_bands_keep_what_was_learnt_of_them_in_any_order(tmp_path, model):
+    first = model_of(tmp_path / "a", "blue", "green", "red", model=model)
+    second = started(tmp_path / "a", "red", "blue", "green", model=ModelSettings(**model))
     image = torch.randn(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     for a, b in zip(answers(first, image), answers(second, image[:, [2, 0, 1]]), strict=True):
         assert torch.allclose(a[:, [2, 0, 1]], b, atol=1e-4) and a.std() > 0.01

@@ -21,6 +21,6 @@ def test_all_parts_of_the_gpu_benchmark_give_their_rows_on_a_cpu(tmp_path):
     [apart] = [value for what, value in rows.items() if "gone on: weights differ by at most" in what]
     assert float(apart) == 0
     assert rows["sampling here and on the CPU: reflectance differs by"] == "0, at most 0"
-    for begin in ("training runs", "a step of demo", "base, validation after 12", "base, one sample of 2 evaluations",
-                  "places held out, demo", "claim on"):  # fmt: skip
+    for begin in ("training runs", "a step of demo", "dense, validation after 12", "base, validation after 12",
+                  "dense, one sample of 2 evaluations, compiled", "places held out, demo", "claim on"):  # fmt: skip
         assert any(what.startswith(begin) for what in rows), begin

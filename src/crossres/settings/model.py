@@ -6,11 +6,18 @@ from pydantic import Field, field_validator
 
 from crossres.settings.base import Section
 
+NetworkSize = Literal["demo", "base", "large", "dense-small", "dense"]
+
 
 class ModelSettings(Section):
     """The network."""
 
-    size: Literal["demo", "base", "large"] = Field("demo", description="about 0.4, 20 or 80 million parameters")
+    size: NetworkSize = Field(
+        "demo",
+        description="demo, base and large (0.35, 20 and 88 million parameters) are of NAF blocks, cheap to compute: for"
+        " a CPU. dense-small and dense (1 and 17 million) are of dense convolutions, which compute more for what they"
+        " read: dense is for a GPU, dense-small for a CPU with bfloat16 or little data",
+    )
     prior: Literal["module", "concat", "none"] = Field(
         "module",
         description="how the LR image enters the network: module adds the prior feature extraction module's features at"

@@ -141,6 +141,11 @@ class TilingSettings(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of the network; auto is bfloat16 where the processor has it, else float32"
     )
+    compile: Literal["auto"] | bool = Field(
+        "auto",
+        description="whether the network is compiled first, which takes up to a minute and pays off in scenes of many"
+        " blocks; auto: on a GPU, for a scene of several blocks. Results differ by roundings",
+    )
     consistency: Literal["none", "soft", "hard"] = Field(
         "none",
         description="whether the result's low frequencies are drawn to, or replaced by, those of the LR image",

@@ -1,23 +1,20 @@
-"""The network of every path: a U-Net of NAF blocks on pixel-unshuffled input, conditioned on y, t and log sigma.
+"""The network of every path: a U-Net of blocks on pixel-unshuffled input, conditioned on y, t and log sigma.
 
-NAF blocks are those of NAFNet (Chen et al. 2204.04676) in the conditioned form of EDiffSR (Xiao et al. 2310.19288),
-with one change: nothing in them looks further than a convolution. NAFNet's channel attention pools over the whole
-input, which makes a tile's result depend on where the tile was cut and shows as seams; here it is left out, and
-normalisation is per pixel over channels. So the network has a finite reach (`reach_px`), and windows of an image that
-are cut so much larger agree exactly.
+Nothing in its `blocks` looks further than a convolution. So it has a finite reach (`reach_px`), and windows of an image
+that are cut so much larger agree exactly.
 """
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from crossres.diffusion.model.blocks import BLOCKS, BlockKind, Stage
 from crossres.diffusion.model.prior import Prior, zero
 from crossres.diffusion.model.upsample import Shift, View, upsample
-from crossres.settings.model import ModelSettings
+from crossres.settings.model import ModelSettings, NetworkSize
 
 
 @dataclass(frozen=True)
@@ -36,84 +33,28 @@ class Size:
     """Channels of the embedding of t and sigma."""
     prior_width: int
     prior_blocks: int
+    kind: BlockKind = "naf"
+    unshuffle: int = 2
+    """Side of a pixel of the finest level, in HR pixels."""
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Side of a pixel of each level from fine to coarse, in HR pixels."""
+        return tuple(self.unshuffle * 2**i for i in range(len(self.encoder) + 1))
 
 
-SIZES: dict[Literal["demo", "base", "large"], Size] = {
+SIZES: dict[NetworkSize, Size] = {
     "demo": Size(40, (1,), 3, (2,), 64, 24, 3),
     # A block costs the same operations at every level, and most memory traffic at the finest: few blocks there, and
     # the parameters at the bottom.
     "base": Size(64, (0, 1, 1, 1), 1, (1, 1, 1, 1), 256, 64, 8),
     "large": Size(128, (2, 3, 4), 6, (2, 3, 4), 512, 128, 10),
+    # On pixels of 4 x 4 HR pixels dense blocks made worse texture for the same time (docs/explanation/method.md).
+    "dense-small": Size(64, (1,), 2, (1,), 64, 24, 3, "dense"),
+    "dense": Size(128, (1, 1), 2, (1, 1), 512, 64, 8, "dense"),
 }
 
 FREQUENCIES = 16
-STRIP_BYTES = 2**25
-"""Size of a level's features that go through its blocks at once on a CPU: what a block makes of them stays small."""
-
-
-class PixelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each pixel of a (batch, channel, row, column) tensor."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
-def gate(x: Tensor) -> Tensor:
-    """Multiply one half of the channels by the other (NAFNet's SimpleGate)."""
-    a, b = x.chunk(2, 1)
-    return a * b
-
-
-class NafBlock(nn.Module):
-    """A NAF block; time and sigma scale and shift both of its normalised inputs."""
-
-    reach = 1
-    """How far it looks, in pixels of its level."""
-
-    def __init__(self, width: int, embedding: int) -> None:
-        super().__init__()
-        self.norm1 = PixelNorm(width, elementwise_affine=False)
-        self.norm2 = PixelNorm(width, elementwise_affine=False)
-        self.modulation = nn.Linear(embedding, 4 * width)
-        self.spread = nn.Conv2d(width, 2 * width, 1)
-        self.depthwise = nn.Conv2d(2 * width, 2 * width, 3, padding=1, groups=2 * width)
-        self.merge = zero(nn.Conv2d(width, width, 1))
-        self.widen = nn.Conv2d(width, 2 * width, 1)
-        self.narrow = zero(nn.Conv2d(width, width, 1))
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        scale1, shift1, scale2, shift2 = self.modulation(embedding)[..., None, None].chunk(4, 1)
-        z = torch.addcmul(shift1, self.norm1(x), 1 + scale1)
-        x = x + self.merge(gate(self.depthwise(self.spread(z))))
-        z = torch.addcmul(shift2, self.norm2(x), 1 + scale2)
-        return x + self.narrow(gate(self.widen(z)))
-
-
-class Stage(nn.Module):
-    """Some blocks of one level, one after another."""
-
-    def __init__(self, count: int, width: int, embedding: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(NafBlock(width, embedding) for _ in range(count))
-        self.reach = count * NafBlock.reach
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Return the features after all blocks; on a CPU that trains nothing in strips, which gives the same."""
-        rows = x.shape[-2]
-        strip = max(STRIP_BYTES * rows // (x.numel() * x.element_size()), 8 * self.reach)
-        if not self.blocks or strip >= rows or x.device.type != "cpu" or torch.is_grad_enabled():
-            return self._through(x, embedding)
-        out = torch.empty_like(x)
-        for top in range(0, rows, strip):
-            first, end = max(top - self.reach, 0), min(top + strip, rows)
-            seen = self._through(x[..., first : end + self.reach, :], embedding)
-            out[..., top:end, :] = seen[..., top - first : end - first, :]
-        return out
-
-    def _through(self, x: Tensor, embedding: Tensor) -> Tensor:
-        for block in self.blocks:
-            x = block(x, embedding)
-        return x
 
 
 class Network(nn.Module):
@@ -125,25 +66,30 @@ class Network(nn.Module):
         self.bands = bands
         size = SIZES[settings.size]
         size = replace(size, width=settings.width or size.width, embedding=settings.embedding or size.embedding)
-        depth = len(size.encoder)
-        widths = tuple(size.width * 2**i for i in range(depth + 1))
-        self.multiple = 2 ** (depth + 1)
+        widths = tuple(size.width * 2**i for i in range(len(size.encoder) + 1))
+        self.strides = size.strides
+        """Side of a pixel of each level from fine to coarse, in HR pixels."""
+        self.multiple = self.strides[-1]
         """Both sides of the input are padded to a multiple of this many HR pixels."""
         self.reach_px = reach_px(size)
         """How deep what lies beyond the sides of an input that starts and ends at multiples of `multiple` shows in the
         output, in HR pixels; a multiple of it, too."""
 
+        def stage(count: int, width: int) -> Stage:
+            return Stage(size.kind, count, width, size.embedding)
+
         self.embed = nn.Sequential(
             nn.Linear(4 * FREQUENCIES, size.embedding), nn.SiLU(), nn.Linear(size.embedding, size.embedding)
         )
         self.sees_y = settings.prior != "none"
-        self.entry = nn.Conv2d((8 if self.sees_y else 4) * bands, size.width, 3, padding=1)
-        self.encoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.encoder, widths, strict=False))
+        within = size.unshuffle**2
+        self.entry = nn.Conv2d((2 if self.sees_y else 1) * within * bands, size.width, 3, padding=1)
+        self.encoder = nn.ModuleList(stage(n, w) for n, w in zip(size.encoder, widths, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(w, 2 * w, 2, stride=2) for w in widths[:-1])
-        self.middle = Stage(size.middle, widths[-1], size.embedding)
+        self.middle = stage(size.middle, widths[-1])
         self.up = nn.ModuleList(nn.Conv2d(2 * w, 4 * w, 1) for w in widths[:-1])
-        self.decoder = nn.ModuleList(Stage(n, w, size.embedding) for n, w in zip(size.decoder, widths, strict=False))
-        self.exit = zero(nn.Conv2d(size.width, 4 * bands, 3, padding=1))
+        self.decoder = nn.ModuleList(stage(n, w) for n, w in zip(size.decoder, widths, strict=False))
+        self.exit = zero(nn.Conv2d(size.width, within * bands, 3, padding=1))
         self.prior = None
         if settings.prior == "module":
             self.prior = Prior(lr_bands or bands, bands, size.prior_width, size.prior_blocks, widths)
@@ -170,12 +116,12 @@ class Network(nn.Module):
         added = None
         if levels is not None and view is not None:
             padded = view.part(0, 0, rows + pad[3], cols + pad[1])
-            added = [upsample(f, padded, "bilinear", 2 ** (i + 1), shift) for i, f in enumerate(levels)]
+            added = [upsample(f, padded, "bilinear", n, shift) for f, n in zip(levels, self.strides, strict=True)]
         return self.velocity(x, y, t, sigma, added)[..., :rows, :cols]
 
     def velocity(self, x: Tensor, y: Tensor, t: Tensor, sigma: Tensor, added: list[Tensor] | None) -> Tensor:
         """Return the velocity for sides that are multiples of `multiple`; `added` is on the grid of each level."""
-        h = self.entry(F.pixel_unshuffle(torch.cat([x, y], 1) if self.sees_y else x, 2))
+        h = self.entry(self._unshuffled(torch.cat([x, y], 1) if self.sees_y else x))
         return self._levels(h, [*added] if added else [None] * (len(self.encoder) + 1), t, sigma)
 
     def given(self, y: Tensor, added: list[Tensor] | None) -> list[Tensor | None]:
@@ -183,14 +129,14 @@ class Network(nn.Module):
         if not self.sees_y:
             return [*added] if added else [None] * (len(self.encoder) + 1)
         # A convolution of x and y is the sum of theirs.
-        weight = self.entry.weight[:, 4 * y.shape[1] :]
-        first = F.conv2d(F.pixel_unshuffle(y, 2), weight, padding=1)
+        y = self._unshuffled(y)
+        first = F.conv2d(y, self.entry.weight[:, y.shape[1] :], padding=1)
         return [first + added[0], *added[1:]] if added else [first, *[None] * len(self.encoder)]
 
     def velocity_given(self, x: Tensor, given: list[Tensor | None], t: Tensor, sigma: Tensor) -> Tensor:
         """Return the velocity as `velocity` does, from what `given` returned once for all steps."""
-        weight = self.entry.weight[:, : 4 * x.shape[1]]
-        h = F.conv2d(F.pixel_unshuffle(x, 2), weight, self.entry.bias, padding=1)
+        x = self._unshuffled(x)
+        h = F.conv2d(x, self.entry.weight[:, : x.shape[1]], self.entry.bias, padding=1)
         return self._levels(h, given, t, sigma)
 
     def _levels(self, h: Tensor, added: list[Tensor | None], t: Tensor, sigma: Tensor) -> Tensor:
@@ -206,19 +152,22 @@ class Network(nn.Module):
         h = self.middle(h, embedding)
         for i in reversed(range(len(self.up))):
             h = self.decoder[i](F.pixel_shuffle(self.up[i](h), 2) + skips.pop(), embedding)
-        return F.pixel_shuffle(self.exit(h), 2)
+        return F.pixel_shuffle(self.exit(h), self.strides[0])
+
+    def _unshuffled(self, image: Tensor) -> Tensor:
+        return F.pixel_unshuffle(image, self.strides[0])
 
 
 def reach_px(size: Size) -> int:
-    """Return `Network.reach_px`: pixels of level i are 2^(i+1) HR pixels, and of convolutions at either end 2."""
-    reach = 2
-    for i, blocks in enumerate(size.encoder):
+    """Return `Network.reach_px`: that of the blocks of each level, and of a convolution at either end."""
+    finest, *coarser = strides = size.strides
+    block = BLOCKS[size.kind].reach
+    reach = finest
+    for stride, below, blocks in zip(strides, coarser, size.encoder, strict=False):
         # A pixel of the next level is spoilt as a whole by one that has seen beyond the sides.
-        below = 2 ** (i + 2)
-        reach = -(-(reach + 2 ** (i + 1) * blocks * NafBlock.reach) // below) * below
-    reach += sum(2 ** (i + 1) * blocks * NafBlock.reach for i, blocks in enumerate((*size.decoder, size.middle))) + 2
-    multiple = 2 ** (len(size.encoder) + 1)
-    return -(-reach // multiple) * multiple
+        reach = -(-(reach + stride * blocks * block) // below) * below
+    reach += sum(s * blocks * block for s, blocks in zip(strides, (*size.decoder, size.middle), strict=True)) + finest
+    return -(-reach // strides[-1]) * strides[-1]
 
 
 def embed_time_sigma(t: Tensor, sigma: Tensor) -> Tensor:

@@ -52,8 +52,7 @@ class ResidualAttentionBlock(nn.Module):
 class Prior(nn.Module):
     """LR image -> one feature map per U-Net level, and the regression's features, all on the LR grid.
 
-    `levels` are the U-Net's widths from fine to coarse; level i has pixels of 2^(i+1) fine pixels. The LR image has
-    `lr_bands` bands, the HR image `bands`.
+    `levels` are the U-Net's widths from fine to coarse. The LR image has `lr_bands` bands, the HR image `bands`.
     """
 
     def __init__(self, lr_bands: int, bands: int, width: int, blocks: int, levels: tuple[int, ...]) -> None:

@@ -85,8 +85,8 @@ class Field:
     def _velocity(self, x: Tensor, window: Window, kept: Window, t: float, sigma: float) -> Tensor:
         seen = window.grown(self.network.reach_px, self.outer)
         given = [
-            None if level is None else level[..., *seen.of(self.outer, 2 ** (i + 1))]
-            for i, level in enumerate(self.given)
+            None if level is None else level[..., *seen.of(self.outer, stride)]
+            for level, stride in zip(self.given, self.network.strides, strict=True)
         ]
         time, noise = (torch.full((len(x),), value, device=x.device, dtype=x.dtype) for value in (t, sigma))
         pixels = x[..., *seen.of(self.outer)].contiguous(memory_format=torch.channels_last)

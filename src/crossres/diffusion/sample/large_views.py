@@ -41,9 +41,7 @@ def given(network: Network, lr: Tensor, y: Tensor, view: View) -> list[Tensor | 
         # `Prior.levels` on the grid of each level in place of LR's, which is larger than most of them: that a
         # convolution of 1 x 1 commutes with interpolation serves both ways.
         added = [
-            to_level(
-                upsample_large(features, view, "bilinear", 2 ** (i + 1)).contiguous(memory_format=torch.channels_last)
-            )
-            for i, to_level in enumerate(network.prior.to_level)
+            to_level(upsample_large(features, view, "bilinear", stride).contiguous(memory_format=torch.channels_last))
+            for to_level, stride in zip(network.prior.to_level, network.strides, strict=True)
         ]
     return network.given(y.contiguous(memory_format=torch.channels_last), added)

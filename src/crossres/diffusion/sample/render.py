@@ -22,6 +22,7 @@ from crossres.diffusion.paths import path_of
 from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.chains import chain_of
+from crossres.diffusion.sample.compiled import CompiledVelocity
 from crossres.diffusion.sample.products import numbers, rasters
 from crossres.diffusion.sample.windows import Block
 from crossres.errors import UserError
@@ -54,7 +55,10 @@ class Job:
 def load_arm(
     name: str, arm: ArmSettings, tiling: TilingSettings, model: Path, device: torch.device | None = None
 ) -> tuple[Card, Arm]:
-    """Return a model's card and an arm ready to draw from it; without a device only as far as settings are checked."""
+    """Return a model's card and an arm ready to draw from it; without a device only as far as settings are checked.
+
+    What of `tiling` goes by the hardware is settled, but for `compile`, which goes by the scene, too (`compiles`).
+    """
     if arm.start in {"bicubic", "nearest"}:
         card = checkpoint.load_card(model)
         return card, Arm(arm, tiling)
@@ -63,6 +67,8 @@ def load_arm(
     tiling = tiling.model_copy(
         update={"precision": "bfloat16" if in_bfloat16(tiling.precision, _device()) else "float32"}
     )
+    if device is not None and tiling.compile is True:
+        loaded.network.velocity_given = CompiledVelocity(loaded.network)  # type: ignore[method-assign]
     if arm.start == "regression":
         return loaded.card, Arm(arm, tiling, loaded.network)
     card = loaded.card
@@ -75,6 +81,11 @@ def load_arm(
         chain_of(name, arm, path, card.sigma, card.teacher_sha256 is not None),
         card.std_factor,
     )
+
+
+def compiles(tiling: TilingSettings, one_block: bool) -> bool:
+    """Return whether the network is compiled for a scene, which has one block or more."""
+    return tiling.compile is True or (tiling.compile == "auto" and _device().type == "cuda" and not one_block)
 
 
 def keep(job: Job, number: int, block: Block, lr: np.ndarray, threads: int = 1) -> None:

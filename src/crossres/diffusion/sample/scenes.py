@@ -8,7 +8,7 @@ product is written.
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.lr_scene import digest, open_lr
 from crossres.diffusion.sample.outside import share_outside, warn_outside
 from crossres.diffusion.sample.products import rasters, write_item, write_product
-from crossres.diffusion.sample.render import Job, SceneTarget, keep, load_arm
+from crossres.diffusion.sample.render import Job, SceneTarget, compiles, keep, load_arm
 from crossres.diffusion.sample.windows import Window, cuts
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -103,6 +103,8 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
     outside = share_outside(whole_lr, card.domain, card.standard) if arm.network and card.domain else None
     warn_outside(about.identifier, outside)
     grid = fine_grid(whole_lr.odc.geobox, factor)
+    compiled = arm.chain is not None and compiles(arm.tiling, one_block=max(grid.shape) <= arm.tiling.block_px)
+    arm = replace(arm, tiling=arm.tiling.model_copy(update={"compile": compiled}))
     tags = {k: v for k, v in scene.attrs.items() if k in {"datetime", "sensor"}}
     weights = card.of(arm.settings.weights).weights_sha256 if arm.network else None
     store = BlockStore.beside(

@@ -41,7 +41,8 @@ def start_from(
     with torch.no_grad():
         for name, own in network.state_dict().items():
             both = (card.lr_bands, lr_bands) if name == "prior.entry.weight" else (card.bands, bands)
-            own.copy_(_of_bands(name, given[name], own, *both))
+            images = 2 if name == "entry.weight" and network.sees_y else 1
+            own.copy_(_of_bands(name, given[name], own, images, *both))
     return card.weights_sha256
 
 
@@ -76,13 +77,15 @@ def _compare(card: Card, folder: Path, bands: Sequence[str], standard: Standard)
                 )  # fmt: skip
 
 
-def _of_bands(name: str, given: Tensor, own: Tensor, known: Sequence[str], bands: Sequence[str]) -> Tensor:
-    """Return one tensor of the other network with the channels of these bands: those it lacks are zero."""
+def _of_bands(name: str, given: Tensor, own: Tensor, images: int, known: Sequence[str], bands: Sequence[str]) -> Tensor:
+    """Return one tensor of the other network with the channels of these bands: those it lacks are zero.
+
+    The tensor sees so many `images` of all bands.
+    """
     axis = _BY_BAND.get(name)
     if axis is None:
         return given
     # A band has as many channels side by side as there are fine pixels in one of the layer, for each image it sees.
-    images = 2 if name == "entry.weight" and own.shape[1] == 8 * len(bands) else 1
     theirs = given.unflatten(axis, (images, len(known), -1))
     ours = torch.zeros_like(own).unflatten(axis, (images, len(bands), -1))
     for i, band in enumerate(bands):
