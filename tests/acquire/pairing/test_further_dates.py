@@ -119,10 +119,8 @@ def test_what_was_not_read_for_the_first_is_read_for_further_dates(tmp_path):
 
 
 def test_a_scene_is_first_of_one_pair_and_a_further_date_of_another(tmp_path):
-    two = [
-        high("a", time="2021-06-01T10:00:00Z"),
-        high("b", region_of(100, 260, 200, 150), time="2021-06-06T10:00:00Z"),
-    ]
+    beside = region_of(100, 260, 200, 150)
+    two = [high("a", time="2021-06-01T10:00:00Z"), high("b", beside, time="2021-06-06T10:00:00Z")]
     scenes, pairs, _ = run(tmp_path, passes(tmp_path, days=[1, 6]), two, lr_dates=2)
     assert dates(pairs["a--d01"]) == ["d01", "d06"] and dates(pairs["b--d06"]) == ["d06", "d01"]
     region = shape(scenes["d01"]["properties"]["crossres:region"])
