@@ -86,13 +86,10 @@ class DateFusion(nn.Module):
         found = [self._of_date(date, dates[0]) for date in dates]
         # Sums in turn, so that a date without data adds nothing at all.
         best = torch.stack([score for _, score in found]).amax(0)
-        total: Tensor | float = 0.0
-        weights: Tensor | float = 0.0
-        for features, score in found:
-            weight = (score - best).exp()
-            weights = weights + weight
-            total = total + weight[:, :, None] * features.unflatten(1, (HEADS, -1))
-        return self.exit((total / weights[:, :, None]).flatten(1, 2))
+        weights = [(score - best).exp() for _, score in found]
+        shares = zip((features for features, _ in found), weights, strict=True)
+        total = sum(weight[:, :, None] * features.unflatten(1, (HEADS, -1)) for features, weight in shares)
+        return self.exit((total / sum(weights)[:, :, None]).flatten(1, 2))
 
     def _of_date(self, date: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return a date's features and its heads' scores, minus infinity where it has no data."""

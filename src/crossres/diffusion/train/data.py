@@ -26,8 +26,8 @@ class Split:
 
     `dataset` is the zarr or a training cache made from it: the same patches, read from a cache several times faster.
     From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch. `target` is
-    `train.target`: with "detail", HR has its own detail and LR's tone (`own_detail`). `lr_dates` is how many LR dates of
-    a patch are learnt from at most; None: all that there are.
+    `train.target`: with "detail", HR has its own detail and LR's tone (`own_detail`). `lr_dates` is how many LR dates
+    of a patch are learnt from at most; None: all that there are.
     """
 
     def __init__(
