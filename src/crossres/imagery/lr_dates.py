@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from crossres.imagery.numbers import REFLECTANCE_DN, to_dn, to_reflectance
+from crossres.imagery.engine import store
+from crossres.imagery.numbers import NODATA, REFLECTANCE_DN, to_dn, to_reflectance
 from crossres.imagery.raster import new_cog, open_raster
 
+CHUNK_PX = 512
+"""Side of a chunk that is written: of all dates at once."""
 OFFSETS = ("row", "col")
 ZERO = 1.0
 """What an offset of 0 reads as: numbers of scenes hold no less than -0.1."""
@@ -58,13 +62,21 @@ def date_of(numbers: np.ndarray) -> LrDate:
     return LrDate(both[: -len(OFFSETS)], both[-len(OFFSETS) :] - np.float32(ZERO))
 
 
-def write_dates(path: Path, grid: GeoBox, bands: Sequence[str], dates: Sequence[LrDate | None]) -> None:
-    """Write further dates, in order, as a COG; one that is None is NODATA throughout. `grid` is that of the first."""
-    count = len(bands) + len(OFFSETS)
+def write_dates(path: Path, grid: GeoBox, bands: Sequence[str], dates: Sequence[LrDate | da.Array | None]) -> None:
+    """Write further dates, in order, as a COG; one that is None is NODATA throughout. `grid` is that of the first.
+
+    A date may come as lazy (band + 2, row, column) numbers, as `date_numbers` gives them.
+    """
+    shape = len(bands) + len(OFFSETS), *grid.shape
+    lazy = [_lazy(date, shape) for date in dates]
     with new_cog(path, grid, bands_of_dates(bands, 1 + len(dates)), REFLECTANCE_DN) as dst:
-        for number, date in enumerate(dates):
-            if date is not None:
-                dst.write(date_numbers(date), [number * count + k for k in range(1, count + 1)])
+        store([da.concatenate(lazy).rechunk((-1, CHUNK_PX, CHUNK_PX))], [dst], path.name)
+
+
+def _lazy(date: LrDate | da.Array | None, shape: tuple[int, int, int]) -> da.Array:
+    if date is None:
+        return da.full(shape, NODATA, np.uint16, chunks=(-1, CHUNK_PX, CHUNK_PX))
+    return da.from_array(date_numbers(date), chunks=-1, name=False) if isinstance(date, LrDate) else date
 
 
 def read_dates(path: Path, bands: int, window: Window | None = None) -> list[LrDate]:
