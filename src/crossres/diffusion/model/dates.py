@@ -1,10 +1,8 @@
-"""Several LR dates: how they lie in the channels of an image, and what of them the network sees.
+"""What the network sees of several LR dates.
 
-The first date is the LR image: it gives the grid, y and the radiometry. In files, patches and scenes alike, its L bands
-are followed by L + 2 channels of each further date: bands, and how far below and right of the first date's pixel centre
-the ground lies that they were measured at, as 1 + offset in LR pixels. A date has no data in all of its channels or in
-none. The network sees L + 3 channels of each further date: bands, both offsets, and 1 where the date has data; where it
-has none all of them are 0.
+The first date is the LR image: it gives the grid, y and the radiometry. In patches and scenes its L bands are followed
+by L + 2 channels of each further date (`imagery.lr_dates`). The network sees L + 3 of each: bands, both offsets, and 1
+where the date has data; where it has none all of them are 0.
 """
 
 import numpy as np
@@ -13,23 +11,12 @@ from torch import Tensor
 
 from crossres.diffusion.model.gaps import fill_nearest
 from crossres.diffusion.model.standardise import Standard
+from crossres.imagery.lr_dates import OFFSETS, ZERO
 
-OFFSETS = 2
-"""Channels that a further date has beside its bands: row and column offset."""
-SEEN = OFFSETS + 1
-"""Those that the network sees beside its bands."""
+SEEN = len(OFFSETS) + 1
+"""Channels of a further date beside its bands: offsets, and whether there are data."""
 OFFSET_STD = 0.29
 """Standard deviation of an offset that lies evenly within a pixel, in LR pixels."""
-
-
-def further_dates(channels: int, lr_bands: int) -> int:
-    """Return how many dates an image of so many channels has beside the first."""
-    return (channels - lr_bands) // (lr_bands + OFFSETS)
-
-
-def channels_of(lr_bands: int, lr_dates: int) -> int:
-    """Return how many channels an image of so many dates has, the first counted."""
-    return lr_bands + (lr_dates - 1) * (lr_bands + OFFSETS)
 
 
 def joined(first: Tensor, bands: Tensor, offsets: Tensor, valid: Tensor) -> Tensor:
@@ -51,8 +38,8 @@ def network_input(reflectance: np.ndarray, standard: Standard) -> Tensor:
     first = torch.from_numpy(standard.forward(fill_nearest(reflectance[:count])))[None]
     if len(reflectance) <= count:
         return first
-    further = reflectance[count:].reshape(-1, count + OFFSETS, *reflectance.shape[1:])
-    bands, offsets = standard.forward(further[:, :count]), further[:, count:] - np.float32(1)
+    further = reflectance[count:].reshape(-1, count + len(OFFSETS), *reflectance.shape[1:])
+    bands, offsets = standard.forward(further[:, :count]), further[:, count:] - np.float32(ZERO)
     valid = np.isfinite(further).all(1, keepdims=True)
     return joined(first, *(torch.from_numpy(values)[None] for values in (bands, offsets, valid)))
 
@@ -61,7 +48,7 @@ def by_date(seen: Tensor, lr_bands: int) -> list[Tensor]:
     """Return (batch, L + 3, row, column) channels of each date of what `joined` gave, the first among them."""
     first = seen[:, :lr_bands]
     own = torch.cat(
-        [first, torch.zeros_like(first[:, :1]).expand(-1, OFFSETS, -1, -1), torch.ones_like(first[:, :1])], 1
+        [first, torch.zeros_like(first[:, :1]).expand(-1, len(OFFSETS), -1, -1), torch.ones_like(first[:, :1])], 1
     )
     size = lr_bands + SEEN
     return [own, *(seen[:, at : at + size] for at in range(lr_bands, seen.shape[1], size))]

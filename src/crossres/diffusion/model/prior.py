@@ -6,6 +6,8 @@ looked at. The features reach every level of the U-Net through convolutions that
 al. 2302.05543), and a head turns them into a regression of the HR image, trained beside the velocity.
 """
 
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -87,9 +89,9 @@ class DateFusion(nn.Module):
         # Sums in turn, so that a date without data adds nothing at all.
         best = torch.stack([score for _, score in found]).amax(0)
         weights = [(score - best).exp() for _, score in found]
-        shares = zip((features for features, _ in found), weights, strict=True)
-        total = sum(weight[:, :, None] * features.unflatten(1, (HEADS, -1)) for features, weight in shares)
-        return self.exit((total / sum(weights)[:, :, None]).flatten(1, 2))
+        heads = [features.unflatten(1, (HEADS, -1)) for features, _ in found]
+        total = reduce(torch.add, [weight[:, :, None] * of for weight, of in zip(weights, heads, strict=True)])
+        return self.exit((total / reduce(torch.add, weights)[:, :, None]).flatten(1, 2))
 
     def _of_date(self, date: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return a date's features and its heads' scores, minus infinity where it has no data."""

@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 import zarr
 
-from crossres.diffusion.model.dates import OFFSETS, channels_of, further_dates
 from crossres.diffusion.model.gaps import fill_nearest
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.train.cache import open_cache
 from crossres.diffusion.train.prepare import Batch, Preparation, RawBatch
 from crossres.errors import UserError
+from crossres.imagery.lr_dates import OFFSETS, dates_in
 from crossres.imagery.numbers import NODATA
 from crossres.settings.train import IN_MEMORY_BYTES, LearningTarget
 
@@ -50,7 +50,7 @@ class Split:
         self.bands: int = self._arrays["hr"].shape[1]
         """Of HR, the first of LR."""
         self.lr_bands = len(standard.mean)
-        there = 1 + further_dates(self._arrays["lr"].shape[1], self.lr_bands)
+        there = dates_in(self._arrays["lr"].shape[1], self.lr_bands)
         self.lr_dates = min(there, lr_dates or there)
         sizes = (len(self.rows) * int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in self._arrays.values())
         if not cached and len(self.rows) and sum(sizes) <= IN_MEMORY_BYTES:
@@ -68,12 +68,13 @@ class Split:
             found = list(np.asarray(array.oindex[rows])[back])
         else:
             found = [array[row] for row in at]
-        return [values[: channels_of(self.lr_bands, self.lr_dates)] for values in found] if name == "lr" else found
+        seen = self.lr_bands + (self.lr_dates - 1) * (self.lr_bands + len(OFFSETS))
+        return [values[:seen] for values in found] if name == "lr" else found
 
     def batch(self, patches: np.ndarray) -> Batch:
         """Return whole patches, ready to be looked at on the CPU."""
         corners = np.zeros((2, len(patches)), np.int64)
-        return self.preparation(torch.device("cpu"))(self._raw(patches, corners, self.lr_shape, None, 0, None))
+        return self.preparation(torch.device("cpu"))(self._raw(patches, corners, self.lr_shape, None, 0))
 
     def preparation(self, device: torch.device) -> Preparation:
         """Return what makes batches of this dataset on a device."""
@@ -102,7 +103,7 @@ class Split:
 
     def _raw(
         self, patches: np.ndarray, corners: np.ndarray, size: tuple[int, int], shift: np.ndarray | None, turn: int,
-        kept: np.ndarray | None,
+        kept: np.ndarray | None = None,
     ) -> RawBatch:  # fmt: skip
         lr, hr, mask = (self.read(name, patches) for name in ("lr", "hr", "mask"))
         first = [values[: self.lr_bands] for values in lr]
@@ -116,7 +117,7 @@ class Split:
         if self.lr_dates > 1:
             further = np.stack([values[self.lr_bands :] for values in lr])
             if kept is not None:
-                further *= np.repeat(kept, self.lr_bands + OFFSETS, 1)[..., None, None]
+                further *= np.repeat(kept, self.lr_bands + len(OFFSETS), 1)[..., None, None]
             whole_lr = np.concatenate([whole_lr, further], 1)
         lr_t, clear_t, hr_t, corners_t = (torch.from_numpy(array) for array in (whole_lr, clear, images, places))
         return RawBatch(lr_t, clear_t, hr_t, corners_t, None if shift is None else torch.tensor(shift), size, turn)

@@ -11,9 +11,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from crossres.diffusion.model.dates import OFFSETS, joined, turned_offsets
+from crossres.diffusion.model.dates import joined, turned_offsets
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import Shift, View, upsample
+from crossres.imagery.lr_dates import OFFSETS, ZERO
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 from crossres.operators import area, nearest
 from crossres.settings.train import LearningTarget
@@ -126,11 +127,11 @@ class Preparation:
     def _with_dates(self, first: Tensor, raw: RawBatch, gain: Tensor | None) -> Tensor:
         """Return the crops' first dates with their further ones."""
         numbers = _cut(raw.lr[:, self.lr_bands :].float(), raw.corners, raw.size)
-        further = numbers.unflatten(1, (-1, self.lr_bands + OFFSETS))
+        further = numbers.unflatten(1, (-1, self.lr_bands + len(OFFSETS)))
         bands, offsets = self._standardised(further[:, :, : self.lr_bands]), further[:, :, self.lr_bands :]
         if gain is not None:
             bands = self._brighter(bands, gain[:, None])
-        offsets = offsets * SCALE + (OFFSET - 1)
+        offsets = offsets * SCALE + (OFFSET - ZERO)
         return joined(first, bands, offsets, (further != NODATA).all(2, keepdim=True))
 
     def _brighter(self, image: Tensor, gain: Tensor) -> Tensor:
