@@ -124,7 +124,20 @@ class Config(Section):
                 f"models.{name}.model.prior: {model.prior} shows the network no band of grid.lr_bands but those of "
                 "grid.bands; use prior: module, or leave grid.lr_bands out"
             )
+        if self.search.lr_dates > 1 and train.lr_dates != 1 and model.prior != "module":
+            raise ValueError(
+                f"models.{name}.model.prior: {model.prior} shows the network no LR date but the first; use prior: "
+                "module, or train.lr_dates: 1 for this model"
+            )
         return model, train
+
+    def lr_dates_of(self, arm: str) -> int:
+        """Return how many LR dates an arm shows its network, the first counted, where a pair has them."""
+        settings = self.sample.arms[arm]
+        if settings.start in {"bicubic", "nearest"}:
+            return 1
+        limits = (self.variant(settings.model)[1].lr_dates, settings.lr_dates)
+        return min([self.search.lr_dates, *(limit for limit in limits if limit is not None)])
 
     @model_validator(mode="after")
     def _degraded_scenes_have_all_bands(self) -> "Config":
