@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from crossres.drawing import DPI, INK, ORANGE, image, rgb, stretch, title
 
@@ -26,7 +27,7 @@ def dates_figure(
     cols = min(PANELS_A_ROW, 1 + len(dates))
     rows = -(-(1 + len(dates)) // cols)
     height = PANEL_INCHES * max(0.5, min(2.0, first.shape[1] / first.shape[2])) + 0.7
-    figure = Figure(figsize=(PANEL_INCHES * cols, height * rows), layout="constrained", dpi=DPI)
+    figure = Figure(figsize=(PANEL_INCHES * cols, height * rows), layout=ConstrainedLayoutEngine(h_pad=0.1), dpi=DPI)
     panels = figure.subplots(rows, cols, squeeze=False).ravel()
     for panel in panels:
         image(panel)

@@ -13,6 +13,7 @@ from crossres.align.registration.register import Registration, register, taken_a
 from crossres.align.warping.degrade import blur, clear
 from crossres.align.warping.nearest import nearest_pixels
 from crossres.align.warping.sampling import lr_pixel_in_hr
+from crossres.grids import ground_pixel_m
 from crossres.imagery.scene import bands_of, crop, select
 from crossres.settings.coregister import CoregisterSettings
 
@@ -48,7 +49,8 @@ def further_date(
     if found is None:
         return _declined("it has no area in common with the first date")
     grid = first.odc.geobox
-    report = found.report((grid.affine.a, grid.affine.e))
+    col_m, row_m = ground_pixel_m(grid)
+    report = found.report((col_m, -row_m))
     if not found.accepted:
         return FurtherDate(None, report)
     return FurtherDate(nearest_pixels(select(other, bands_of(first)), grid, window, found.field), report)
@@ -64,7 +66,7 @@ def _registered(settings: CoregisterSettings, first: xr.Dataset, other: xr.Datas
         return taken_as_aligned((int(frame.height), int(frame.width)), origin)
     values = clear(crop(first, frame)).compute()
     sharp = blur(clear(other), own, grid, (NOT_BLURRED,) * len(values))
-    search_px = int(np.ceil(settings.search_m / min(abs(grid.affine.a), abs(grid.affine.e))))
+    search_px = int(np.ceil(settings.search_m / min(ground_pixel_m(grid))))
     return register(settings, values, grid, origin, sharp, search_px)
 
 
