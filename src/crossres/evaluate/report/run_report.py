@@ -17,6 +17,7 @@ from crossres.evaluate.report.findings import findings
 from crossres.evaluate.report.footprint_map import place_map
 from crossres.evaluate.report.html import render
 from crossres.evaluate.report.inputs import ReportInputs
+from crossres.evaluate.report.lr_dates import dates_tables
 from crossres.evaluate.report.opening import opening
 from crossres.evaluate.report.pairs import Dataset, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
@@ -59,6 +60,7 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         taken=[pair for pair in pairs if pair.registration.model == "none"],
         plates=read_plates(inputs.aligned, test, lr_dates), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
+        dates=dates_tables(config, inputs.summary.with_suffix(".parquet")),
         claims=claim_tables(inputs.summary.with_name("claim.json")),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
