@@ -124,11 +124,6 @@ class Config(Section):
                 f"models.{name}.model.prior: {model.prior} shows the network no band of grid.lr_bands but those of "
                 "grid.bands; use prior: module, or leave grid.lr_bands out"
             )
-        if self.search.lr_dates > 1 and train.lr_dates != 1 and model.prior != "module":
-            raise ValueError(
-                f"models.{name}.model.prior: {model.prior} shows the network no LR date but the first; use prior: "
-                "module, or train.lr_dates: 1 for this model"
-            )
         return model, train
 
     def lr_dates_of(self, arm: str) -> int:
@@ -138,6 +133,24 @@ class Config(Section):
             return 1
         limits = (self.variant(settings.model)[1].lr_dates, settings.lr_dates)
         return min([self.search.lr_dates, *(limit for limit in limits if limit is not None)])
+
+    @model_validator(mode="after")
+    def _further_dates_can_be_shown(self) -> "Config":
+        if self.search.lr_dates == 1:
+            return self
+        if self.normalise.direction != "hr-to-lr" and self.normalise.method != "none":
+            raise ValueError(
+                "normalise.direction: with search.lr_dates above 1 LR keeps its radiometry, as its further dates do; "
+                "use hr-to-lr"
+            )
+        for name in self.models:
+            model, train = self.variant(name)
+            if train.lr_dates != 1 and model.prior != "module":
+                raise ValueError(
+                    f"models.{name}.model.prior: {model.prior} shows the network no LR date but the first; use prior: "
+                    "module, or train.lr_dates: 1 for this model"
+                )
+        return self
 
     @model_validator(mode="after")
     def _degraded_scenes_have_all_bands(self) -> "Config":
