@@ -1,13 +1,17 @@
 """Several LR dates: what of them the network sees, how it fuses them, how it learns with some of them and samples."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_world import BANDS, write_dataset
+from command import super_resolve
+from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
+from small_world import BANDS, landscape, seen_by_lr, write_dataset
 from test_scenes import dn, lr_scene, properties
 from test_start_from import answers, model_of
 
@@ -25,7 +29,7 @@ from crossres.diffusion.train.start import start_from
 from crossres.errors import UserError
 from crossres.imagery.lr_dates import LrDate, write_dates
 from crossres.imagery.numbers import NODATA, to_reflectance
-from crossres.imagery.scene import write_scene
+from crossres.imagery.scene import make_scene, write_scene
 from crossres.settings.config import parse
 from crossres.settings.distill import DistillSettings
 from crossres.settings.model import ModelSettings
@@ -240,8 +244,8 @@ def test_a_model_of_one_date_grows_into_one_of_several(tmp_path):
 def test_a_model_of_several_dates_starts_from_one_band_by_band(tmp_path):
     known = model_of(tmp_path / "known", "red", "nir", lr_dates=3)
     network = started(tmp_path / "known", 2, "nir", "red")
-    order = [1, 0, 3, 2]
-    assert torch.equal(network.prior.dates.entry.weight, known.prior.dates.entry.weight[:, order])
+    own, theirs = (of.prior.dates.entry.weight.unflatten(1, (-1, 2)) for of in (network, known))
+    assert torch.equal(own, theirs.flip(2)), "each product of each date has both bands"
     assert torch.equal(network.prior.dates.score.weight, known.prior.dates.score.weight)
     assert started(tmp_path / "known", 1, "nir", "red").prior.dates is None
 
@@ -333,3 +337,43 @@ def test_dates_of_another_grid_or_other_bands_are_one_clear_line(tmp_path, model
     write_dates(dates, grid, BANDS[:3], [None])
     with pytest.raises(UserError, match=r"dates\.tif: has no band nir@2"):
         sampled(tmp_path, model, lr, dates, "other")
+
+
+@pytest.fixture(scope="module")
+def passes(tmp_path_factory) -> list[Path]:
+    """Return a scene, one of the same place that lies a quarter of a pixel off, and one of another place."""
+    folder = tmp_path_factory.mktemp("passes")
+    rng = np.random.default_rng(0)
+    place, other = landscape(640, rng), landscape(640, rng)
+    images = place, np.roll(place, (-1, 1), (1, 2)), other
+    grid = GeoBox((160, 160), Affine(10, 0, 500000, 0, -10, 4000000), "EPSG:32650")
+    for name, image in zip("abc", images, strict=True):
+        seen = seen_by_lr(image, Fraction(4), rng)
+        write_scene(folder / f"{name}.tif", make_scene(seen, grid, BANDS, {"sensor": "sentinel-2a"}))
+    return [folder / f"{name}.tif" for name in "abc"]
+
+
+def test_a_person_names_further_scenes_of_a_place(tmp_path, model, passes, caplog):
+    caplog.set_level("INFO")
+    first, near, elsewhere = passes
+    results = {}
+    for name, dates in (("one", ()), ("two", (near,)), ("off", (elsewhere,))):
+        options = ("--dates", *map(str, dates)) if dates else ()
+        super_resolve(first, model, tmp_path / name, "--steps", "1", *options, start="regression")
+        results[name] = dn(tmp_path / name / "mean.tif")
+    assert not np.array_equal(results["one"], results["two"]) and np.array_equal(results["one"], results["off"])
+    said = " ".join(caplog.messages)
+    assert "a: the model knows up to 3 LR dates, and is shown one (--dates)" in said
+    assert re.search(r"b: lies 2\.[3-7] m east and 2\.[3-7] m north of the first", said)
+    assert "c: is not used as a further date: " in said
+    assert [properties(tmp_path / name)["crossres:lr_dates"] for name in ("one", "two")] == [1, 2]
+    links = {
+        link.get("title"): link["href"] for link in json.loads((tmp_path / "two" / "item.json").read_text())["links"]
+    }
+    assert (tmp_path / "two" / links["LR date 2"]).resolve() == near
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "off", "one", "two"]
+
+
+def test_further_scenes_that_do_not_fit_are_one_clear_line(tmp_path, model, passes):
+    with pytest.raises(UserError, match="--dates: 3 further scenes, and the model has learnt from 2; name fewer"):
+        super_resolve(passes[0], model, tmp_path / "out", "--dates", *map(str, [passes[1]] * 3))

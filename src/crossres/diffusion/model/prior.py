@@ -19,6 +19,8 @@ POOL_PX = 7
 """Side of the window that channel attention pools over, in LR pixels."""
 DATE_BLOCKS = 1
 """Blocks that each LR date goes through before dates meet, where there are several."""
+PRODUCTS = 6
+"""With 1, row and column offset, their squares and their product: what a date's values are multiplied by."""
 HEADS = 4
 """Ways in which dates are weighed against each other."""
 
@@ -63,19 +65,18 @@ class ResidualAttentionBlock(nn.Module):
 class DateFusion(nn.Module):
     """Features of all dates -> what they tell together, whatever their number and order.
 
-    Every date, the first included, goes through the same weights: its bands beside those of the first, and features
-    that are scaled and shifted by where in the pixel it was measured. What a sample tells of the finer grid depends on
-    its place, for which products of features and offsets are needed. Dates are weighed against each other at each
-    pixel, a softmax over those that have data there, in each head for itself: a head may look at one place of the
-    pixel. It starts without effect.
+    Every date, the first included, goes through the same weights: its bands beside those of the first. What a sample
+    tells of the finer grid depends on where in the pixel it was measured, so that bands come multiplied by their
+    offsets, too: with sums of these over dates, a convolution can fit a surface through the samples. Dates are weighed
+    against each other at each pixel, a softmax over those that have data there, in each head for itself. It starts
+    without effect.
     """
 
     def __init__(self, lr_bands: int, width: int) -> None:
         super().__init__()
         self.lr_bands = lr_bands
-        self.entry = nn.Conv2d(2 * lr_bands, width, 3, padding=1)
+        self.entry = nn.Conv2d(2 * PRODUCTS * lr_bands, width, 3, padding=1)
         self.has_data = nn.Conv2d(1, width, 3, padding=1, bias=False)
-        self.place = nn.Sequential(nn.Conv2d(5, width, 1), nn.SiLU(), nn.Conv2d(width, 2 * width, 1))
         self.blocks = nn.ModuleList(ResidualAttentionBlock(width) for _ in range(DATE_BLOCKS))
         self.score = nn.Conv2d(width, HEADS, 1)
         self.exit = zero(nn.Conv2d(width, width, 1))
@@ -96,9 +97,9 @@ class DateFusion(nn.Module):
     def _of_date(self, date: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return a date's features and its heads' scores, minus infinity where it has no data."""
         bands, (down, right, valid) = date[:, : self.lr_bands], date[:, self.lr_bands :].split(1, 1)
-        x = self.entry(torch.cat([bands, first[:, : self.lr_bands]], 1)) + self.has_data(valid)
-        scale, shift = self.place(torch.cat([down, right, down**2, right**2, down * right], 1)).chunk(2, 1)
-        x = torch.addcmul(shift, x, 1 + scale)
+        both = torch.cat([bands, first[:, : self.lr_bands]], 1)
+        place = (down, right, down**2, right**2, down * right)
+        x = self.entry(torch.cat([both, *(both * of for of in place)], 1)) + self.has_data(valid)
         for block in self.blocks:
             x = block(x)
         score = self.score(x)

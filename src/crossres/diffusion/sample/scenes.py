@@ -62,25 +62,28 @@ def sample_scene(
     """
     card, ready = load_arm(name, arm, tiling, model)
     scene = open_lr(lr, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
-    about = _About(f"{Path(lr).parent.name}_{name}", name, Path(os.path.relpath(lr, output)).as_posix(), [], lr_mtf)
+    origin = Path(os.path.relpath(lr, output)).as_posix()
+    further = {"further LR dates": Path(os.path.relpath(dates, output)).as_posix()} if dates else {}
+    about = _About(f"{Path(lr).parent.name}_{name}", name, origin, [], lr_mtf, further)
     _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output, dates=dates)
 
 
 def super_resolve(
     scene: Path, name: str, origin: str, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings,
-    dates: Path | None = None,
+    dates: Path | None = None, further: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Apply a trained model to a scene as `acquire` reads any: a folder with `reflectance.tif` and `item.json`.
 
     Writes the same files as `sample_scene`; the item is called by `name` and links the scene's `origin`, a URL or a
     path relative to `output`. What its source did not say of itself and was assumed is logged and stands in the
-    item (`crossres:assumed`). `dates` is as in `sample_scene`. Raises `UserError` when the scene has other pixels than
-    the model.
+    item (`crossres:assumed`). `dates` is as in `sample_scene`, `further` the origins of those scenes. Raises
+    `UserError` when the scene has other pixels than the model.
     """
     card, ready = load_arm(arm.start, arm, tiling, model)
     path = scene / "reflectance.tif"
     assumed = read_json(scene / "item.json")["properties"].get("crossres:assumed", [])
-    about = _About(f"{name}_sr", arm.start, origin, assumed, None)
+    others = {f"LR date {number}": href for number, href in enumerate(further, 2)}
+    about = _About(f"{name}_sr", arm.start, origin, assumed, None, others)
     opened = open_lr(path, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
     if ready.network and dates is None and card.lr_dates > 1:
         log.info("%s: the model knows up to %d LR dates, and is shown one (--dates)", name, card.lr_dates)
@@ -96,6 +99,8 @@ class _About:
     origin: str
     assumed: Sequence[str]
     lr_mtf: float | None
+    further: dict[str, str]
+    """Links (title to href) to further LR dates, where the network is shown any."""
 
 
 def _render(
@@ -147,14 +152,13 @@ def _render(
             "crossres:outside_training_domain": outside,
             "crossres:assumed": assumed,
         }
-        links = {
-            "LR scene": about.origin,
-            "model card": Path(os.path.relpath(model / checkpoint.CARD, output)).as_posix(),
-        }
         if arm.network and card.lr_dates > 1:
             properties["crossres:lr_dates"] = lr_dates
-        if dates and shown_dates:
-            links["further LR dates"] = Path(os.path.relpath(dates, output)).as_posix()
+        links = {
+            "LR scene": about.origin,
+            **(about.further if lr_dates > 1 else {}),
+            "model card": Path(os.path.relpath(model / checkpoint.CARD, output)).as_posix(),
+        }
         write_item(folder / "item.json", about.identifier, grid, shown, tags, properties, links)
     store.remove()
 

@@ -87,8 +87,8 @@ def _of_bands(name: str, given: Tensor, own: Tensor, known: Sequence[str], bands
     if axis is None:
         return given
     # A band has as many channels side by side as there are fine pixels in one of the layer, for each image it sees.
-    sees_two = name == f"{DATES}entry.weight" or (name == "entry.weight" and own.shape[1] == 8 * len(bands))
-    images = 2 if sees_two else 1
+    images = 2 if name == "entry.weight" and own.shape[1] == 8 * len(bands) else 1
+    images = own.shape[1] // len(bands) if name == f"{DATES}entry.weight" else images
     theirs = given.unflatten(axis, (images, len(known), -1))
     ours = torch.zeros_like(own).unflatten(axis, (images, len(bands), -1))
     for i, band in enumerate(bands):
