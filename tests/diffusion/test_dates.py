@@ -21,6 +21,7 @@ from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.prior import Prior
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.sample import scenes
+from crossres.diffusion.train.batches import batches
 from crossres.diffusion.train.data import Split, random_dates
 from crossres.diffusion.train.distillation import distill
 from crossres.diffusion.train.from_data import train
@@ -154,6 +155,11 @@ def test_which_dates_are_kept_is_the_same_in_every_process(split):
     gone = (whole.lr[:, 4:].float() == NODATA).all((2, 3))
     assert gone.any() and not gone.all()
     assert (whole.lr[:, :4].float() != NODATA).all(), "the first is always there"
+
+
+def test_a_run_that_goes_on_drops_the_dates_that_it_would_have_dropped(split):
+    whole, rest = (list(batches(split, 4, 4, 32, 0.0, 0, first=first)) for first in (0, 2))
+    assert all(torch.equal(a.lr, b.lr) for a, b in zip(whole[2:], rest, strict=True))
 
 
 def test_one_date_can_be_learnt_of_several(dataset, tmp_path):

@@ -35,6 +35,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "sample.sweeps.<name>.samples": {"sample.sweeps.other": {"nfe": [6], "samples": 2}},
     "sample.sweeps.<name>.antithetic": {"sample.sweeps.other": {"nfe": [6], "antithetic": False}},
     "sample.sweeps.<name>.sigma": {"sample.sweeps.other": {"nfe": [6], "sigma": 0.5}},
+    "sample.sweeps.<name>.lr_dates": {"sample.sweeps.other": {"nfe": [6], "lr_dates": 1}},
     "sample.primary": {"sample.primary": "noise_start"},
     "evaluate.external": {"evaluate.external": {"other": "external"}},
     "dask.options": {"dask.options": ["--gres=gpu:1"]},
