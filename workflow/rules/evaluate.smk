@@ -214,6 +214,7 @@ rule report:
         code=code(
             "report",
             "evaluate/report/base.html",
+            "evaluate/report/dates.html",
             "evaluate/report/report.html",
             "evaluate/report/report.css",
             "evaluate/report/report.js",

@@ -1,4 +1,4 @@
-"""What LR dates add: arms that differ in nothing but how many LR dates their network is shown."""
+"""What LR dates add: arms that differ in nothing but how many LR dates their network is shown, or has learnt from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,27 @@ class DatesTable:
 
 
 def dates_tables(config: Config, values: Path) -> list[DatesTable]:
-    """Return a table for each way that is there with several numbers of dates; `values` is summarise's table."""
-    ways: dict[str, dict[int, str]] = {}
+    """Return a table for each way that is there with several numbers of dates; `values` is summarise's table.
+
+    What the others are compared with comes first: the fewest dates, of a model that has learnt from no more if there is
+    one.
+    """
+    ways: dict[str, dict[tuple[int, int], str]] = {}
     for name, arm in config.sample.arms.items():
-        way = arm.model_copy(update={"lr_dates": None}).model_dump_json()
-        ways.setdefault(way, {}).setdefault(config.lr_dates_of(name), name)
-    several = [dict(sorted(found.items())) for found in ways.values() if len(found) > 1]
+        model, train = config.variant(arm.model)
+        learnt, shown = train.lr_dates or config.search.lr_dates, config.lr_dates_of(name)
+        alike = (
+            arm.model_copy(update={"lr_dates": None, "model": ""}),
+            model,
+            train.model_copy(update={"lr_dates": 1}),
+        )
+        way = "".join(part.model_dump_json() for part in alike)
+        ways.setdefault(way, {}).setdefault((shown, learnt), name)
+    several = [
+        {name: shown for (shown, _), name in sorted(found.items())}
+        for found in ways.values()
+        if len({shown for shown, _ in found}) > 1
+    ]
     if not several:
         return []
     table = pd.read_parquet(values)
@@ -44,20 +59,21 @@ def dates_tables(config: Config, values: Path) -> list[DatesTable]:
     return [_table(config, found, table) for found in several]
 
 
-def _table(config: Config, arms: dict[int, str], values: pd.DataFrame) -> DatesTable:
+def _table(config: Config, arms: dict[str, int], values: pd.DataFrame) -> DatesTable:
+    """Return the table of some arms, with how many dates each is shown."""
     rows = []
-    fewest, *more = arms.values()
+    fewest, *more = arms
     for key, image in COMPARED:
         metric = BY_KEY[key]
         own = values[(values["image"] == image) & (values.metric == key)]
-        of = own.pivot(index="scene", columns="arm", values="value").sort_index().reindex(columns=list(arms.values()))
+        of = own.pivot(index="scene", columns="arm", values="value").sort_index().reindex(columns=list(arms))
         draws = config.evaluate.bootstrap, config.evaluate.seed
-        means = [_cell(key, interval(of[arm].to_numpy(), *draws)) for arm in arms.values()]
+        means = [_cell(key, interval(of[arm].to_numpy(), *draws)) for arm in arms]
         apart = [difference((of[arm] - of[fewest]).to_numpy(), metric, *draws) for arm in more]
         label = f"{metric.label}, {NAMES[image].lower()}"
         said = ["–", *(f"{_cell(key, d, signed=True)}: {d.words(metric)}" if d else "–" for d in apart)]
-        rows += [(label, means), (f"{label}: against {_dates(next(iter(arms)))}", said)]
-    return DatesTable([f"{_dates(count)} ({arm_label(arm)})" for count, arm in arms.items()], rows)
+        rows += [(label, means), (f"{label}: against {arm_label(fewest)}", said)]
+    return DatesTable([f"{_dates(count)} ({arm_label(arm)})" for arm, count in arms.items()], rows)
 
 
 def _dates(count: int) -> str:
