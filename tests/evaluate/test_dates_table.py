@@ -19,8 +19,8 @@ ARMS = {
 }
 
 
-def config_of(arms: dict, lr_dates: int = 4):
-    return parse(CONFIG | {"search": CONFIG["search"] | {"lr_dates": lr_dates}, "sample": {"arms": arms}})
+def config_of(arms: dict, lr_dates: int = 4, **more):
+    return parse(CONFIG | {"search": CONFIG["search"] | {"lr_dates": lr_dates}, "sample": {"arms": arms}} | more)
 
 
 @pytest.fixture
@@ -47,10 +47,21 @@ def test_arms_that_differ_in_their_dates_alone_stand_side_by_side(values):
     rows = dict(table.rows)
     one, two, four = rows["PSNR, mean of samples"]
     assert float(four.split()[0]) - float(one.split()[0]) == pytest.approx(0.5, abs=0.1) and "(" in two
-    none, some, most = rows["PSNR, mean of samples: against 1 date"]
+    none, some, most = rows["PSNR, mean of samples: against LR start 1"]
     assert none == "–" and some.startswith("+0.2") and most.startswith("+0.5") and most.endswith("): better")
-    assert rows["SWD, one sample: against 1 date"][2].endswith(": better")
-    assert rows["Hallucination, one sample"] == ["–"] * 3 == rows["Hallucination, one sample: against 1 date"]
+    assert rows["SWD, one sample: against LR start 1"][2].endswith(": better")
+    assert rows["Hallucination, one sample"] == ["–"] * 3 == rows["Hallucination, one sample: against LR start 1"]
+
+
+def test_a_model_that_has_learnt_from_one_date_alone_is_what_others_are_compared_with(values):
+    arms = {name: ARMS[name] for name in ("lr_start", "lr_start_1")}
+    arms |= {"bicubic": {"steps": 2, "model": "single"}}
+    models = {"main": {}, "single": {"train": {"lr_dates": 1}}, "other": {"train": {"seed": 3}}}
+    [table] = dates_tables(config_of(arms, models=models), values)
+    assert table.columns == ["1 date (bicubic)", "1 date (LR start 1)", "4 dates (LR start)"]
+    assert dict(table.rows)["PSNR, mean of samples: against bicubic"][0] == "–"
+    apart = {"lr_start": {}, "bicubic": {"model": "other", "lr_dates": 1}}
+    assert dates_tables(config_of(apart, models=models), values) == [], "another seed is another training"
 
 
 def test_without_such_arms_nothing_is_read(tmp_path):
@@ -63,4 +74,4 @@ def test_a_scene_that_lacks_an_arm_is_left_out_of_its_difference(values):
     table = pd.read_parquet(values)
     table[~((table.scene == "s3") & (table.arm == "lr_start"))].to_parquet(values)
     [found] = dates_tables(config_of(ARMS), values)
-    assert dict(found.rows)["PSNR, mean of samples: against 1 date"][2].startswith("+0.")
+    assert dict(found.rows)["PSNR, mean of samples: against LR start 1"][2].startswith("+0.")
