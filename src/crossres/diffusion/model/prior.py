@@ -17,8 +17,6 @@ from crossres.diffusion.model.upsample import Shift, View, upsample
 
 POOL_PX = 7
 """Side of the window that channel attention pools over, in LR pixels."""
-DATE_BLOCKS = 1
-"""Blocks that each LR date goes through before dates meet, where there are several."""
 PRODUCTS = 6
 """With 1, row and column offset, their squares and their product: what a date's values are multiplied by."""
 HEADS = 4
@@ -65,11 +63,11 @@ class ResidualAttentionBlock(nn.Module):
 class DateFusion(nn.Module):
     """Features of all dates -> what they tell together, whatever their number and order.
 
-    Every date, the first included, goes through the same weights: its bands beside those of the first. What a sample
-    tells of the finer grid depends on where in the pixel it was measured, so that bands come multiplied by their
-    offsets, too: with sums of these over dates, a convolution can fit a surface through the samples. Dates are weighed
-    against each other at each pixel, a softmax over those that have data there, in each head for itself. It starts
-    without effect.
+    Every date, the first included, goes through the same weights: the first date's bands, and how its own differ from
+    them. What a sample tells of the finer grid depends on where in the pixel it was measured, so that both come
+    multiplied by its offsets, too: a convolution can fit a surface through the samples of all dates. Dates are weighed
+    against each other at each pixel, a softmax over those that have data there, in each head for itself. What comes
+    before the prior's blocks reaches no further than its entry, and starts without effect.
     """
 
     def __init__(self, lr_bands: int, width: int) -> None:
@@ -77,11 +75,8 @@ class DateFusion(nn.Module):
         self.lr_bands = lr_bands
         self.entry = nn.Conv2d(2 * PRODUCTS * lr_bands, width, 3, padding=1)
         self.has_data = nn.Conv2d(1, width, 3, padding=1, bias=False)
-        self.blocks = nn.ModuleList(ResidualAttentionBlock(width) for _ in range(DATE_BLOCKS))
         self.score = nn.Conv2d(width, HEADS, 1)
         self.exit = zero(nn.Conv2d(width, width, 1))
-        self.reach_lr_px = DATE_BLOCKS * ResidualAttentionBlock.reach
-        """How much further than a convolution of 3 x 3 it looks."""
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return (batch, width, row, column) features of what `dates.joined` gives."""
@@ -97,11 +92,10 @@ class DateFusion(nn.Module):
     def _of_date(self, date: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return a date's features and its heads' scores, minus infinity where it has no data."""
         bands, (down, right, valid) = date[:, : self.lr_bands], date[:, self.lr_bands :].split(1, 1)
-        both = torch.cat([bands, first[:, : self.lr_bands]], 1)
+        own = first[:, : self.lr_bands]
+        both = torch.cat([torch.where(valid > 0, bands - own, 0), own], 1)
         place = (down, right, down**2, right**2, down * right)
         x = self.entry(torch.cat([both, *(both * of for of in place)], 1)) + self.has_data(valid)
-        for block in self.blocks:
-            x = block(x)
         score = self.score(x)
         return x, score.to(torch.promote_types(score.dtype, torch.float32)).masked_fill(valid == 0, -torch.inf)
 
@@ -126,7 +120,7 @@ class Prior(nn.Module):
         self.to_level = nn.ModuleList(zero(nn.Conv2d(width, level, 1)) for level in levels)
         self.head = nn.Conv2d(width, width, 3, padding=1)
         self.head_out = zero(nn.Conv2d(width, 4 * bands, 3, padding=1))
-        self.reach_lr_px = 2 + blocks * ResidualAttentionBlock.reach + (self.dates.reach_lr_px if self.dates else 0)
+        self.reach_lr_px = 2 + blocks * ResidualAttentionBlock.reach
 
     def forward(self, lr: Tensor) -> Tensor:
         """Return (batch, width, row, column) features of a standardised (batch, band, row, column) LR image.
