@@ -140,10 +140,10 @@ def test_a_gain_multiplies_all_dates_alike_and_leaves_offsets(split):
         assert torch.equal(plain[:, other], bright[:, other])
 
 
-def test_a_crop_keeps_any_number_of_its_dates_and_each_is_dropped_as_often():
+def test_half_of_the_crops_keep_all_dates_others_any_number_and_each_is_dropped_as_often():
     kept = random_dates(3, 4000, np.random.default_rng(0))
-    assert np.allclose(np.bincount(kept.sum(1)) / 4000, 0.25, atol=0.03)
-    assert np.allclose(kept.mean(0), 0.5, atol=0.03)
+    assert np.allclose(np.bincount(kept.sum(1)) / 4000, [0.125, 0.125, 0.125, 0.625], atol=0.03)
+    assert np.allclose(kept.mean(0), 0.75, atol=0.03)
 
 
 def test_which_dates_are_kept_is_the_same_in_every_process(split):

@@ -19,6 +19,8 @@ from crossres.imagery.numbers import NODATA
 from crossres.settings.train import IN_MEMORY_BYTES, LearningTarget
 
 RESIDUAL_PATCHES = 2048
+ALL_DATES = 0.5
+"""Share of crops that keep all their further LR dates; of the others each has any number of them."""
 
 
 class Split:
@@ -124,9 +126,10 @@ class Split:
 
 
 def random_dates(further: int, crops: int, rng: np.random.Generator) -> np.ndarray:
-    """Return which of its further dates each crop keeps, (crop, date): as often none of them, one, ... as all."""
+    """Return which of its further dates each crop keeps, (crop, date): ALL_DATES all of them, the others any number."""
     order = rng.permuted(np.tile(np.arange(further), (crops, 1)), axis=1)
-    return order < rng.integers(0, further + 1, crops)[:, None]
+    some = rng.integers(0, further + 1, crops)
+    return order < np.where(rng.random(crops) < ALL_DATES, further, some)[:, None]
 
 
 def residual_rms(split: Split) -> float:
