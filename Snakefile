@@ -26,7 +26,15 @@ include: "workflow/rules/evaluate.smk"
 # A job that is taken from the cache has nothing to measure; Snakemake refuses rules that ask for
 # both.
 if SHARED:
-    for shared in (rules.simulate, rules.download, rules.coregister, rules.normalise, rules.train, rules.distill_model):
+    for shared in (
+        rules.simulate,
+        rules.download,
+        rules.coregister,
+        rules.dates,
+        rules.normalise,
+        rules.train,
+        rules.distill_model,
+    ):
         shared.rule._benchmark = None
 
 

@@ -67,6 +67,20 @@ def test_a_wrong_key_or_value_is_one_line_that_names_it(keys, value, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"normalise": {"direction": "lr-to-hr"}}, "normalise.direction: with search.lr_dates above 1 LR keeps"),
+        ({"model": {"prior": "concat"}}, "models.main.model.prior: concat shows the network no LR date but the first"),
+    ],
+)
+def test_what_does_not_go_with_several_lr_dates_is_refused(sections, message):
+    one = default() | sections
+    assert parse(one).search.lr_dates == 1
+    with pytest.raises(UserError, match=message):
+        parse(one | {"search": one["search"] | {"lr_dates": 2}})
+
+
 def test_settings_that_are_no_mapping_are_refused():
     with pytest.raises(UserError, match="must hold settings"):
         parse(["run"], "x.yaml")

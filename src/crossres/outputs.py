@@ -41,7 +41,7 @@ MODEL = Output(
 )
 PRODUCT = Output(folder=("mean.tif", "std.tif", "sample.tif", "support.tif", "item.json"), is_own=earlier.is_product)
 PAGE = Output(is_own=earlier.is_page)
-NAMES_INPUTS = ("scenes", "lr", "hr", "dem", "settings", "source")
+NAMES_INPUTS = ("scenes", "dates", "lr", "hr", "dem", "settings", "source")
 """Arguments that may name a file or folder, and may be something else."""
 
 

@@ -10,6 +10,7 @@ import zarr
 from scipy.ndimage import gaussian_filter, uniform_filter
 from shapely.geometry import box
 
+from crossres.imagery.lr_dates import LrDate, date_numbers
 from crossres.operators import through_mtf
 
 BANDS = ("blue", "green", "red", "nir")
@@ -50,8 +51,18 @@ def seen_by_lr(hr: np.ndarray, factor: Fraction, rng: np.random.Generator) -> np
     return (lr * rng.uniform(0.97, 1.03) + 0.002 * rng.normal(size=lr.shape)).astype(np.float32)
 
 
+def further_date(hr: np.ndarray, factor: Fraction, rng: np.random.Generator) -> np.ndarray:
+    """Return a further date as `lr_dates.date_numbers` does: off by whole HR pixels, some of it without data."""
+    most = int(factor / 2)
+    down, right = (int(n) for n in rng.integers(-most, most + 1, 2))
+    values = seen_by_lr(np.roll(hr, (-down, -right), (1, 2)), factor, rng)
+    offsets = np.broadcast_to(np.float32([[[down]], [[right]]]) / float(factor), (2, *values.shape[1:]))
+    values[:, rng.random(values.shape[1:]) < 0.1] = np.nan
+    return date_numbers(LrDate(values, offsets))
+
+
 def write_dataset(
-    folder: Path, factor: Fraction, lr_px: int, train: int, val: int, seed: int = 0
+    folder: Path, factor: Fraction, lr_px: int, train: int, val: int, seed: int = 0, lr_dates: int = 1
 ) -> tuple[Path, Path, Path]:
     """Write a patch dataset of `train` + `val` patches; return the paths of dataset, index and summary."""
     rng = np.random.default_rng(seed)
@@ -59,8 +70,10 @@ def write_dataset(
     hr = np.stack([landscape(side, rng) for _ in range(count)])
     lr = np.stack([seen_by_lr(image, factor, rng) for image in hr])
     group = zarr.open_group(folder / "dataset.zarr", mode="w")
+    further = [np.stack([further_date(image, factor, rng) for image in hr]) for _ in range(1, lr_dates)]
     for name, values in (("lr", lr), ("hr", hr)):
         dn = np.clip(np.rint((values + 0.1) * 1e4), 1, 65535).astype(np.uint16)
+        dn = np.concatenate([dn, *further], 1) if name == "lr" else dn
         group.create_array(name, shape=dn.shape, dtype=dn.dtype, chunks=(1, *dn.shape[1:]))[:] = dn
     mask = np.zeros((count, lr_px, lr_px), np.uint8)
     group.create_array("mask", shape=mask.shape, dtype=mask.dtype, chunks=(1, lr_px, lr_px))[:] = mask

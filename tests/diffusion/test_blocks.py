@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from crossres.diffusion.model.dates import joined
 from crossres.diffusion.model.network import SIZES, Network, Size
 from crossres.diffusion.model.upsample import View, upsample
 from crossres.diffusion.paths.path import Chain
@@ -29,10 +30,10 @@ BANDS = 2
 TINY = ModelSettings(width=8, embedding=16)
 
 
-def some_network(settings: ModelSettings = TINY, std: float = 0.2) -> Network:
+def some_network(settings: ModelSettings = TINY, std: float = 0.2, lr_dates: int = 1) -> Network:
     """Return a network whose layers that start at zero have been drawn as well, as if trained."""
     torch.manual_seed(0)
-    network = Network(settings, BANDS).requires_grad_(False).double()
+    network = Network(settings, BANDS, lr_dates=lr_dates).requires_grad_(False).double()
     for p in network.parameters():
         if not p.any():
             torch.nn.init.normal_(p, std=std)
@@ -67,7 +68,7 @@ def as_one(arm: Arm, lr: Tensor, factor: Fraction) -> Tensor:
     view = View.whole(factor, *lr.shape[-2:])
     height, width = (-(-n // arm.multiple) * arm.multiple for n in (view.height, view.width))
     padded = view.part(0, 0, height, width)
-    y = upsample(lr, padded, "bicubic")
+    y = upsample(lr[:, :BANDS], padded, "bicubic")
     features = arm.network.prior(lr)
     added = [
         to_level(upsample(features, padded, "bilinear", stride))
@@ -82,7 +83,7 @@ def as_one(arm: Arm, lr: Tensor, factor: Fraction) -> Tensor:
         return torch.from_numpy(noise_window(arm.tiling.seed, 0, BANDS, 0, 0, height, width, draw))[None].to(lr)
 
     image = arm.path.run(field, y, noise, arm.chain)[..., : view.height, : view.width]
-    return enforce(image, lr, view, arm.tiling.consistency, arm.lr_mtf)[0]
+    return enforce(image, lr[:, :BANDS], view, arm.tiling.consistency, arm.lr_mtf)[0]
 
 
 RESIDUAL, STRAIGHT, VP, RESSHIFT = Residual(0.5), Straight(0.1, 0.25, 0.5), VariancePreserving(), ResShift()
@@ -104,6 +105,18 @@ def test_blocks_are_the_scene_that_the_network_makes_whole(path, chain, factor, 
     lr = some_lr(*shape)
     whole = as_one(arm, lr, factor)
     assert whole.std() > 0.1
+    assert torch.allclose(in_blocks(arm, lr, factor), whole, atol=1e-12 * float(whole.std()))
+
+
+@pytest.mark.parametrize(("factor", "shape"), [(Fraction(4), (61, 47)), (Fraction(25, 2), (22, 18))])
+def test_blocks_of_several_lr_dates_are_the_whole_scene(factor, shape):
+    arm = arm_of(some_network(lr_dates=3), *CHAINS[0], block_px=32)
+    rng = torch.Generator().manual_seed(2)
+    bands, offsets = (torch.randn(1, 2, n, *shape, generator=rng).double() for n in (BANDS, 2))
+    valid = torch.rand(1, 2, 1, *shape, generator=rng) > 0.3
+    lr = joined(some_lr(*shape), bands, offsets, valid)
+    whole = as_one(arm, lr, factor)
+    assert (whole - as_one(arm, lr[:, :BANDS], factor)).std() > 0.01 * whole.std()
     assert torch.allclose(in_blocks(arm, lr, factor), whole, atol=1e-12 * float(whole.std()))
 
 

@@ -26,27 +26,29 @@ def losses(folder) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("own", "model"),
+    ("own", "model", "lr_dates"),
     [
-        ({}, {}),
-        ({"max_shift_px": 0.5}, {}),
-        ({"shift_tolerance_px": 1}, {}),
-        ({}, {"prior": "concat"}),
-        ({"max_shift_px": 0.5}, {"size": "dense"}),
+        ({}, {}, 1),
+        ({"max_shift_px": 0.5}, {}, 1),
+        ({"shift_tolerance_px": 1}, {}, 1),
+        ({}, {"prior": "concat"}, 1),
+        ({"max_shift_px": 0.5}, {"size": "dense"}, 1),
+        ({}, {}, 3),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_prior_head_upsampling_and_loss_are_one_graph_whatever_the_turn_of_the_batch(
-    small_dataset, tmp_path, monkeypatch, own, model
+    tmp_path, monkeypatch, own, model, lr_dates
 ):
+    dataset = write_dataset(tmp_path, Fraction(4), 16, 6, 2, lr_dates=lr_dates)
     torch._dynamo.reset()
     counter, compile_ = CompileCounter(), torch.compile
     monkeypatch.setattr(torch, "compile", lambda f, **how: compile_(f, backend=counter, fullgraph=True, **how))
     model = TINY.model_copy(update=model)
     settings = FEW.model_copy(update=own | {"compile": True, "precision": "float32"})
-    train(settings, model, *small_dataset, tmp_path / "compiled")
+    train(settings, model, *dataset, tmp_path / "compiled")
     assert counter.frame_count == 1
-    train(settings.model_copy(update={"compile": False}), model, *small_dataset, tmp_path / "eager")
+    train(settings.model_copy(update={"compile": False}), model, *dataset, tmp_path / "eager")
     assert np.allclose(losses(tmp_path / "compiled"), losses(tmp_path / "eager"), rtol=1e-5)
 
 

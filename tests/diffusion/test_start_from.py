@@ -25,13 +25,15 @@ def model_of(folder: Path, *bands: str, **how) -> Network:
     """Write a model folder with random weights, none of them zero, and return its network."""
     folder.mkdir()
     lr_bands = bands + how.get("extra", ())
-    network = Network(ModelSettings(**how.get("model", {})), len(bands), len(lr_bands)).eval()
+    lr_dates = how.get("lr_dates", 1)
+    network = Network(ModelSettings(**how.get("model", {})), len(bands), len(lr_bands), lr_dates).eval()
     generator = torch.Generator().manual_seed(len(bands))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     checkpoint.save(
-        folder, network, bands=bands, lr_bands=lr_bands, factor=Fraction(4), lr_gsd_m=10.0, hr_gsd_m=2.5,
+        folder, network, bands=bands, lr_bands=lr_bands, lr_dates=lr_dates, factor=Fraction(4), lr_gsd_m=10.0,
+        hr_gsd_m=2.5,
         standard=how.get("standard", Standard((0.1,) * len(lr_bands), (0.05,) * len(lr_bands))), sigma=0.3,
         residual_rms=0.4,
         model=ModelSettings(**how.get("model", {})), train=TrainSettings(**how.get("train", {})), data_sha256="0",

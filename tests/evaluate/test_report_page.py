@@ -129,6 +129,27 @@ def test_what_decided_for_a_pair_stands_beside_it(run: Path) -> None:
     assert text.count("<td>12.5*</td><td>3.25</td><td>0.712</td>") == 3
 
 
+def test_further_lr_dates_stand_with_their_registration_where_there_are_several(run: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "dates"
+    shutil.copytree(run, moved)
+    found = {
+        "scene": "S2_b", "datetime": "2023-05-11T03:00:00Z", "days_after_first": 10.0, "accepted": True, "reason": None,
+        "model": "shift", "shift_m": [2.5, -3.5], "rmse_held_out_px": 0.0213, "clear_share": 0.875,
+    }  # fmt: skip
+    lost = {"scene": "S2_c", "datetime": None, "days_after_first": None, "accepted": False, "reason": "only 2 windows"}
+    for pair, dates in (("north", [found, lost | {"clear_share": 0.0}]), ("south", []), ("lost", [])):
+        write(moved / f"aligned/{pair}/dates.json", {"pair": pair, "lr_dates": 3, "dates": dates})
+        shutil.copy(run / "evaluation/figures/metrics.png", moved / f"aligned/{pair}/dates.png")
+    several = CONFIG | {"search": CONFIG["search"] | {"lr_dates": 3}}
+    for content, shown in ((CONFIG, False), (several, True)):
+        report(ReportSettings(), parse(content), ReportInputs.of_run(moved, "lr_start"), moved / "page.html")
+        text = (moved / "page.html").read_text(encoding="utf-8")
+        assert Page(text).open == []
+        assert ('aria-label="LR dates"' in text, "dates of north" in text) == (shown, shown)
+    assert "<td>2023-05-11</td><td>+10.0</td><td>yes</td><td>2.5, −3.5</td><td>0.0213</td>" in text
+    assert "only 2 windows" in text
+
+
 def test_the_figures_on_the_page_are_those_of_the_table(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
     table = pd.read_parquet(run / "evaluation/summary.parquet")

@@ -27,10 +27,10 @@ SOURCES = {"search.lr", "search.hr"}
 # Behind a search that will run again the scenes, the pairs and the size of the dataset are not known yet: a dry
 # run then names what is certain.
 BEHIND_SEARCH = {
-    "download", "coregister", "normalise", "patches", "held_out", "cache", "distill_model", "sample", "external",
-    "evaluate",
+    "download", "coregister", "dates", "normalise", "patches", "held_out", "cache", "distill_model", "sample",
+    "external", "evaluate",
 }  # fmt: skip
-ALL_KINDS = {"held_out", "cache", "distill_model", "external"}
+ALL_KINDS = {"dates", "held_out", "cache", "distill_model", "external"}
 """Rules that the smallest run has no jobs of; `every_rule` has."""
 
 
@@ -195,6 +195,9 @@ def every_rule(moved, content, tmp_path_factory):
     shutil.copy(run / "aligned" / pair / "mask.tif", run / "pairs" / "held_out" / f"{pair}.tif")
     (run / "pairs" / "cache").mkdir()
     shutil.copy(product / "mean.tif", project.folder / "external" / f"{pair}.tif")
+    for aligned in run.glob("aligned/*"):
+        for name, like in (("tif", "lr.tif"), ("json", "registration.json"), ("png", "registration.png")):
+            shutil.copy(aligned / like, aligned / f"dates.{name}")
     summary = json.loads((run / "pairs" / "summary.json").read_text())
     summary["bytes"]["train"] = 2**40  # does not fit in memory: training reads the cache
     (run / "pairs" / "summary.json").write_text(json.dumps(summary))
@@ -203,6 +206,7 @@ def every_rule(moved, content, tmp_path_factory):
         "sample": content["sample"] | {"arms": arms},
         "evaluate": content["evaluate"] | {"external": {"other": "external"}},
         "dataset": content["dataset"] | {"split": "block"},
+        "search": content["search"] | {"lr_dates": 2},
     }
     project.run("--configfile", configured(project, "every", whole), "--touch")
     return project, load(project.folder / "config" / "changed" / "every.yaml").model_dump(mode="json")

@@ -2,8 +2,8 @@
 
 Needs: items/pairs/<pair>.json and both scenes.
 Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and .png; then
-lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png. A pair that cannot be aligned is
-declined in registration.json and gives no patches.
+lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png; of several LR dates dates.tif, .json and
+.png. A pair that cannot be aligned is declined in registration.json and gives no patches.
 """
 
 
@@ -43,6 +43,46 @@ rule coregister:
     shell:
         "python -m crossres coregister --settings {params.settings:q} --pair {input.pair:q}"
         " --lr {input.lr:q} --hr {input.hr:q} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule dates:
+    input:
+        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
+        further=further_of,
+        registration=f"{RUN}/aligned/{{pair}}/registration.json",
+    output:
+        dates=f"{RUN}/aligned/{{pair}}/dates.tif",
+        registrations=f"{RUN}/aligned/{{pair}}/dates.json",
+        figure=report(
+            f"{RUN}/aligned/{{pair}}/dates.png",
+            caption="../report/dates.rst",
+            category="Alignment",
+            labels={"pair": "{pair}", "figure": "LR dates"},
+        ),
+    log:
+        f"{RUN}/logs/dates/{{pair}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/dates/{{pair}}.tsv"
+    cache: SHARED
+    conda:
+        "../../envs/geo.yaml"
+    threads: CONFIG.threads.coregister
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
+    params:
+        settings=settings("dates"),
+        folder=folder_of("dates"),
+        pair=lambda wildcards: digest(pair_of(wildcards)),
+        lr_dates=CONFIG.search.lr_dates,
+        code=code("dates"),
+    message:
+        "Register further LR dates of {wildcards.pair}"
+    shell:
+        "python -m crossres dates --settings {params.settings:q} --pair {input.pair:q} --lr {input.lr:q}"
+        " --further {input.further:q} --lr-dates {params.lr_dates} --registration {input.registration:q}"
+        " --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule normalise:

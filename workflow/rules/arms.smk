@@ -58,6 +58,12 @@ def model_file(name):
     return of_arm
 
 
+def dates_shown(wildcards):
+    """Return the file with further LR dates of a pair, where an arm shows its network any."""
+    shown = CONFIG.lr_dates_of(wildcards.arm) > 1
+    return [f"{RUN}/aligned/{wildcards.pair}/dates.tif"] if shown else []
+
+
 def external_results(wildcards):
     """Return the file with another model's result of a pair, if there is one.
 

@@ -179,6 +179,7 @@ rule report:
         found=all_items,
         registrations=of_all_pairs("aligned/{pair}/registration.png"),
         radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
+        dates=of_all_pairs("aligned/{pair}/dates.png") if CONFIG.search.lr_dates > 1 else [],
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
         curves=f"{RUN}/model/{PRODUCT}/curves.png",
@@ -213,6 +214,7 @@ rule report:
         code=code(
             "report",
             "evaluate/report/base.html",
+            "evaluate/report/dates.html",
             "evaluate/report/report.html",
             "evaluate/report/report.css",
             "evaluate/report/report.js",

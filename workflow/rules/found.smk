@@ -44,6 +44,17 @@ def pair_of(wildcards):
     return pair_content(wildcards.pair)
 
 
+def further_of(wildcards):
+    """Return the folders of a pair's further LR dates, as many as are asked for and there are."""
+    names = pair_of(wildcards).get("further_dates", [])
+    return [f"{RUN}/scenes/{name}" for name in names[: CONFIG.search.lr_dates - 1]]
+
+
+def dates_of(wildcards):
+    """Return the file with a pair's further LR dates, where there are to be any."""
+    return [f"{RUN}/aligned/{wildcards.pair}/dates.tif"] if CONFIG.search.lr_dates > 1 else []
+
+
 def of_all_pairs(pattern):
     return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
 

@@ -1,6 +1,6 @@
 """Patch pairs, and the dataset that they are put into.
 
-Needs: aligned/<pair>/.
+Needs: aligned/<pair>/, of several LR dates dates.tif, too.
 Gives: pairs/patches/<pair>.zip and .parquet; pairs/dataset.zarr, index.parquet, left_out.parquet,
 contact_sheet.png and summary.json, a checkpoint: only it tells which pairs are held out.
 Where splits share a scene's ground (dataset.split: block or region), pairs/held_out/<pair>.tif
@@ -15,6 +15,7 @@ rule patches:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
+        dates=dates_of,
     output:
         patches=f"{RUN}/pairs/patches/{{pair}}.zip",
         index=f"{RUN}/pairs/patches/{{pair}}.parquet",
@@ -31,12 +32,13 @@ rule patches:
     params:
         settings=settings("patches"),
         folder=folder_of("lr"),
+        dates=lambda wildcards, input: f"--dates {shlex.quote(input.dates[0])}" if input.dates else "",
         code=code("patches"),
     message:
         "Cut patch pairs from {wildcards.pair}"
     shell:
         "python -m crossres patches --settings {params.settings:q} --pair {input.pair:q} --aligned {params.folder:q}"
-        " --patches {output.patches:q} --index {output.index:q} --threads {threads} > {log:q} 2>&1"
+        " {params.dates} --patches {output.patches:q} --index {output.index:q} --threads {threads} > {log:q} 2>&1"
 
 
 checkpoint dataset:

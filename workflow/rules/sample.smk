@@ -1,6 +1,6 @@
 """Super-resolution of held-out scenes: a job for each scene and arm.
 
-Needs: aligned/<pair>/lr.tif, and model/<name>/ or one_step/<name>/.
+Needs: aligned/<pair>/lr.tif, of several LR dates dates.tif beside it, and model/<name>/ or one_step/<name>/.
 Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json; support.tif where there
 are several samples.
 """
@@ -9,6 +9,7 @@ are several samples.
 rule sample:
     input:
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
+        dates=dates_shown,
         weights=model_file("model.safetensors"),
         best=model_file("best.safetensors"),
         card=model_file("card.json"),
@@ -28,10 +29,11 @@ rule sample:
         runtime=by_attempt(240),
     params:
         settings=settings("sample"),
+        dates=lambda wildcards, input: f"--dates {shlex.quote(input.dates[0])}" if input.dates else "",
         folder=folder_of("weights"),
         code=code("sample"),
     message:
         "Super-resolve {wildcards.pair} ({wildcards.arm})"
     shell:
         "python -m crossres sample --settings {params.settings:q} --name {wildcards.arm:q} --lr {input.lr:q}"
-        " --model {params.folder:q} --threads {threads} --output {output:q} > {log:q} 2>&1"
+        " {params.dates} --model {params.folder:q} --threads {threads} --output {output:q} > {log:q} 2>&1"

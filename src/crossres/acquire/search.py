@@ -15,6 +15,7 @@ from crossres.acquire.pairing.candidates import Candidate, candidate, offered_id
 from crossres.acquire.pairing.claims import NoPlaceError
 from crossres.acquire.pairing.duplicates import apart, with_unique_ids, without_duplicates
 from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs
+from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.remote.addresses import name_host
 from crossres.acquire.search_area import read_area, sides
@@ -79,6 +80,8 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
         )
     log.info("search: %d pairs of %d LR and %d HR scenes", len(pairs), len(found_lr), len(found_hr))
     by_scene = [d for d in pairs if d.cloud.source == "eo:cloud_cover"]
+    if settings.lr_dates > 1:
+        log.info("search: %s", _dates_in_words(pairs, settings.lr_dates))
     if by_scene:
         log.info("search: %d pairs know the clouds of the whole LR scene only, not of the overlap", len(by_scene))
     with whole(output) as part:
@@ -87,7 +90,7 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
         for item in scene_items(pairs, settings.margin_m, ItemsFolder(output).scenes):
             items.scene(item["id"]).write_text(json_text(item), encoding="utf-8")
         for pair in pairs:
-            items.pair(pair.id).write_text(json_text(pair_content(pair)), encoding="utf-8")
+            items.pair(pair.id).write_text(json_text(pair_content(pair, settings.lr_dates)), encoding="utf-8")
         write_declined(items.declined, [*declined_lr, *declined_hr, *unpaired])
 
 
@@ -193,6 +196,12 @@ def _unfit(
     if role == "lr" and cloud is not None and cloud > max_cloud_percent:
         return f"cloud cover {cloud:.0f} % (search.max_cloud_percent is {max_cloud_percent:g})"
     return None
+
+
+def _dates_in_words(pairs: Sequence[Pair], lr_dates: int) -> str:
+    counts = [1 + len(pair.further) for pair in pairs]
+    fewest = f"; the fewest that one has is {min(counts)}" if min(counts) < lr_dates else ""
+    return f"{counts.count(lr_dates)} of {len(pairs)} pairs have all {lr_dates} dates (search.lr_dates){fewest}"
 
 
 def _tally(declined: Sequence[Declined]) -> str:

@@ -26,24 +26,33 @@ OF_PLACE_AND_TIME = {
 def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterator[Item]:
     """Yield the item of each scene that a pair uses, with its role and the region to read, hrefs from `folder`.
 
-    Of an LR scene that is all that its pairs have in common with it, and `margin_m` metres around.
+    Of an LR scene that is all that its pairs have in common with it, and `margin_m` metres around; as a further date it
+    is the region of the pair.
     """
     of_lr: dict[str, list[Pair]] = defaultdict(list)
+    scenes: dict[str, Candidate] = {}
     for pair in pairs:
         yield _scene_item(pair.hr, "hr", pair.region, folder)
-        of_lr[pair.lr.id].append(pair)
-    for same in of_lr.values():
+        for scene in (pair.lr, *pair.further):
+            scenes[scene.id] = scene
+            of_lr[scene.id].append(pair)
+    for name, same in of_lr.items():
         region = polygons(buffered(shapely.union_all([pair.region for pair in same]), margin_m))
-        item = _scene_item(same[0].lr, "lr", region, folder)
-        yield item if same[0].lr.degraded is None else _degraded(item, same[0].lr.degraded, same[0].hr.id)
+        item, source = _scene_item(scenes[name], "lr", region, folder), scenes[name].degraded
+        yield item if source is None else _degraded(item, source, same[0].hr.id)
 
 
-def pair_content(pair: Pair) -> dict[str, Any]:
-    """Return the JSON of a pair: its scenes, their region, and what decided for it."""
+def pair_content(pair: Pair, lr_dates: int = 1) -> dict[str, Any]:
+    """Return the JSON of a pair: its scenes, their region, and what decided for it.
+
+    With several dates (`search.lr_dates`) `further_dates` has the ids of the further ones, as many as there are.
+    """
+    further = {"further_dates": [scene.id for scene in pair.further]} if lr_dates > 1 else {}
     return {
         "id": pair.id,
         "lr": pair.lr.id,
         "hr": pair.hr.id,
+        **further,
         "date_gap_days": round(pair.date_gap_days, 4),
         "overlap_km2": round(pair.overlap_km2, 4),
         "overlap_cloud_percent": None if pair.cloud.percent is None else round(pair.cloud.percent, 2),

@@ -1,6 +1,7 @@
 """Super-resolve one held-out scene by one arm."""
 
 import argparse
+from pathlib import Path
 
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
@@ -13,6 +14,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("--name", required=True, help="which of sample.arms")
     add_path(parser, "--lr", help="LR scene (COG)", kind=".tif")
+    text = "further LR dates of the scene (COG), as `dates` wrote them; for a model that knows several"
+    parser.add_argument("--dates", type=Path, metavar="PATH", help=text)
     add_model(parser, "--model", "model folder")
     add_path(parser, "--output", help="folder to write")
     add_threads(parser)
@@ -25,4 +28,4 @@ def run(args: argparse.Namespace) -> None:
     if args.name not in sample.arms:
         raise UserError(f"--name: {args.name!r} is not one of sample.arms: {', '.join(sample.arms)}")
     arm, mtf = sample.arms[args.name], section(args, "grid").lr_mtf
-    sample_scene(arm, sample.tiling, args.name, args.lr, args.model, args.output, mtf)
+    sample_scene(arm, sample.tiling, args.name, args.lr, args.model, args.output, mtf, args.dates)

@@ -5,6 +5,7 @@ from pathlib import Path
 import xarray as xr
 
 from crossres.errors import UserError
+from crossres.imagery.lr_dates import bands_of_dates
 from crossres.imagery.numbers import PARTS, SUPPORT
 from crossres.imagery.scene import MASK, REFLECTANCE, open_mask, open_scene
 from crossres.layout import RunFolder
@@ -23,7 +24,8 @@ def open_run(folder: Path | str) -> xr.DataTree:
         `mean`, `std` and `sample` of the super-resolved image, on the fine grid; with several samples also `support`,
         by `part`: how much of its detail is measured, inferred and drawn
     pairs
-        the patches: `lr`, `hr` and `mask`, by patch; `lr_band` are the bands of `lr`, `band` those of `hr`
+        the patches: `lr`, `hr` and `mask`, by patch; `lr_band` are the bands of `lr` (`blue@2` is blue of the second
+        date), `band` those of `hr`
 
     What is not there, since the run is not finished or has removed it, is left out. Raises `UserError` when the folder
     holds no run.
@@ -42,11 +44,16 @@ def open_run(folder: Path | str) -> xr.DataTree:
             found[f"sr/{product.parent.name}/{product.name}"] = _product(product)
     if run.dataset.is_dir():
         patches = xr.open_zarr(run.dataset, consolidated=False)
-        names = {"band": patches.attrs["bands"], "lr_band": patches.attrs.get("lr_bands")}
+        own = patches.attrs.get("lr_bands")
+        names = {"band": patches.attrs["bands"], "lr_band": own and _with_dates(own, patches.attrs.get("lr_dates", 1))}
         found["pairs"] = patches.assign_coords({name: names[name] for name in names if name in patches.dims})
     if not found:
         raise UserError(f"{folder}: holds no imagery of a run; name a folder such as results/demo")
     return xr.DataTree.from_dict(found, name=run.folder.name)
+
+
+def _with_dates(bands: list[str], lr_dates: int) -> list[str]:
+    return [*bands, *bands_of_dates(bands, lr_dates)]
 
 
 def _product(folder: Path) -> xr.Dataset:

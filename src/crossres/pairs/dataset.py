@@ -19,7 +19,7 @@ from crossres.pairs.partition import TOO_NEAR, Parted, part
 from crossres.pairs.patch_file import read_patches
 from crossres.pairs.splits import SPLITS
 from crossres.pairs.statistics import Moments
-from crossres.pairs.store import DIMS, digest, write_zarr
+from crossres.pairs.store import DIMS, digest, several_dates, write_zarr
 from crossres.pairs.table import TableWriter
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.grid import GridSettings
@@ -61,12 +61,14 @@ def assemble(
     moments, sheet = _write(output, usable, parted, sum(counts.values()), grid, settings.seed)
     figure = draw_contact_sheet([p for _, p in sheet], [title for title, _ in sheet], grid.bands)
     save(figure, output / "contact_sheet.png")
-    size = sum(array.nbytes for array in next(read_patches(usable[0].patches)).values())
+    example = next(read_patches(usable[0].patches))
+    size = sum(array.nbytes for array in example.values())
     write_json(
         output / "summary.json",
         {
             "bands": grid.bands,
             "lr_bands": grid.bands_of("lr"),
+            **several_dates(example, grid.bands_of("lr")),
             "factor": first["factor"],
             "lr_gsd_m": first["lr_gsd_m"],
             "hr_gsd_m": first["hr_gsd_m"],
@@ -120,7 +122,7 @@ def _write(
                     continue
                 if split == "train":
                     clear = patch["mask"] == Mask.CLEAR
-                    moments["lr"].add(patch["lr"], clear)
+                    moments["lr"].add(patch["lr"][: moments["lr"].bands], clear)
                     moments["hr"].add(patch["hr"], _on_fine_grid(clear, patch["hr"].shape[1]))
                 if number in shown:
                     sheet.append((f"{split}  {pair.name[:34]}", patch))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import dask.array as da
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -48,14 +49,16 @@ def extract(
     aligned: Path,
     output_patches: Path,
     output_index: Path,
+    dates: Path | None = None,
 ) -> None:
     """Cut the aligned pair in folder `aligned` into patches.
 
     `output_patches` holds those that are kept (see `crossres.pairs.patch_file`): `lr` (C, h, w) and `hr` (C, H, W)
-    uint16 DN, `mask` (h, w) uint8, 0 is clear. `output_index` is GeoParquet with one row a candidate: its first row and
-    column in `lr.tif`, its quality, and why it is declined. A pair declined in registration has no candidates. Raises
-    `UserError` when patches do not fall on whole fine pixels. Memory holds some dozens of patches a thread, not the
-    scene.
+    uint16 DN, `mask` (h, w) uint8, 0 is clear. With `dates`, the raster of further LR dates that the `dates` stage
+    wrote, its bands follow those of the first in `lr`; what is clear goes by the first alone. `output_index` is
+    GeoParquet with one row a candidate: its first row and column in `lr.tif`, its quality, and why it is declined. A
+    pair declined in registration has no candidates. Raises `UserError` when patches do not fall on whole fine pixels.
+    Memory holds some dozens of patches a thread, not the scene.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
@@ -71,6 +74,9 @@ def extract(
     mask = read_mask(aligned / "mask.tif")
     weights = area(factor.denominator, factor).dense()
     low, high = (lazy_raster(aligned / f"{name}.tif") for name in ("lr", "hr"))
+    lr_bands = len(low)
+    if dates is not None:
+        low = da.concatenate([low, lazy_raster(dates)])
 
     def cut(block: _Block) -> dict[int, list[tuple[Any, ...]]]:
         """Return the candidates of a block by their turn; write those of them that are kept."""
@@ -98,10 +104,10 @@ def extract(
 
         on_lr, within = moments(hr_strip, weights)
         lr, codes = of_patches(lr_strip), of_patches(mask[row : row + side, left : cols[-1] + side])
-        clear = (codes == Mask.CLEAR) & (lr != NODATA).all(axis=1)
+        clear = (codes == Mask.CLEAR) & (lr[:, :lr_bands] != NODATA).all(axis=1)
         codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
         one, other = (of_patches(image * SCALE + OFFSET) for image in (lr_strip, on_lr))
-        common = one[:, : len(grid.bands)]  # LR may have others
+        common = one[:, : len(grid.bands)]  # LR may have others, and other dates
         qualities = measure(common, other, of_patches(within * SCALE**2), codes, clear, grid.bands)
         reasons = [why_declined(settings, quality, gap) for quality in qualities]
         about = [

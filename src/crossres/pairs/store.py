@@ -1,7 +1,7 @@
 """The patch dataset on disk: one sharded zarr v3 directory, written in order, with the same bytes each time."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
+from crossres.imagery.lr_dates import dates_in
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 
 SHARD = 64
@@ -29,6 +30,12 @@ def digest(patch: Mapping[str, np.ndarray]) -> str:
     return content.hexdigest()[:16]
 
 
+def several_dates(patch: Mapping[str, np.ndarray], lr_bands: Sequence[str]) -> dict[str, int]:
+    """Return how many LR dates a patch has, as `lr_dates`; nothing of one date."""
+    count = dates_in(len(patch["lr"]), len(lr_bands))
+    return {"lr_dates": count} if count > 1 else {}
+
+
 def write_zarr(
     path: Path,
     patches: Iterable[dict[str, np.ndarray]],
@@ -39,10 +46,12 @@ def write_zarr(
 ) -> None:
     """Write `count` patches (`lr` and `hr` (C, y, x) uint16 DN, `mask` (y, x) uint8) into a new zarr directory.
 
-    `lr` has the bands `lr_bands`, the first of which are the `bands` of `hr`.
+    `lr` has the bands `lr_bands`, the first of which are the `bands` of `hr`; bands of further dates may follow, and
+    the attribute `lr_dates` then says how many dates there are, the first too.
     `example` gives shapes and types. One patch is one chunk; memory holds one shard.
     """
-    root = zarr.create_group(path, zarr_format=3, attributes={"bands": list(bands), "lr_bands": list(lr_bands)})
+    attributes = {"bands": list(bands), "lr_bands": list(lr_bands), **several_dates(example, lr_bands)}
+    root = zarr.create_group(path, zarr_format=3, attributes=attributes)
     arrays = {}
     for name, value in example.items():
         scaled: dict[str, Any] = {"scale_factor": SCALE, "add_offset": OFFSET, "_FillValue": NODATA}

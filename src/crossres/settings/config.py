@@ -126,6 +126,32 @@ class Config(Section):
             )
         return model, train
 
+    def lr_dates_of(self, arm: str) -> int:
+        """Return how many LR dates an arm shows its network, the first counted, where a pair has them."""
+        settings = self.sample.arms[arm]
+        if settings.start in {"bicubic", "nearest"}:
+            return 1
+        limits = (self.variant(settings.model)[1].lr_dates, settings.lr_dates)
+        return min([self.search.lr_dates, *(limit for limit in limits if limit is not None)])
+
+    @model_validator(mode="after")
+    def _further_dates_can_be_shown(self) -> "Config":
+        if self.search.lr_dates == 1:
+            return self
+        if self.normalise.direction != "hr-to-lr" and self.normalise.method != "none":
+            raise ValueError(
+                "normalise.direction: with search.lr_dates above 1 LR keeps its radiometry, as its further dates do; "
+                "use hr-to-lr"
+            )
+        for name in self.models:
+            model, train = self.variant(name)
+            if train.lr_dates != 1 and model.prior != "module":
+                raise ValueError(
+                    f"models.{name}.model.prior: {model.prior} shows the network no LR date but the first; use prior: "
+                    "module, or train.lr_dates: 1 for this model"
+                )
+        return self
+
     @model_validator(mode="after")
     def _degraded_scenes_have_all_bands(self) -> "Config":
         if self.search.degraded and self.grid.extra_bands:

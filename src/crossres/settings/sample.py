@@ -21,7 +21,7 @@ EVALUATIONS = {"ab2": 1, "midpoint": 2, "euler": 1, "ddim": 1, "dpm++2m": 1, "an
 Start = Literal["lr", "noise"]
 """Where a solver starts."""
 STARTS: tuple[Start, ...] = get_args(Start)
-WAY = ("weights", "solver", "eta", "antithetic", "sigma")
+WAY = ("weights", "solver", "eta", "antithetic", "sigma", "lr_dates")
 """What is alike along a curve over NFE, beside the model and the start."""
 Curves = dict[str, dict[str, dict[Start, dict[int, str]]]]
 """Kind of model -> model -> start -> NFE -> arm. The models of a kind are seeds of one training."""
@@ -61,6 +61,14 @@ Sigma = Annotated[
         " residual path, the residual's RMS",
     ),
 ]
+LrDates = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=16,
+        description="how many LR dates of search.lr_dates the network is shown, the first counted; null: all it knows",
+    ),
+]
 
 
 class ArmSettings(Section):
@@ -81,6 +89,7 @@ class ArmSettings(Section):
     samples: Samples = 4
     antithetic: Antithetic = True
     sigma: Sigma = None
+    lr_dates: LrDates = None
 
     @property
     def nfe(self) -> int:
@@ -115,6 +124,7 @@ class Sweep(Section):
     samples: Samples = 1
     antithetic: Antithetic = True
     sigma: Sigma = None
+    lr_dates: LrDates = None
 
     def points(self) -> list[ArmSettings]:
         """Return the arm of each point; `solver` must be named. `ValueError` for an NFE of half a step."""

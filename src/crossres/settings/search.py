@@ -154,6 +154,13 @@ class SearchSettings(Section):
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
     lr: LrSources = Field(description="where LR scenes come from: one source, or a list of sources")
     hr: Sources = Field(description="where HR scenes come from: one source, or a list of sources")
+    lr_dates: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="LR scenes of a pair, each of another date: the best, to which HR is registered, and the next best "
+        "within the same limits as further dates, which the prior module sees, too; a pair that has fewer is kept",
+    )
     max_date_gap_days: float = Field(
         30.0, ge=0, description="largest difference in acquisition time within a pair, in days"
     )
@@ -180,7 +187,8 @@ class SearchSettings(Section):
         ge=0,
         le=1000,
         description="most LR scenes per HR scene whose classification is read over the overlap, best first by the "
-        "other criteria; 0 reads none and takes eo:cloud_cover",
+        "other criteria (times search.lr_dates where a pair looks for further dates); 0 reads none and takes "
+        "eo:cloud_cover",
     )
     min_overlap_km2: float = Field(0.5, gt=0, description="smallest common footprint of a pair, in square kilometres")
     margin_m: float = Field(
@@ -202,4 +210,6 @@ class SearchSettings(Section):
     def _degraded_stands_alone(self) -> "SearchSettings":
         if self.degraded and len(self.lr) > 1:
             raise ValueError("lr: a source of kind degraded stands alone; leave the others out, or this one")
+        if self.degraded and self.lr_dates > 1:
+            raise ValueError("lr_dates: an LR scene that is made of the HR scene has no further dates; set it to 1")
         return self

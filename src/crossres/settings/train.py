@@ -43,6 +43,12 @@ class TrainSettings(Section):
         description="what is learnt: HR as it is, or HR's detail over LR's tone, for pairs that differ by more than"
         " detail (another season), which nothing in the LR image tells. Results are compared with HR as it is",
     )
+    lr_dates: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="how many LR dates of search.lr_dates it learns from at most, the first counted; null: all",
+    )
     start_from: str | None = Field(
         None,
         min_length=1,

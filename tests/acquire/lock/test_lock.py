@@ -151,6 +151,32 @@ def test_an_lr_scene_with_other_bands_is_not_held_to_the_lock_and_an_hr_scene_st
     assert {scene for scene, held in files.items() if held} == {"one", "two"}
 
 
+def test_further_dates_and_their_scenes_are_locked(tmp_path, archive):
+    raster(archive / "lr" / "c.tif", 20, 5)
+    sidecar = {"bands": ["red"], "scale": 1e-4, "datetime": "2020-05-11T00:00:00Z"}
+    second = folder_source("${ARCHIVE}/lr") | {"pattern": "c.tif", "sensor": sidecar}
+    first = folder_source("${ARCHIVE}/lr") | {"pattern": "[ab].tif"}
+    settings = config(lr=[first, second], lr_dates=2)
+    run = tmp_path / "results" / "dates"
+    catalogs = {}
+    for role in ("lr", "hr"):
+        for number, source in enumerate(getattr(settings.search, role)):
+            folder = run / "catalogs" / f"{role}-{number}"
+            catalog_folder(source, archive / role, folder)
+            catalogs.setdefault(role, []).append(str(folder / "catalog.json"))
+    search(settings.search, settings.grid, catalogs["lr"], catalogs["hr"], run / "items")
+    assert read_json(run / "items/pairs/one--a.json")["further_dates"] == ["c"]
+    for item in sorted((run / "items" / "scenes").glob("*.json")):
+        download(settings.acquire, settings.grid, item, None, run / "scenes" / item.stem)
+    (run / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    lock_run(run, tmp_path / "lock.json")
+    lock = read_lock(tmp_path / "lock.json")
+    assert set(lock.scenes) == {"a", "c", "one", "two"}
+    again = tmp_path / "results" / "again" / "items"
+    assert write_locked(lock, settings.search, again) == []
+    assert digests(again) == digests(run / "items")
+
+
 def test_other_search_settings_are_said_not_to_be_those_of_the_lock(tmp_path, locked, caplog):
     _, lock = locked
     settings = config(lock=str(lock), max_date_gap_days=3)
@@ -197,6 +223,7 @@ def test_a_lock_names_no_private_host(tmp_path, locked):
         (lambda c: c.update({"crossres:lock": 99}), "of version 99"),
         (lambda c: c["scenes"].update({"../x": c["scenes"]["one"]}), "is no id"),
         (lambda c: c["pairs"]["one--a"].update({"lr": "gone"}), "names scene gone, which is not in it"),
+        (lambda c: c["pairs"]["one--a"].update({"further_dates": ["gone"]}), "names scene gone, which is not in it"),
         (lambda c: c["scenes"]["one"].pop("files"), "is a lock file of version"),
     ],
 )

@@ -73,7 +73,8 @@ def read_lock(path: Path) -> Lock:
             str(path), content["settings"], content["scenes"], content["pairs"],
             [Declined(*row) for row in content["declined"]],
         )  # fmt: skip
-        names = [*lock.scenes, *lock.pairs, *(p[role] for p in lock.pairs.values() for role in ("lr", "hr"))]
+        used = {name for pair in lock.pairs.values() for name in _scenes_of(pair)}
+        names = [*lock.scenes, *lock.pairs, *used]
         complete = {"item", "assets", "files"} <= set.intersection(*(set(s) for s in lock.scenes.values()))
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"{path}: is no lock file; make one with `crossres lock`") from None
@@ -84,10 +85,13 @@ def read_lock(path: Path) -> Lock:
     for name in names:
         if safe_id(str(name)) != name:
             raise UserError(f"{path}: {name!r} is no id of a scene or pair; make the lock again with `crossres lock`")
-    missing = {p[role] for p in lock.pairs.values() for role in ("lr", "hr")} - set(lock.scenes)
-    if missing:
+    if missing := used - set(lock.scenes):
         raise UserError(f"{path}: a pair names scene {min(missing)}, which is not in it; make the lock again")
     return lock
+
+
+def _scenes_of(pair: dict[str, Any]) -> list[str]:
+    return [pair["lr"], pair["hr"], *pair.get("further_dates", [])]
 
 
 def write_locked(lock: Lock, settings: SearchSettings, output: Path) -> list[str]:

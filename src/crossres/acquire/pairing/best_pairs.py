@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.declined import Declined
 from crossres.acquire.pairing.candidates import Candidate
+from crossres.acquire.pairing.further_dates import FurtherDates
 from crossres.acquire.pairing.overlap_cloud import OverlapCloud, of_scene, read_overlap
 from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.pairing.raster_places import RasterPlaces, elsewhere
@@ -25,6 +26,7 @@ READERS = 8
 """HR scenes whose LR scenes are looked at at once: most of that time goes to waiting for servers."""
 SAME_PLACE = 0.999
 """A raster that holds this share of what its item says lies where its item says: outlines are rounded, edges curved."""
+_LookedAt = tuple[float, str, Pair, bool]  # -score (at best), id, the pair, whether its clouds are known
 
 
 def best_pairs(
@@ -36,15 +38,16 @@ def best_pairs(
 ) -> tuple[list[Pair], list[Declined]]:
     """Pair each HR scene with the LR scene of the best score; say why for each HR scene that finds none.
 
-    Equal scores are decided by id. LR scenes that no pair uses are declined, too. With `places`, the rasters of a pair
-    are asked where they lie before it is made; without, items are believed.
+    With `search.lr_dates` the next best of other dates are its further ones, as many as there are. Equal scores are
+    decided by id. LR scenes that no pair uses are declined, too. With `places`, rasters are asked where they lie before
+    a pair is made; without, items are believed.
     """
     index = SceneIndex(sorted(lr, key=lambda c: c.id), settings)
     with ThreadPoolExecutor(READERS) as readers:
         found = list(readers.map(lambda scene: _chosen(index, scene, area, settings, places), hr))
     pairs = [choice.pair for choice in found if choice.pair is not None]
     declined = [Declined(c.hr.id, "hr", c.why_none()) for c in found if c.pair is None]
-    used = {pair.lr.id for pair in pairs}
+    used = {scene.id for pair in pairs for scene in (pair.lr, *pair.further)}
     refused: dict[str, str] = {}
     for choice in sorted(found, key=lambda c: c.hr.id):
         refused = choice.refusals() | refused
@@ -66,7 +69,7 @@ def _chosen(
 
 @dataclass
 class _Choice:
-    """The search for the best LR scene of one HR scene.
+    """The search for the best LR scene of one HR scene, and further dates.
 
     Scenes are looked at in the order of the best score that they can still have, and only as closely as needed: first
     time and Sun, then the overlap, then the clouds over it, then the rasters' own places. So the result is that of
@@ -80,7 +83,6 @@ class _Choice:
     places: RasterPlaces | None
     moved: str = ""
     """That the HR scene lies elsewhere than its item says, when it does."""
-    pair: Pair | None = None
     true_region: BaseGeometry | None = None
     """Of the HR scene, when it turned out to lie elsewhere."""
     unreadable: str = ""
@@ -89,9 +91,15 @@ class _Choice:
     """Cloud over the overlap, in percent, of LR scenes that are above the limit, by id."""
     misplaced: dict[str, str] = field(default_factory=dict)
     """Why LR scenes cannot be used that would have been chosen, by id."""
+    dates: FurtherDates | None = None
+    """Of the pair, once there is one."""
+
+    @property
+    def pair(self) -> Pair | None:
+        return None if self.dates is None else self.dates.pair
 
     def made(self) -> "_Choice":
-        """Find the pair, if there is one."""
+        """Find the pair, if there is one, and its further dates."""
         index, settings = self.index, self.settings
         near = index.over(self._wanted)
         gaps, suns = index.gaps_days(near, self.hr), index.sun_differences_deg(near, self.hr)
@@ -100,8 +108,8 @@ class _Choice:
         bounds = index.bounds(near, gaps, suns)
         order, begun = np.argsort(-bounds, kind="stable"), 0
         whole_km2 = max(area_km2(self._wanted), 1e-9)
-        looked_at: list[tuple[float, str, Pair, bool]] = []  # -score (at best), id, pair, whether its clouds are known
-        reads = 0
+        looked_at, unread = list[_LookedAt](), list[_LookedAt]()
+        reads, may_read = 0, settings.cloud_reads
         while begun < len(order) or looked_at:
             if begun < len(order) and (not looked_at or -bounds[order[begun]] <= looked_at[0][0]):
                 i, begun = order[begun], begun + 1
@@ -112,22 +120,26 @@ class _Choice:
                 continue
             _, _, pair, known = heapq.heappop(looked_at)
             if known:
-                if not self._hr_is_there():
+                if self.dates is None and not self._hr_is_there():
                     break
                 placed = self._placed(pair)
-                if placed is pair:
-                    self.pair = pair
-                    break
-                if placed is not None:
+                if placed is not None and placed is not pair:
                     heapq.heappush(looked_at, (-placed.score, placed.id, placed, True))
+                elif placed is not None and self.dates is not None:
+                    self.dates.offer(pair)
+                elif placed is not None:
+                    self.dates = FurtherDates(pair, settings.lr_dates - 1, self.places)
+                    looked_at, may_read = sorted(looked_at + unread), settings.cloud_reads * settings.lr_dates
+                if self.dates is not None and self.dates.complete:
+                    break
+                continue
+            if reads == may_read:
+                unread.append((-pair.score, pair.id, pair, False))
                 continue
             reads += 1
-            if reads > settings.cloud_reads:
-                continue
-            cloud = read_overlap(pair.lr, pair.region, settings.cloud_classes)
-            pair = self._with_cloud(pair, cloud)
-            if cloud.source == "SCL" and (cloud.percent or 0.0) > settings.max_overlap_cloud_percent:
-                self.clouded[pair.lr.id] = cloud.percent or 0.0
+            pair = self._with_cloud(pair, read_overlap(pair.lr, pair.region, settings.cloud_classes))
+            if pair.cloud.source == "SCL" and (pair.cloud.percent or 0.0) > settings.max_overlap_cloud_percent:
+                self.clouded[pair.lr.id] = pair.cloud.percent or 0.0
             elif pair.overlap_km2 >= settings.min_overlap_km2:
                 heapq.heappush(looked_at, (-pair.score, pair.id, pair, True))
         return self
@@ -156,8 +168,7 @@ class _Choice:
             return False
         if raster is None:
             return True
-        wanted_km2 = area_km2(self._wanted)
-        if area_km2(polygons(self._wanted.intersection(raster))) >= SAME_PLACE * wanted_km2:
+        if area_km2(polygons(self._wanted.intersection(raster))) >= SAME_PLACE * area_km2(self._wanted):
             return True
         held = polygons(self.hr.region.intersection(raster))
         is_there = not held.is_empty and area_km2(held) >= self.settings.min_overlap_km2
@@ -199,7 +210,7 @@ class _Choice:
             name: f"cloud over its overlap with {self.hr.id} {percent:.0f} % ({limit})"
             for name, percent in self.clouded.items()
         }
-        return clouded | self.misplaced
+        return clouded | self.misplaced | (self.dates.refused if self.dates is not None else {})
 
     def why_none(self) -> str:
         """Say what keeps every LR scene from this HR scene."""

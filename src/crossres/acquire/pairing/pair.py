@@ -1,4 +1,4 @@
-"""A pair: one LR and one HR scene of a place."""
+"""A pair: one LR and one HR scene of a place, and further LR scenes of it."""
 
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ class Pair:
     """Angle between the directions of the Sun; None where an item does not give it."""
     score: float
     """0 to 1, see `PairingWeights`."""
+    further: tuple[Candidate, ...] = ()
+    """LR scenes of other dates, the best first, where `search.lr_dates` asks for them."""
 
     @property
     def id(self) -> str:

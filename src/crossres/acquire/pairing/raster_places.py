@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import shapely
@@ -18,10 +19,17 @@ from crossres.acquire.remote.image_file import UnreachableError
 from crossres.acquire.remote.signing import address
 from crossres.acquire.stac.hrefs import is_remote, without_signature
 from crossres.errors import UserError
-from crossres.grids import grid_outline
+from crossres.grids import grid_outline, ground_pixel_m
 from crossres.imagery.items import Item
 
 log = logging.getLogger(__name__)
+
+
+class _Raster(NamedTuple):
+    outline: BaseGeometry
+    """In degrees."""
+    pixel_m: tuple[float, float]
+    """Of a column and of a row, on the ground."""
 
 
 class RasterPlaces:
@@ -32,7 +40,7 @@ class RasterPlaces:
         self.bands = bands
         self.opened = 0
         """Rasters that were opened."""
-        self._found: dict[str, Future[BaseGeometry | None]] = {}
+        self._found: dict[str, Future[_Raster | None]] = {}
         self._away: set[str] = set()
         self._lock = threading.Lock()
 
@@ -48,6 +56,15 @@ class RasterPlaces:
         None where there is no raster to ask (a Gaofen-2 package, Sentinel Hub), or it cannot be asked now: its server
         is away, or wants credentials. Raises `UserError` when it is not there or is no raster.
         """
+        raster = self._raster(item)
+        return None if raster is None else raster.outline
+
+    def pixel_m(self, scene: Candidate) -> tuple[float, float] | None:
+        """Return the pixel size of a scene's first band, in metres on the ground; None and errors as for `of_item`."""
+        raster = self._raster(scene.resolved_item())
+        return None if raster is None else raster.pixel_m
+
+    def _raster(self, item: Item) -> _Raster | None:
         if package_asset(item) is not None:
             return None
         asset = band_assets(item, self.bands[:1])[0].asset
@@ -64,7 +81,7 @@ class RasterPlaces:
                 future.set_exception(error)
         return future.result()
 
-    def _asked(self, href: str) -> BaseGeometry | None:
+    def _asked(self, href: str) -> _Raster | None:
         host = urlsplit(href).netloc if is_remote(href) else ""
         if host in self._away:
             return None
@@ -77,7 +94,7 @@ class RasterPlaces:
         try:
             with asset_raster(href) as src:
                 grid = GeoBox.from_rio(src)
-            outline = grid_outline(grid)
+            found = _Raster(grid_outline(grid), ground_pixel_m(grid))
         except UnreachableError as error:
             self._cannot_tell(host, error)
             return None
@@ -86,7 +103,7 @@ class RasterPlaces:
             raise error if shown in text else UserError(f"{shown}: {text}") from None
         with self._lock:
             self.opened += 1
-        return outline
+        return found
 
     def _cannot_tell(self, host: str, error: UserError) -> None:
         with self._lock:

@@ -41,6 +41,9 @@ class Card(Section):
     lr_bands: tuple[BandName, ...] = Field(
         min_length=1, max_length=MOST_BANDS, description="bands of the LR image: those, and after them what HR lacks"
     )
+    lr_dates: int = Field(
+        1, ge=1, le=16, description="LR dates that it learnt from at most, the first counted; it works with fewer"
+    )
     factor: str = Field(
         pattern=r"^[0-9]{1,4}(/[0-9]{1,4})?$", description="LR pixel / HR pixel, a fraction such as 25/2"
     )
@@ -103,6 +106,8 @@ class Card(Section):
             raise ValueError("lr_bands must begin with bands")
         if self.model.prior != "module" and self.lr_bands != self.bands:
             raise ValueError("lr_bands beside bands need model.prior: module")
+        if self.model.prior != "module" and self.lr_dates > 1:
+            raise ValueError("lr_dates above 1 need model.prior: module")
         if not len(self.lr_bands) == len(self.mean) == len(self.std):
             raise ValueError("mean and std must have a number for each band")
         if not all(abs(m) <= LARGEST_REFLECTANCE and 0 < s <= LARGEST_REFLECTANCE for m, s in zip(self.mean, self.std)):

@@ -55,7 +55,7 @@ class BestWeights:
 
 def save(
     folder: Path, network: Network, best: BestWeights | None = None, *, bands: Sequence[str],
-    lr_bands: Sequence[str] | None = None, factor: Fraction,
+    lr_bands: Sequence[str] | None = None, lr_dates: int = 1, factor: Fraction,
     lr_gsd_m: float, hr_gsd_m: float, standard: Standard, sigma: float, residual_rms: float, model: ModelSettings,
     train: TrainSettings, data_sha256: str, code: str, metrics: Mapping[str, float | None],
     std_factor: float = 1.0, precision: Literal["float32", "bfloat16"] = "float32",
@@ -78,7 +78,7 @@ def save(
     (folder / WEIGHTS).write_bytes(content)
     (folder / BEST).write_bytes(best_content)
     card = Card(
-        bands=tuple(bands), lr_bands=tuple(lr_bands or bands), factor=str(factor), lr_gsd_m=lr_gsd_m,
+        bands=tuple(bands), lr_bands=tuple(lr_bands or bands), lr_dates=lr_dates, factor=str(factor), lr_gsd_m=lr_gsd_m,
         hr_gsd_m=hr_gsd_m, mean=standard.mean, std=standard.std, sigma=sigma, std_factor=std_factor,
         residual_rms=residual_rms, model=model, train=train, teacher_sha256=teacher_sha256, start_sha256=start_sha256,
         parameters=sum(p.numel() for p in network.parameters()),
@@ -110,7 +110,7 @@ def load_card(folder: Path) -> Card:
 
 def new_network(card: Card) -> Network:
     """Return a network as a card describes it, without its weights."""
-    return Network(card.model, len(card.bands), len(card.lr_bands))
+    return Network(card.model, len(card.bands), len(card.lr_bands), card.lr_dates)
 
 
 def load(folder: Path, weights: Literal["last", "best"] = "last") -> Checkpoint:

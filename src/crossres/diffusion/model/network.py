@@ -60,8 +60,8 @@ FREQUENCIES = 16
 class Network(nn.Module):
     """v(x_t, y, t, sigma) over the HR grid, with the prior's features where the settings have them."""
 
-    def __init__(self, settings: ModelSettings, bands: int, lr_bands: int | None = None) -> None:
-        """Take how many bands HR has, and LR where it has more: those the prior module sees."""
+    def __init__(self, settings: ModelSettings, bands: int, lr_bands: int | None = None, lr_dates: int = 1) -> None:
+        """Take how many bands HR has, and LR where it has more, and LR dates: what the prior module sees."""
         super().__init__()
         self.bands = bands
         size = SIZES[settings.size]
@@ -92,7 +92,7 @@ class Network(nn.Module):
         self.exit = zero(nn.Conv2d(size.width, within * bands, 3, padding=1))
         self.prior = None
         if settings.prior == "module":
-            self.prior = Prior(lr_bands or bands, bands, size.prior_width, size.prior_blocks, widths)
+            self.prior = Prior(lr_bands or bands, bands, size.prior_width, size.prior_blocks, widths, lr_dates > 1)
 
     def forward(
         self,

@@ -14,7 +14,7 @@ import torch
 
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.card import Card
-from crossres.diffusion.model.gaps import fill_nearest
+from crossres.diffusion.model.dates import network_input
 from crossres.diffusion.model.memory import is_out_of_memory
 from crossres.diffusion.model.precision import in_bfloat16
 from crossres.diffusion.model.standardise import Standard
@@ -89,7 +89,7 @@ def compiles(tiling: TilingSettings, one_block: bool) -> bool:
 
 
 def keep(job: Job, number: int, block: Block, lr: np.ndarray, threads: int = 1) -> None:
-    """Render a block and keep it in the job's store. `lr` is (band, row, column) reflectance, all that is read."""
+    """Render a block and keep it in the job's store. `lr` is (channel, row, column) reflectance, all that is read."""
     torch.set_num_threads(1)
     keep_memory()  # a worker elsewhere has not been told
     arm = _arm(job, threads)
@@ -99,9 +99,11 @@ def keep(job: Job, number: int, block: Block, lr: np.ndarray, threads: int = 1) 
 def render(arm: Arm, target: SceneTarget, block: Block, lr: np.ndarray) -> dict[str, np.ndarray]:
     """Return the rasters of a block by name, (band, row, column) float32 reflectance (`products.rasters`).
 
+    Further dates may follow the bands of `lr` (`model.dates`).
+
     Raises `UserError` when memory does not hold it.
     """
-    missing = ~np.isfinite(lr).all(0)
+    missing = ~np.isfinite(lr[: len(target.standard.mean)]).all(0)
     if missing.all():
         shown = rasters(target.bands, arm.supports)
         return {name: np.full((len(of), *block.core.shape), np.nan, np.float32) for name, (of, _) in shown.items()}
@@ -116,8 +118,7 @@ def render(arm: Arm, target: SceneTarget, block: Block, lr: np.ndarray) -> dict[
 
     try:
         with torch.inference_mode():
-            filled = torch.from_numpy(standard.forward(fill_nearest(lr)))[None].to(device)
-            estimate = arm.run(filled, block)
+            estimate = arm.run(network_input(lr, standard).to(device), block)
             spread = standard.spread(estimate.std)
             found = {
                 "mean": seen(standard.reflectance(estimate.mean)),

@@ -26,7 +26,7 @@ from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.card import Card
 from crossres.diffusion.sample.arms import Arm
 from crossres.diffusion.sample.block_store import BlockStore
-from crossres.diffusion.sample.lr_scene import digest, open_lr
+from crossres.diffusion.sample.lr_scene import digest, open_dates, open_lr
 from crossres.diffusion.sample.outside import share_outside, warn_outside
 from crossres.diffusion.sample.products import rasters, write_item, write_product
 from crossres.diffusion.sample.render import Job, SceneTarget, compiles, keep, load_arm
@@ -35,6 +35,7 @@ from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.grids import fine_grid
 from crossres.imagery import engine
+from crossres.imagery.lr_dates import dates_in
 from crossres.imagery.scene import bands_of, crop
 from crossres.sensors import mtf
 from crossres.settings.sample import ArmSettings, TilingSettings
@@ -50,34 +51,43 @@ def sample_scene(
     model: Path,
     output: Path,
     lr_mtf: float | None = None,
+    dates: Path | None = None,
 ) -> None:
     """Run one arm, called `name`, over an LR scene and write `mean.tif`, `std.tif`, `sample.tif` and `item.json`.
 
     Of several samples there is `support.tif`, too.
-    `model` is a model folder; its card gives bands and factor. `lr_mtf` is `grid.lr_mtf`. Raises `UserError` when the
-    scene has other pixels than the model, and when the arm does not fit it.
+    `model` is a model folder; its card gives bands and factor. `lr_mtf` is `grid.lr_mtf`. `dates` has further LR dates
+    of the scene (`imagery.lr_dates`), of which a model of several is shown as many as the arm says. Raises `UserError`
+    when the scene has other pixels than the model, and when the arm does not fit it.
     """
     card, ready = load_arm(name, arm, tiling, model)
     scene = open_lr(lr, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
-    about = _About(f"{Path(lr).parent.name}_{name}", name, Path(os.path.relpath(lr, output)).as_posix(), [], lr_mtf)
-    _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output)
+    origin = Path(os.path.relpath(lr, output)).as_posix()
+    further = {"further LR dates": Path(os.path.relpath(dates, output)).as_posix()} if dates else {}
+    about = _About(f"{Path(lr).parent.name}_{name}", name, origin, [], lr_mtf, further)
+    _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output, dates=dates)
 
 
 def super_resolve(
-    scene: Path, name: str, origin: str, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings
-) -> None:
+    scene: Path, name: str, origin: str, model: Path, output: Path, arm: ArmSettings, tiling: TilingSettings,
+    dates: Path | None = None, further: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Apply a trained model to a scene as `acquire` reads any: a folder with `reflectance.tif` and `item.json`.
 
     Writes the same files as `sample_scene`; the item is called by `name` and links the scene's `origin`, a URL or a
     path relative to `output`. What its source did not say of itself and was assumed is logged and stands in the
-    item (`crossres:assumed`). Raises `UserError` when the scene has other pixels than the model.
+    item (`crossres:assumed`). `dates` is as in `sample_scene`, `further` the origins of those scenes. Raises
+    `UserError` when the scene has other pixels than the model.
     """
     card, ready = load_arm(arm.start, arm, tiling, model)
     path = scene / "reflectance.tif"
     assumed = read_json(scene / "item.json")["properties"].get("crossres:assumed", [])
-    about = _About(f"{name}_sr", arm.start, origin, assumed, None)
+    others = {f"LR date {number}": href for number, href in enumerate(further, 2)}
+    about = _About(f"{name}_sr", arm.start, origin, assumed, None, others)
     opened = open_lr(path, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
-    _render(ready, card=card, scene=opened, source=digest(path), about=about, model=model, output=output)
+    if ready.network and dates is None and card.lr_dates > 1:
+        log.info("%s: the model knows up to %d LR dates, and is shown one (--dates)", name, card.lr_dates)
+    _render(ready, card=card, scene=opened, source=digest(path), about=about, model=model, output=output, dates=dates)
 
 
 @dataclass(frozen=True)
@@ -89,9 +99,14 @@ class _About:
     origin: str
     assumed: Sequence[str]
     lr_mtf: float | None
+    further: dict[str, str]
+    """Links (title to href) to further LR dates, where the network is shown any."""
 
 
-def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path) -> None:
+def _render(
+    arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _About, model: Path, output: Path,
+    dates: Path | None,
+) -> None:  # fmt: skip
     factor, target = card.scale, SceneTarget(card.bands, card.standard)
     lr_mtf = mtf.lr_mtf(about.lr_mtf, scene.attrs.get("sensor"), card.bands)
     assumed = list(about.assumed)
@@ -102,6 +117,13 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
         log.warning("%s: %s", about.identifier, line)
     outside = share_outside(whole_lr, card.domain, card.standard) if arm.network and card.domain else None
     warn_outside(about.identifier, outside)
+    pixels = whole_lr.reflectance.data
+    lr_dates = min(card.lr_dates, arm.settings.lr_dates or card.lr_dates) if arm.network and dates else 1
+    if dates and lr_dates > 1:
+        further = open_dates(dates, scene, lr_dates)
+        lr_dates = dates_in(len(pixels) + len(further), len(pixels))
+        pixels = da.concatenate([pixels, further[:, : pixels.shape[1], : pixels.shape[2]]])
+    shown_dates = digest(dates) if dates and lr_dates > 1 else None
     grid = fine_grid(whole_lr.odc.geobox, factor)
     compiled = arm.chain is not None and compiles(arm.tiling, one_block=max(grid.shape) <= arm.tiling.block_px)
     arm = replace(arm, tiling=arm.tiling.model_copy(update={"compile": compiled}))
@@ -109,11 +131,11 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
     weights = card.of(arm.settings.weights).weights_sha256 if arm.network else None
     store = BlockStore.beside(
         output, arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump(), arm.std_scale], optics=lr_mtf,
-        factor=factor, target=asdict(target), bands=bands_of(scene), source=source, code=code_version(__name__),
-        torch=torch.__version__, model=weights,
+        factor=factor, target=asdict(target), bands=bands_of(scene), source=source, dates=[lr_dates, shown_dates],
+        code=code_version(__name__), torch=torch.__version__, model=weights,
     )  # fmt: skip
     rows, cols = _render_blocks(
-        Job(about.arm, arm.settings, arm.tiling, lr_mtf, model.absolute(), target, store), arm, factor, whole_lr
+        Job(about.arm, arm.settings, arm.tiling, lr_mtf, model.absolute(), target, store), arm, factor, pixels
     )
     with whole(output) as folder:
         folder.mkdir()
@@ -132,17 +154,19 @@ def _render(arm: Arm, *, card: Card, scene: xr.Dataset, source: str, about: _Abo
             "crossres:outside_training_domain": outside,
             "crossres:assumed": assumed,
         }
+        if arm.network and card.lr_dates > 1:
+            properties["crossres:lr_dates"] = lr_dates
         links = {
             "LR scene": about.origin,
+            **(about.further if lr_dates > 1 else {}),
             "model card": Path(os.path.relpath(model / checkpoint.CARD, output)).as_posix(),
         }
         write_item(folder / "item.json", about.identifier, grid, shown, tags, properties, links)
     store.remove()
 
 
-def _render_blocks(job: Job, arm: Arm, factor: Fraction, scene: xr.Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _render_blocks(job: Job, arm: Arm, factor: Fraction, lr: da.Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Render the blocks that are not kept yet; return the rows and the columns of all in fine pixels."""
-    lr = scene.reflectance.data
     whole_scene = Window(0, 0, *(int(n * factor) for n in lr.shape[1:]))
     # Blocks start where the network's coarsest pixels do.
     rows, cols = (cuts(length, arm.tiling.block_px, arm.multiple) for length in whole_scene.shape)

@@ -14,10 +14,13 @@ from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.train.cache import open_cache
 from crossres.diffusion.train.prepare import Batch, Preparation, RawBatch
 from crossres.errors import UserError
+from crossres.imagery.lr_dates import OFFSETS, dates_in
 from crossres.imagery.numbers import NODATA
 from crossres.settings.train import IN_MEMORY_BYTES, LearningTarget
 
 RESIDUAL_PATCHES = 2048
+ALL_DATES = 0.5
+"""Share of crops that keep all their further LR dates; of the others each has any number of them."""
 
 
 class Split:
@@ -25,7 +28,8 @@ class Split:
 
     `dataset` is the zarr or a training cache made from it: the same patches, read from a cache several times faster.
     From a zarr, a split of up to IN_MEMORY_BYTES is read once, a larger one patch by patch. `target` is
-    `train.target`: with "detail", HR has its own detail and LR's tone (`own_detail`).
+    `train.target`: with "detail", HR has its own detail and LR's tone (`own_detail`). `lr_dates` is how many LR dates
+    of a patch are learnt from at most; None: all that there are.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Split:
         factor: Fraction,
         standard: Standard,
         target: LearningTarget = "hr",
+        lr_dates: int | None = None,
     ) -> None:
         table = pd.read_parquet(index, columns=["patch", "split"])
         self.rows = np.sort(table.loc[table["split"] == split, "patch"].to_numpy(np.int64))
@@ -46,6 +51,9 @@ class Split:
         self.lr_shape: tuple[int, int] = self._arrays["lr"].shape[-2:]
         self.bands: int = self._arrays["hr"].shape[1]
         """Of HR, the first of LR."""
+        self.lr_bands = len(standard.mean)
+        there = dates_in(self._arrays["lr"].shape[1], self.lr_bands)
+        self.lr_dates = min(there, lr_dates or there)
         sizes = (len(self.rows) * int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in self._arrays.values())
         if not cached and len(self.rows) and sum(sizes) <= IN_MEMORY_BYTES:
             self._arrays = {name: a.oindex[self.rows] for name, a in self._arrays.items()}
@@ -59,8 +67,11 @@ class Split:
         array, at = self._arrays[name], self._at[patches]
         if isinstance(array, zarr.Array):
             rows, back = np.unique(at, return_inverse=True)
-            return list(np.asarray(array.oindex[rows])[back])
-        return [array[row] for row in at]
+            found = list(np.asarray(array.oindex[rows])[back])
+        else:
+            found = [array[row] for row in at]
+        seen = self.lr_bands + (self.lr_dates - 1) * (self.lr_bands + len(OFFSETS))
+        return [values[:seen] for values in found] if name == "lr" else found
 
     def batch(self, patches: np.ndarray) -> Batch:
         """Return whole patches, ready to be looked at on the CPU."""
@@ -78,7 +89,7 @@ class Split:
 
         A crop starts at an LR pixel that is also the start of an HR pixel, and is as large as whole LR and HR pixels
         let it be within `crop_px`. The turn, one of the eight symmetries of the square, is the same for the whole
-        batch.
+        batch. Of its further LR dates a crop keeps a random number, so that a model works with any.
         """
         h, w = self.lr_shape
         turn = int(rng.integers(8)) if h == w else int(rng.integers(4))
@@ -88,21 +99,37 @@ class Split:
         last = np.array([[h - rows], [w - cols]]) // d
         corners = rng.integers(0, last + 1, (2, len(patches))) * d
         shift = rng.uniform(-max_shift_px, max_shift_px, (2, len(patches))) if max_shift_px > 0 else None
-        return self._raw(patches[own], corners[:, own], (rows, cols), None if shift is None else shift[:, own], turn)
+        kept = random_dates(self.lr_dates - 1, len(patches), rng)[own] if self.lr_dates > 1 else None
+        moved = None if shift is None else shift[:, own]
+        return self._raw(patches[own], corners[:, own], (rows, cols), moved, turn, kept)
 
     def _raw(
-        self, patches: np.ndarray, corners: np.ndarray, size: tuple[int, int], shift: np.ndarray | None, turn: int
-    ) -> RawBatch:
+        self, patches: np.ndarray, corners: np.ndarray, size: tuple[int, int], shift: np.ndarray | None, turn: int,
+        kept: np.ndarray | None = None,
+    ) -> RawBatch:  # fmt: skip
         lr, hr, mask = (self.read(name, patches) for name in ("lr", "hr", "mask"))
-        clear = np.stack([(m == 0) & (v != NODATA).all(0) for m, v in zip(mask, lr, strict=True)])[:, None]
+        first = [values[: self.lr_bands] for values in lr]
+        clear = np.stack([(m == 0) & (v != NODATA).all(0) for m, v in zip(mask, first, strict=True)])[:, None]
         if self.target == "hr":
             n, d = self.factor.numerator, self.factor.denominator
             height, width = (side * n // d for side in size)
             windows = (corners * n // d).T.tolist()
             hr = [v[:, i : i + height, j : j + width] for v, (i, j) in zip(hr, windows, strict=True)]
-        whole_lr, images, places = np.stack([_without_gaps(v) for v in lr]), np.stack(hr), np.array(corners)
+        whole_lr, images, places = np.stack([_without_gaps(v) for v in first]), np.stack(hr), np.array(corners)
+        if self.lr_dates > 1:
+            further = np.stack([values[self.lr_bands :] for values in lr])
+            if kept is not None:
+                further *= np.repeat(kept, self.lr_bands + len(OFFSETS), 1)[..., None, None]
+            whole_lr = np.concatenate([whole_lr, further], 1)
         lr_t, clear_t, hr_t, corners_t = (torch.from_numpy(array) for array in (whole_lr, clear, images, places))
         return RawBatch(lr_t, clear_t, hr_t, corners_t, None if shift is None else torch.tensor(shift), size, turn)
+
+
+def random_dates(further: int, crops: int, rng: np.random.Generator) -> np.ndarray:
+    """Return which of its further dates each crop keeps, (crop, date): ALL_DATES all of them, the others any number."""
+    order = rng.permuted(np.tile(np.arange(further), (crops, 1)), axis=1)
+    some = rng.integers(0, further + 1, crops)
+    return order < np.where(rng.random(crops) < ALL_DATES, further, some)[:, None]
 
 
 def residual_rms(split: Split) -> float:

@@ -47,7 +47,7 @@ def distill(
     own = settings.model_dump(exclude={"teacher_steps", "solver"}) | {"shift_tolerance_px": 0}
     train = card.train.model_copy(update=own)
     with processes() as group:
-        material = read_material(dataset, index, summary, train.target)
+        material = read_material(dataset, index, summary, train.target, card.lr_dates)
         if material.sha256 != card.data_sha256:
             raise UserError(f"{dataset}: not the patches that {teacher} learnt from; distil on those, or train again")
         held_out = material.held_out

@@ -44,7 +44,7 @@ def train(
     with processes() as group:
         if settings.batch < group.count:
             raise UserError(f"train.batch: {settings.batch} crops do not go round {group.count} processes; raise it")
-        material = read_material(dataset, index, summary, settings.target)
+        material = read_material(dataset, index, summary, settings.target, settings.lr_dates)
         path = path_of(settings, material.residual_rms)
         if settings.path == "residual" and material.residual_rms > TONE:
             log.warning(
@@ -60,7 +60,12 @@ def train(
                 f"model.prior: {model.prior} shows the network no band of {summary} but {', '.join(material.bands)}; "
                 "use prior: module, or build a dataset without grid.lr_bands"
             )
-        network = Network(model, len(material.bands), len(material.lr_bands))
+        if material.lr_dates > 1 and model.prior != "module":
+            raise UserError(
+                f"model.prior: {model.prior} shows the network one LR date, and {summary} has {material.lr_dates}; "
+                "use prior: module, or train.lr_dates: 1"
+            )
+        network = Network(model, len(material.bands), len(material.lr_bands), material.lr_dates)
         initialise(network, settings.seed)
         start_sha256 = None
         if start is not None:

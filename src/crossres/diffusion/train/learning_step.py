@@ -61,7 +61,7 @@ class LearningStep:
 
         Raises `UserError` when memory does not even hold a single crop.
         """
-        count, bands, lr_bands = self.settings.batch, raw.hr.shape[1], raw.lr.shape[1]
+        count, bands, lr_bands = self.settings.batch, raw.hr.shape[1], self.prepare.lr_bands
         own = self.processes.part(count)
         draws = self.path.draw(torch.Size((count, bands, *self.prepare.hr_size(raw))), self.generator).part(own)
         gain = random_gain(self.settings.gain, (count, lr_bands, 1, 1), self.generator)

@@ -32,16 +32,23 @@ class Material:
     """RMS of the target, HR or its detail, less bicubic LR on the training split, in HR standard deviations."""
     sha256: str
 
+    @property
+    def lr_dates(self) -> int:
+        """How many LR dates it is learnt from, the first counted."""
+        return self.data.lr_dates
 
-def read_material(dataset: Path, index: Path, summary: Path, target: LearningTarget) -> Material:
+
+def read_material(
+    dataset: Path, index: Path, summary: Path, target: LearningTarget, lr_dates: int | None = None
+) -> Material:
     """Open a dataset; `UserError` when the training split is empty, has no clear pixel or a band without spread.
 
-    `target` is `train.target`.
+    `target` and `lr_dates` are `train.target` and `train.lr_dates`.
     """
     about = read_json(summary)
     standard = _standard(about, summary)
     factor = Fraction(about["factor"])
-    data = Split(dataset, index, "train", factor, standard, target)
+    data = Split(dataset, index, "train", factor, standard, target, lr_dates)
     if not len(data):
         raise UserError(f"{index}: no patch in the training split; get more pairs or lower dataset.test_share")
     residual = residual_rms(data)
@@ -49,7 +56,7 @@ def read_material(dataset: Path, index: Path, summary: Path, target: LearningTar
         raise UserError(f"{dataset}: the training split has no clear pixel; check the masks of the aligned pairs")
     what = {"hr": "HR", "detail": "HR's detail"}[target]
     log.info("%d training patches; %s differs from bicubic LR by %.3f of HR's spread", len(data), what, residual)
-    held_out = Split(dataset, index, "val", factor, standard, target)
+    held_out = Split(dataset, index, "val", factor, standard, target, lr_dates)
     return Material(
         data, held_out, tuple(about["bands"]), _lr_bands(about), about["lr_gsd_m"], about["hr_gsd_m"], residual,
         _data_hash(index, summary),

@@ -38,9 +38,10 @@ def write_model(settings: TrainSettings, model: ModelSettings, training: Trainin
             folder.mkdir()
             checkpoint.save(
                 folder, network, best,
-                bands=material.bands, lr_bands=material.lr_bands, factor=material.data.factor,
-                lr_gsd_m=material.lr_gsd_m, hr_gsd_m=material.hr_gsd_m, standard=material.data.standard, sigma=sigma,
-                std_factor=std_factor, residual_rms=material.residual_rms, model=model, train=settings,
+                bands=material.bands, lr_bands=material.lr_bands, lr_dates=material.lr_dates,
+                factor=material.data.factor, lr_gsd_m=material.lr_gsd_m, hr_gsd_m=material.hr_gsd_m,
+                standard=material.data.standard, sigma=sigma, std_factor=std_factor,
+                residual_rms=material.residual_rms, model=model, train=settings,
                 data_sha256=material.sha256, precision=run.precision, code=training.code,
                 metrics=last | {f"bicubic_{k}": v for k, v in bicubic.items()}, teacher_sha256=training.teacher_sha256,
                 start_sha256=training.start_sha256, domain=training_domain(material.data),

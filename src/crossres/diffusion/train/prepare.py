@@ -11,8 +11,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from crossres.diffusion.model.dates import joined, turned_offsets
 from crossres.diffusion.model.standardise import Standard
 from crossres.diffusion.model.upsample import Shift, View, upsample
+from crossres.imagery.lr_dates import OFFSETS, ZERO
 from crossres.imagery.numbers import NODATA, OFFSET, SCALE
 from crossres.operators import area, nearest
 from crossres.settings.train import LearningTarget
@@ -23,7 +25,8 @@ class RawBatch:
     """Patch pairs in the numbers of scenes, and which crops are to be made of them."""
 
     lr: Tensor
-    """uint16 (batch, band, row, column), whole patches without gaps; first the bands of HR, then LR's others."""
+    """uint16 (batch, band, row, column), whole patches: the bands of HR and LR's others, without gaps, and what
+    further dates have (`model.dates`)."""
     clear: Tensor
     """bool (batch, 1, row, column) on the LR grid: where a pixel counts."""
     hr: Tensor
@@ -68,7 +71,7 @@ class Batch:
     """Crops of patch pairs, standardised."""
 
     lr: Tensor
-    """(batch, band, row, column) on the LR grid."""
+    """(batch, band, row, column) on the LR grid; further dates follow the bands (`dates.joined`)."""
     y: Tensor
     """(batch, band, row, column): LR on the HR grid, bicubic over the whole patch and then cropped."""
     hr: Tensor
@@ -84,6 +87,7 @@ class Preparation:
 
     def __init__(self, factor: Fraction, standard: Standard, target: LearningTarget, device: torch.device) -> None:
         self.factor, self.target, self.device = factor, target, device
+        self.lr_bands = len(standard.mean)
         mean, std = (torch.tensor(v)[:, None, None] for v in (standard.mean, standard.std))  # of all LR bands
         self.scale, self.offset = (SCALE / std).to(device), ((OFFSET - mean) / std).to(device)
         self.mean_std = (mean / std).to(device)
@@ -94,7 +98,7 @@ class Preparation:
 
     def __call__(self, raw: RawBatch, gain: Tensor | None = None) -> Batch:
         """Return the crops; `gain` (batch, LR band, 1, 1) multiplies reflectance, LR and HR alike."""
-        whole_lr = self._standardised(raw.lr)
+        whole_lr = self._standardised(raw.lr[:, : self.lr_bands])
         hr_valid = raw.hr.float() != NODATA  # few kernels know uint16
         hr = self._standardised(raw.hr)
         corners = raw.corners * self.factor.numerator // self.factor.denominator
@@ -114,15 +118,28 @@ class Preparation:
         images = [_cut(whole_lr, raw.corners, raw.size), y, torch.where(hr_valid, hr, 0)]
         if gain is not None:
             images = [self._brighter(image, gain[:, : image.shape[1]]) for image in images]
+        if raw.lr.shape[1] > self.lr_bands:
+            images[0] = self._with_dates(images[0], raw, gain)
         lr, y, hr, weight = (turned(image, raw.turn) for image in (*images, clear.float()))
+        lr = turned_offsets(lr, self.lr_bands, raw.turn)
         return Batch(lr, y, hr, weight, raw.shift if raw.shift is None else turned_shift(raw.shift, raw.turn))
+
+    def _with_dates(self, first: Tensor, raw: RawBatch, gain: Tensor | None) -> Tensor:
+        """Return the crops' first dates with their further ones."""
+        numbers = _cut(raw.lr[:, self.lr_bands :].float(), raw.corners, raw.size)
+        further = numbers.unflatten(1, (-1, self.lr_bands + len(OFFSETS)))
+        bands, offsets = self._standardised(further[:, :, : self.lr_bands]), further[:, :, self.lr_bands :]
+        if gain is not None:
+            bands = self._brighter(bands, gain[:, None])
+        offsets = offsets * SCALE + (OFFSET - ZERO)
+        return joined(first, bands, offsets, (further != NODATA).all(2, keepdim=True))
 
     def _brighter(self, image: Tensor, gain: Tensor) -> Tensor:
         # g (z std + mean) is standardised again: g z + (g - 1) mean / std.
-        return gain * image + (gain - 1) * self.mean_std[: image.shape[1]]
+        return gain * image + (gain - 1) * self.mean_std[: image.shape[-3]]
 
     def _standardised(self, dn: Tensor) -> Tensor:
-        bands = dn.shape[1]
+        bands = dn.shape[-3]
         return torch.addcmul(self.offset[:bands], dn.float(), self.scale[:bands])
 
 

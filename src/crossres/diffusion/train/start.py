@@ -17,6 +17,8 @@ from crossres.settings.train import TrainSettings
 
 log = logging.getLogger(__name__)
 
+DATES = "prior.dates."
+"""What the tensors' names begin with that are there for several LR dates."""
 LARGEST_CHANGE = 2.0
 """Standard deviations, or times a standard deviation, by which bands may differ before the log says so."""
 
@@ -28,7 +30,8 @@ def start_from(
     """Give a network the weights of a model folder and return their hash.
 
     Bands are told apart by name. What the network says of a band that the other model did not know begins at zero, and
-    what it sees of one counts for nothing yet; so does a band that LR alone has. Raises `UserError` when the other
+    what it sees of one counts for nothing yet; so does a band that LR alone has. Where the other model knew one LR date
+    and this one takes several, those count for nothing yet, too. Raises `UserError` when the other
     model has another network or path, is distilled, or has none of the bands.
     """
     loaded = checkpoint.load(folder)
@@ -40,8 +43,11 @@ def start_from(
     given = loaded.network.state_dict()
     with torch.no_grad():
         for name, own in network.state_dict().items():
-            both = (card.lr_bands, lr_bands) if name == "prior.entry.weight" else (card.bands, bands)
+            if name not in given and name.startswith(DATES):
+                continue
+            both = (card.lr_bands, lr_bands) if name in _OF_LR else (card.bands, bands)
             images = 2 if name == "entry.weight" and network.sees_y else 1
+            images = own.shape[1] // len(lr_bands) if name == f"{DATES}entry.weight" else images
             own.copy_(_of_bands(name, given[name], own, images, *both))
     return card.weights_sha256
 
@@ -96,6 +102,8 @@ def _of_bands(name: str, given: Tensor, own: Tensor, images: int, known: Sequenc
 
 _BY_BAND = {
     "entry.weight": 1, "prior.entry.weight": 1, "exit.weight": 0, "exit.bias": 0, "prior.head_out.weight": 0,
-    "prior.head_out.bias": 0,
+    "prior.head_out.bias": 0, f"{DATES}entry.weight": 1,
 }  # fmt: skip
 """The network's tensors whose channels are bands' -> the axis of these."""
+_OF_LR = ("prior.entry.weight", f"{DATES}entry.weight")
+"""Those whose bands are LR's."""

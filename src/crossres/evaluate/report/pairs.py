@@ -58,6 +58,24 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class FurtherDate(Registration):
+    """A further LR date of a pair, and how well it lies on the first."""
+
+    scene: str = ""
+    datetime: str | None = None
+    days_after_first: float | None = None
+    clear_share: float | None = None
+    """Share of what the pair shows that has values of this date."""
+
+
+@dataclass(frozen=True)
+class Dates:
+    """The further LR dates of a pair."""
+
+    dates: tuple[FurtherDate, ...] = ()
+
+
+@dataclass(frozen=True)
 class Found:
     """A pair as the search found it."""
 
@@ -89,6 +107,8 @@ class Pair:
     """Year, month and day; empty where that is not known."""
     hr_date: str
     registration: Registration
+    dates: tuple[FurtherDate, ...] = ()
+    """Further LR dates, where a model sees several."""
 
     @property
     def id(self) -> str:
@@ -96,15 +116,16 @@ class Pair:
         return self.found.id
 
 
-def read_pairs(inputs: ReportInputs, dataset: Dataset) -> list[Pair]:
-    """Return what is known of each pair, by id."""
+def read_pairs(inputs: ReportInputs, dataset: Dataset, lr_dates: int = 1) -> list[Pair]:
+    """Return what is known of each pair, by id; further dates only where there are several (`search.lr_dates`)."""
     aligned = {folder.name: folder for folder in inputs.aligned}
 
     def pair(found: Found) -> Pair:
         folder = aligned.get(found.id)
         lr_date, hr_date = (_date(inputs.items.scene(name)) for name in (found.lr, found.hr))
         registration = read_record(Registration, folder / "registration.json") if folder else Registration()
-        return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration)
+        dates = read_record(Dates, folder / "dates.json").dates if folder and lr_dates > 1 else ()
+        return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration, dates)
 
     return [pair(read_record(Found, path)) for path in sorted(inputs.items.pairs.glob("*.json"))]
 

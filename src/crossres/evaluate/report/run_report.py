@@ -17,6 +17,7 @@ from crossres.evaluate.report.findings import findings
 from crossres.evaluate.report.footprint_map import place_map
 from crossres.evaluate.report.html import render
 from crossres.evaluate.report.inputs import ReportInputs
+from crossres.evaluate.report.lr_dates import dates_tables
 from crossres.evaluate.report.opening import opening
 from crossres.evaluate.report.pairs import Dataset, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
@@ -44,7 +45,8 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         raise UserError(f"{inputs.summary}: is about {summary.primary!r}, not {inputs.primary!r}; run summarise again")
     arms, written = config.sample.arms, config.model_dump(mode="json")
     paths = {name: config.variant(name)[1].path for name in config.models}
-    pairs, scenes = read_pairs(inputs, dataset), pictured_scenes(inputs.scenes)
+    lr_dates, test = config.search.lr_dates, dataset.splits.get("test", ())
+    pairs, scenes = read_pairs(inputs, dataset, lr_dates), pictured_scenes(inputs.scenes)
     declined = read_declined(inputs.items.declined)
     page = render(
         "report.html",
@@ -56,8 +58,9 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         declined=declined[:DECLINED_ROWS], declined_count=len(declined), reasons=reasons_in_short(declined),
         refused=[pair for pair in pairs if pair.registration.accepted is False],
         taken=[pair for pair in pairs if pair.registration.model == "none"],
-        plates=read_plates(inputs.aligned, dataset.splits.get("test", ())), contact_sheet=_photo(inputs.contact_sheet),
+        plates=read_plates(inputs.aligned, test, lr_dates), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
+        dates=dates_tables(config, inputs.summary.with_suffix(".parquet")),
         claims=claim_tables(inputs.summary.with_name("claim.json")),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},

@@ -40,19 +40,20 @@ class Plate:
 
     pair: str
     figures: dict[str, str]
-    """Registration and radiometry, as data URIs."""
+    """Registration, radiometry and, of several LR dates, these, as data URIs."""
     numbers: dict[str, Fact]
     """Of radiometry."""
 
 
-def read_plates(aligned: Sequence[Path], test: Sequence[str]) -> list[Plate]:
+def read_plates(aligned: Sequence[Path], test: Sequence[str], lr_dates: int = 1) -> list[Plate]:
     """Return the figures of some pairs, held-out ones first."""
+    kinds = ("registration", "radiometry", *(("dates",) if lr_dates > 1 else ()))
     ordered = sorted(aligned, key=lambda folder: (folder.name not in test, folder.name))
-    return [_plate(folder) for folder in ordered[:QUALITY_PLATES]]
+    return [_plate(folder, kinds) for folder in ordered[:QUALITY_PLATES]]
 
 
-def _plate(folder: Path) -> Plate:
-    paths = {kind: folder / f"{kind}.png" for kind in ("registration", "radiometry")}
+def _plate(folder: Path, kinds: Sequence[str]) -> Plate:
+    paths = {kind: folder / f"{kind}.png" for kind in kinds}
     figures = {kind: photo(path, SHOWN_PX) for kind, path in paths.items() if path.exists()}
     content = read_json(folder / "radiometry.json")
     numbers = {key.replace("_", " "): value for key, value in content.items() if isinstance(value, Fact)}
