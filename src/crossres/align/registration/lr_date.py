@@ -42,13 +42,14 @@ def further_date(
     the bands of `first`, which `other` has, too. With `settings.model` none nothing is moved. A date that cannot be
     registered is declined, with the reason.
     """
-    pixel = lr_pixel_in_hr(first.odc.geobox, other.odc.geobox)
+    grid = first.odc.geobox
+    frame = frame_of(grid, other.odc.geobox, 0)
+    if frame is None:
+        return _declined("it has no area in common with the first date")
+    pixel = lr_pixel_in_hr(grid, other.odc.geobox)
     if abs(pixel - 1) > SAME_PIXEL:
         return _declined(f"its pixels are {1 / pixel:.3g} times as large as those of the first date")
-    found = _registered(settings, select(first, bands), select(other, bands))
-    if found is None:
-        return _declined("it has no area in common with the first date")
-    grid = first.odc.geobox
+    found = _registered(settings, select(first, bands), select(other, bands), frame)
     col_m, row_m = ground_pixel_m(grid)
     report = found.report((col_m, -row_m))
     if not found.accepted:
@@ -56,11 +57,9 @@ def further_date(
     return FurtherDate(nearest_pixels(select(other, bands_of(first)), grid, window, found.field), report)
 
 
-def _registered(settings: CoregisterSettings, first: xr.Dataset, other: xr.Dataset) -> Registration | None:
+def _registered(settings: CoregisterSettings, first: xr.Dataset, other: xr.Dataset, frame: Window) -> Registration:
+    """Register another date to the first over a window of the first's grid, which holds all that they share."""
     grid, own = first.odc.geobox, other.odc.geobox
-    frame = frame_of(grid, own, 0)
-    if frame is None:
-        return None
     origin = int(frame.row_off), int(frame.col_off)
     if settings.model == "none":
         return taken_as_aligned((int(frame.height), int(frame.width)), origin)
