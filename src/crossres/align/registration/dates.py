@@ -8,7 +8,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-import rasterio
 import xarray as xr
 from rasterio.windows import Window
 
@@ -19,6 +18,7 @@ from crossres.errors import UserError
 from crossres.files import read_json, write_json
 from crossres.imagery.lr_dates import OFFSETS, date_of, write_dates
 from crossres.imagery.numbers import NODATA
+from crossres.imagery.raster import open_raster
 from crossres.imagery.scene import crop, open_scene
 from crossres.settings.coregister import CoregisterSettings
 from crossres.settings.grid import GridSettings
@@ -102,7 +102,7 @@ def _times(first: xr.Dataset, other: xr.Dataset) -> dict[str, Any]:
 def _seen(path: Path, bands: int, reports: list[dict[str, Any]]) -> list[np.ndarray]:
     """Return each date as it was written, thinned for the figure; note in its report how much of it is clear."""
     pictures = []
-    with rasterio.open(path) as src:
+    with open_raster(path) as src:
         shape = [-(-side // max(1, -(-max(src.shape) // FIGURE_PX))) for side in src.shape]
         for number, report in enumerate(reports):
             start = number * (bands + len(OFFSETS))
