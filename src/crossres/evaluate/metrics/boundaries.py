@@ -156,6 +156,8 @@ def _matched(near: Near, sr: np.ndarray, hr_map: np.ndarray, stds: np.ndarray, t
 def levels(strength: np.ndarray, ridge: np.ndarray, threshold: float) -> np.ndarray:
     """Return how many of the thresholds a ridge passes, (row, column) uint8; 0 where there is none."""
     level = np.zeros(ridge.shape, np.uint8)
+    if not np.isfinite(threshold):
+        return level
     octaves = np.log2(strength[ridge] / np.float32(threshold)) + OCTAVES
     level[ridge] = np.clip(np.floor(octaves * STEPS) + 1, 0, LEVELS)
     return level
