@@ -1,5 +1,6 @@
 """Where things stand in a run's folder, results/<run>: the rules of the workflow write there, and commands read."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,16 @@ RUN_PARTS = {
     "sr", "world",
 }  # fmt: skip
 """What rules write into the folder of a run."""
+
+
+def held_out_in(pair: str, fold: int) -> str:
+    """Return the name of a pair as a held-out scene, where each fold holds out a part of its ground."""
+    return f"{pair}.fold-{fold}"
+
+
+def pair_of(scene: str) -> str:
+    """Return the pair that a held-out scene is, or is a part of."""
+    return re.sub(r"\.fold-\d+$", "", scene)
 
 
 @dataclass(frozen=True)

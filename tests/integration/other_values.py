@@ -17,6 +17,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "train.start_from": {"models.other.train": {"start_from": None}, "train.start_from": "other"},
     "train.lr_dates": {"train.lr_dates": 2},
     "dataset.regions": {"dataset.split": "region", "dataset.regions": "regions.geojson"},
+    "dataset.folds": {"dataset.folds": 2},
     "dataset.assign": {"dataset.assign": {"nothing*": "train"}},
     "acquire.geoid": {"acquire.geoid": "geoid.tif"},
     "acquire.dem": {"acquire.dem": None},

@@ -1,7 +1,7 @@
 """What is trained, drawn and compared: models, arms, and results of others.
 
 Needs: found.smk.
-Gives: ARMS, PRODUCT, EXTERNAL and functions for `input`, `threads` and `resources`.
+Gives: ARMS, PRODUCT, SHOWN_MODEL, EXTERNAL and functions for `input`, `threads` and `resources`.
 """
 
 from crossres.settings.paths import find_result
@@ -9,6 +9,9 @@ from crossres.settings.paths import find_result
 # The order of tables, figures and colours: the product first.
 ARMS = sorted(CONFIG.sample.arms, key=lambda arm: arm != CONFIG.sample.primary)
 PRODUCT = CONFIG.sample.arms[CONFIG.sample.primary].model
+
+# What the report shows of it: of several folds the first.
+SHOWN_MODEL = f"{PRODUCT}{FOLDS[0]}"
 
 # Other models' results stand beside the arms: name -> folder, as it is written.
 EXTERNAL = CONFIG.evaluate.external
@@ -31,7 +34,7 @@ def memory_of_model(wildcards, attempt):
 def start_of_model(wildcards):
     """Return the folder of the model that a model's training starts from, as it is written; None without one."""
     start = CONFIG.variant(wildcards.model)[1].start_from
-    return f"{RUN}/model/{start}" if start in CONFIG.models else start
+    return f"{RUN}/model/{start}{wildcards.fold}" if start in CONFIG.models else start
 
 
 def files_of_start(wildcards):
@@ -53,7 +56,7 @@ def model_file(name):
 
     def of_arm(wildcards):
         arm = CONFIG.sample.arms[wildcards.arm]
-        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}/{name}"
+        return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}{fold_of(wildcards)}/{name}"
 
     return of_arm
 

@@ -45,21 +45,24 @@ rule evaluate:
         mask=(
             f"{RUN}/aligned/{{pair}}/mask.tif"
             if CONFIG.dataset.split == "pair"
-            else f"{RUN}/pairs/held_out/{{pair}}.tif"
+            else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif"
         ),
-        arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=[*ARMS, *EXTERNAL]),
+        arms=[
+            *expand(f"{RUN}/sr/{{{{pair}}}}{{{{part}}}}/{{arm}}", arm=ARMS),
+            *expand(f"{RUN}/sr/{{{{pair}}}}/{{external}}", external=EXTERNAL),
+        ],
     output:
         report(
-            directory(f"{RUN}/evaluation/scenes/{{pair}}"),
+            directory(f"{RUN}/evaluation/scenes/{{pair}}{{part}}"),
             patterns=["{figure}.png"],
             caption="../report/scene.rst",
             category="Held-out scenes",
-            labels={"pair": "{pair}", "figure": "{figure}"},
+            labels={"pair": "{pair}{part}", "figure": "{figure}"},
         ),
     log:
-        f"{RUN}/logs/evaluate/{{pair}}.log",
+        f"{RUN}/logs/evaluate/{{pair}}{{part}}.log",
     benchmark:
-        f"{RUN}/benchmarks/evaluate/{{pair}}.tsv"
+        f"{RUN}/benchmarks/evaluate/{{pair}}{{part}}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: CONFIG.threads.evaluate
@@ -69,11 +72,12 @@ rule evaluate:
     params:
         settings=settings("evaluate"),
         folder=folder_of("lr"),
+        name=lambda wildcards: f"{wildcards.pair}{wildcards.part}",
         code=code("evaluate"),
     message:
-        "Evaluate {wildcards.pair}"
+        "Evaluate {wildcards.pair}{wildcards.part}"
     shell:
-        "python -m crossres evaluate --settings {params.settings:q} --pair {wildcards.pair:q}"
+        "python -m crossres evaluate --settings {params.settings:q} --pair {params.name:q}"
         " --aligned {params.folder:q} --mask {input.mask:q} --arms {input.arms:q} --threads {threads}"
         " --output {output:q} > {log:q} 2>&1"
 
@@ -182,9 +186,9 @@ rule report:
         dates=of_all_pairs("aligned/{pair}/dates.png") if CONFIG.search.lr_dates > 1 else [],
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
-        curves=f"{RUN}/model/{PRODUCT}/curves.png",
-        history=f"{RUN}/model/{PRODUCT}/history.csv",
-        card=f"{RUN}/model/{PRODUCT}/card.json",
+        curves=f"{RUN}/model/{SHOWN_MODEL}/curves.png",
+        history=f"{RUN}/model/{SHOWN_MODEL}/history.csv",
+        card=f"{RUN}/model/{SHOWN_MODEL}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
         claim=rules.claim.output,
@@ -209,7 +213,7 @@ rule report:
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,
-        model=PRODUCT,
+        model=SHOWN_MODEL,
         folder=folder_of("config"),
         code=code(
             "report",

@@ -64,8 +64,18 @@ def dataset_summary():
     return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
 
 
+def fold_of(wildcards):
+    """Return the fold that holds out a scene, as in FOLDS: its model has not seen the scene."""
+    if CONFIG.dataset.folds is None:
+        return ""
+    if wildcards.part:
+        return f"/{wildcards.part[1:]}"
+    folds = dataset_summary().get("folds", [])
+    return next((f"/fold-{number}" for number, pairs in enumerate(folds) if wildcards.pair in pairs), FOLDS[0])
+
+
 def held_out():
-    """Return the pairs of the test split."""
+    """Return the scenes of the test split: pairs or, where folds share the ground of a pair, parts of pairs."""
     return dataset_summary()["splits"]["test"]
 
 

@@ -4,7 +4,8 @@ Needs: aligned/<pair>/, of several LR dates dates.tif, too.
 Gives: pairs/patches/<pair>.zip and .parquet; pairs/dataset.zarr, index.parquet, left_out.parquet,
 contact_sheet.png and summary.json, a checkpoint: only it tells which pairs are held out.
 Where splits share a scene's ground (dataset.split: block or region), pairs/held_out/<pair>.tif
-masks what is not held out. Where the training split does not fit in memory, training reads pairs/cache.
+masks what is not held out. With dataset.folds each fold has index.parquet and summary.json in pairs/fold-<n>,
+and a pair that several hold out in part has a mask for each, <pair>.fold-<n>.tif. Where the training split does not fit in memory, training reads pairs/cache.
 """
 
 
@@ -53,6 +54,7 @@ checkpoint dataset:
         index=f"{RUN}/pairs/index.parquet",
         left_out=f"{RUN}/pairs/left_out.parquet",
         summary=f"{RUN}/pairs/summary.json",
+        folds=expand(f"{RUN}/pairs{{fold}}/{{file}}", fold=filter(None, FOLDS), file=["index.parquet", "summary.json"]),
         contact_sheet=report(
             f"{RUN}/pairs/contact_sheet.png",
             caption="../report/contact_sheet.rst",
@@ -88,13 +90,13 @@ checkpoint dataset:
 rule held_out:
     input:
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
-        index=f"{RUN}/pairs/index.parquet",
+        index=lambda wildcards: f"{RUN}/pairs{fold_of(wildcards)}/index.parquet",
     output:
-        f"{RUN}/pairs/held_out/{{pair}}.tif",
+        f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
     log:
-        f"{RUN}/logs/held_out/{{pair}}.log",
+        f"{RUN}/logs/held_out/{{pair}}{{part}}.log",
     benchmark:
-        f"{RUN}/benchmarks/held_out/{{pair}}.tsv"
+        f"{RUN}/benchmarks/held_out/{{pair}}{{part}}.tsv"
     conda:
         "../../envs/geo.yaml"
     threads: 1

@@ -1,6 +1,7 @@
 """Super-resolution of held-out scenes: a job for each scene and arm.
 
-Needs: aligned/<pair>/lr.tif, of several LR dates dates.tif beside it, and model/<name>/ or one_step/<name>/.
+Needs: aligned/<pair>/lr.tif, of several LR dates dates.tif beside it, and model/<name>/ or one_step/<name>/,
+of several folds that of the fold which holds the scene out.
 Gives: sr/<pair>/<arm>/ with mean.tif, std.tif, sample.tif and item.json; support.tif where there
 are several samples.
 """
@@ -14,11 +15,11 @@ rule sample:
         best=model_file("best.safetensors"),
         card=model_file("card.json"),
     output:
-        directory(f"{RUN}/sr/{{pair}}/{{arm}}"),
+        directory(f"{RUN}/sr/{{pair}}{{part}}/{{arm}}"),
     log:
-        f"{RUN}/logs/sample/{{pair}}/{{arm}}.log",
+        f"{RUN}/logs/sample/{{pair}}{{part}}/{{arm}}.log",
     benchmark:
-        f"{RUN}/benchmarks/sample/{{pair}}/{{arm}}.tsv"
+        f"{RUN}/benchmarks/sample/{{pair}}{{part}}/{{arm}}.tsv"
     wildcard_constraints:
         arm="|".join(map(re.escape, ARMS)),
     conda:
@@ -33,7 +34,7 @@ rule sample:
         folder=folder_of("weights"),
         code=code("sample"),
     message:
-        "Super-resolve {wildcards.pair} ({wildcards.arm})"
+        "Super-resolve {wildcards.pair}{wildcards.part} ({wildcards.arm})"
     shell:
         "python -m crossres sample --settings {params.settings:q} --name {wildcards.arm:q} --lr {input.lr:q}"
         " {params.dates} --model {params.folder:q} --threads {threads} --output {output:q} > {log:q} 2>&1"

@@ -1,34 +1,35 @@
 """Training: a job for each model that an arm draws from, and one for each that is distilled of it.
 
-Needs: pairs/dataset.zarr or pairs/cache, index.parquet and summary.json; the model that
+Needs: pairs/dataset.zarr or pairs/cache, index.parquet and summary.json, of each fold its own; the model that
 train.start_from names.
 Gives: model/<name>/ with model.safetensors (averaged weights), best.safetensors (those that did
 best in validation), card.json, history.csv and curves.png; one_step/<name>/ with the same for arms
-that start one-step, and for `snakemake distill`. A job that was stopped goes on where it last saved.
+that start one-step, and for `snakemake distill`. With dataset.folds there is one for each fold, in
+model/<name>/fold-<n>/. A job that was stopped goes on where it last saved.
 """
 
 
 rule train:
     input:
         dataset=training_data,
-        index=f"{RUN}/pairs/index.parquet",
-        summary=f"{RUN}/pairs/summary.json",
+        index=f"{RUN}/pairs{{fold}}/index.parquet",
+        summary=f"{RUN}/pairs{{fold}}/summary.json",
         start=lambda wildcards: inputs(files_of_start(wildcards)),
     output:
-        weights=f"{RUN}/model/{{model}}/model.safetensors",
-        best=f"{RUN}/model/{{model}}/best.safetensors",
-        card=f"{RUN}/model/{{model}}/card.json",
-        history=f"{RUN}/model/{{model}}/history.csv",
+        weights=f"{RUN}/model/{{model}}{{fold}}/model.safetensors",
+        best=f"{RUN}/model/{{model}}{{fold}}/best.safetensors",
+        card=f"{RUN}/model/{{model}}{{fold}}/card.json",
+        history=f"{RUN}/model/{{model}}{{fold}}/history.csv",
         curves=report(
-            f"{RUN}/model/{{model}}/curves.png",
+            f"{RUN}/model/{{model}}{{fold}}/curves.png",
             caption="../report/curves.rst",
             category="Training",
-            labels={"model": "{model}", "figure": "training curves"},
+            labels={"model": "{model}{fold}", "figure": "training curves"},
         ),
     log:
-        f"{RUN}/logs/train/{{model}}.log",
+        f"{RUN}/logs/train/{{model}}{{fold}}.log",
     benchmark:
-        f"{RUN}/benchmarks/train/{{model}}.tsv"
+        f"{RUN}/benchmarks/train/{{model}}{{fold}}.tsv"
     cache: SHARED
     conda:
         TORCH
@@ -41,10 +42,10 @@ rule train:
         folder=folder_of("weights"),
         start=start_option,
         start_files=lambda wildcards: other_inputs(files_of_start(wildcards)),
-        events=f"{RUN}/logs/tensorboard/{{model}}",
+        events=f"{RUN}/logs/tensorboard/{{model}}{{fold}}",
         code=code("train"),
     message:
-        "Train the diffusion path from LR to HR ({wildcards.model})"
+        "Train the diffusion path from LR to HR ({wildcards.model}{wildcards.fold})"
     shell:
         "python -m crossres train --settings {params.settings:q} --name {wildcards.model:q}"
         " --dataset {input.dataset:q} --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
@@ -54,25 +55,25 @@ rule train:
 rule distill_model:
     input:
         dataset=training_data,
-        index=f"{RUN}/pairs/index.parquet",
-        summary=f"{RUN}/pairs/summary.json",
-        weights=f"{RUN}/model/{{model}}/model.safetensors",
-        card=f"{RUN}/model/{{model}}/card.json",
+        index=f"{RUN}/pairs{{fold}}/index.parquet",
+        summary=f"{RUN}/pairs{{fold}}/summary.json",
+        weights=f"{RUN}/model/{{model}}{{fold}}/model.safetensors",
+        card=f"{RUN}/model/{{model}}{{fold}}/card.json",
     output:
-        weights=f"{RUN}/one_step/{{model}}/model.safetensors",
-        best=f"{RUN}/one_step/{{model}}/best.safetensors",
-        card=f"{RUN}/one_step/{{model}}/card.json",
-        history=f"{RUN}/one_step/{{model}}/history.csv",
+        weights=f"{RUN}/one_step/{{model}}{{fold}}/model.safetensors",
+        best=f"{RUN}/one_step/{{model}}{{fold}}/best.safetensors",
+        card=f"{RUN}/one_step/{{model}}{{fold}}/card.json",
+        history=f"{RUN}/one_step/{{model}}{{fold}}/history.csv",
         curves=report(
-            f"{RUN}/one_step/{{model}}/curves.png",
+            f"{RUN}/one_step/{{model}}{{fold}}/curves.png",
             caption="../report/curves.rst",
             category="Training",
-            labels={"model": "{model}, one step", "figure": "training curves"},
+            labels={"model": "{model}{fold}, one step", "figure": "training curves"},
         ),
     log:
-        f"{RUN}/logs/distill/{{model}}.log",
+        f"{RUN}/logs/distill/{{model}}{{fold}}.log",
     benchmark:
-        f"{RUN}/benchmarks/distill/{{model}}.tsv"
+        f"{RUN}/benchmarks/distill/{{model}}{{fold}}.tsv"
     cache: SHARED
     conda:
         TORCH
@@ -84,10 +85,10 @@ rule distill_model:
         settings=settings("distill_model"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),
         folder=folder_of("weights"),
-        events=f"{RUN}/logs/tensorboard/one_step_{{model}}",
+        events=f"{RUN}/logs/tensorboard/one_step_{{model}}{{fold}}",
         code=code("distill_model"),
     message:
-        "Distil a one-step model ({wildcards.model})"
+        "Distil a one-step model ({wildcards.model}{wildcards.fold})"
     shell:
         "python -m crossres distill --settings {params.settings:q} --teacher {params.teacher:q} --dataset {input.dataset:q}"
         " --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
@@ -96,4 +97,4 @@ rule distill_model:
 
 rule distill:
     input:
-        f"{RUN}/one_step/{PRODUCT}/card.json",
+        expand(f"{RUN}/one_step/{PRODUCT}{{fold}}/card.json", fold=FOLDS),

@@ -50,11 +50,14 @@ CHOOSES: dict[str, tuple[str, ...]] = {
     "download": ("search.lock",),
     "dates": ("search.lr_dates",),
     "patches": ("search.lr_dates",),
-    "sample": ("sample.arms", "sample.sweeps", "search.lr_dates"),
+    "held_out": ("dataset.folds",),
+    "train": ("dataset.folds",),
+    "distill_model": ("dataset.folds",),
+    "sample": ("sample.arms", "sample.sweeps", "search.lr_dates", "dataset.folds"),
     "external": ("evaluate.external",),
-    "evaluate": ("dataset.split",),
+    "evaluate": ("dataset.split", "dataset.folds"),
     "summarise": ("sample.primary",),
-    "report": ("sample.primary",),
+    "report": ("sample.primary", "dataset.folds"),
 }
 """Keys that choose a rule's jobs, its input files or another of its parameters, beside its settings."""
 

@@ -26,10 +26,18 @@ class Dataset:
     declined: tuple["DeclinedPair", ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
     """Patches by the reason why they are in no split."""
+    folds: tuple[tuple[str, ...], ...] = ()
+    """The pairs that each fold holds out, whole or in part; none where places are not held out in turn."""
 
     def split_of(self, pair: str) -> str:
-        """Return the split that a pair is in."""
+        """Return the split that a pair is in; that of one which a fold holds out is test."""
+        if self.folds_of(pair):
+            return "test"
         return next((split for split, pairs in self.splits.items() if pair in pairs), "left out")
+
+    def folds_of(self, pair: str) -> list[int]:
+        """Return the folds that hold a pair out."""
+        return [number for number, pairs in enumerate(self.folds) if pair in pairs]
 
 
 @dataclass(frozen=True)
