@@ -97,7 +97,7 @@ def test_each_fold_has_its_own_index_statistics_and_gap_in_one_zarr(write_pair: 
     assert "statistics" not in summary
 
     for number, tested in enumerate(summary["folds"]):
-        fold = output / f"fold-{number}"
+        fold = output / "folds" / f"fold-{number}"
         own, about = pd.read_parquet(fold / "index.parquet"), read_json(fold / "summary.json")
         assert own["patch"].tolist() == index["patch"].tolist() and own["digest"].tolist() == index["digest"].tolist()
         assert set(own.loc[own["split"] == "test", "pair"]) == set(tested) == set(about["splits"]["test"])
@@ -129,15 +129,15 @@ def test_a_fold_trains_from_the_shared_cache_and_all_folds_together_do_not(
     write_cache(output / "dataset.zarr", output / "index.parquet", output / "cache")
     standard = Standard((0.2, 0.2), (0.1, 0.1))
     for number in range(3):
-        index = output / f"fold-{number}" / "index.parquet"
+        index = output / "folds" / f"fold-{number}" / "index.parquet"
         cached, stored = (
             Split(output / name, index, "train", Fraction(4), standard) for name in ("cache", "dataset.zarr")
         )
         assert len(cached) == len(stored) == 30
         np.testing.assert_array_equal(cached.read("hr", np.array([7])), stored.read("hr", np.array([7])))
-    with pytest.raises(UserError, match=r"name fold-0/summary\.json"):
+    with pytest.raises(UserError, match=r"name folds/fold-0/summary\.json"):
         read_material(output / "dataset.zarr", output / "index.parquet", output / "summary.json", "hr")
     other = tmp_path / "other"
     run(other, [write_pair(f"q{k}", east_m=5000 * k) for k in range(3)], folds=3, val_share=0)
     with pytest.raises(UserError, match="made from another dataset"):
-        Split(output / "cache", other / "fold-0" / "index.parquet", "train", Fraction(4), standard)
+        Split(output / "cache", other / "folds" / "fold-0" / "index.parquet", "train", Fraction(4), standard)

@@ -74,6 +74,15 @@ def fold_of(wildcards):
     return next((f"/fold-{number}" for number, pairs in enumerate(folds) if wildcards.pair in pairs), FOLDS[0])
 
 
+def split_tables(fold):
+    """Return what tells of the splits, or of a fold's, as inputs of a rule."""
+    return f"{RUN}/pairs/folds" if fold else [split_table(fold, "index.parquet"), split_table(fold, "summary.json")]
+
+
+def split_table(fold, name):
+    return f"{RUN}/pairs/folds{fold}/{name}" if fold else f"{RUN}/pairs/{name}"
+
+
 def held_out():
     """Return the scenes of the test split: pairs or, where folds share the ground of a pair, parts of pairs."""
     return dataset_summary()["splits"]["test"]

@@ -2,10 +2,11 @@
 
 Needs: aligned/<pair>/, of several LR dates dates.tif, too.
 Gives: pairs/patches/<pair>.zip and .parquet; pairs/dataset.zarr, index.parquet, left_out.parquet,
-contact_sheet.png and summary.json, a checkpoint: only it tells which pairs are held out.
+contact_sheet.png and summary.json, a checkpoint: only it tells which pairs are held out; with
+dataset.folds pairs/folds/fold-<n>/ with index.parquet and summary.json of each fold.
 Where splits share a scene's ground (dataset.split: block or region), pairs/held_out/<pair>.tif
-masks what is not held out. With dataset.folds each fold has index.parquet and summary.json in pairs/fold-<n>,
-and a pair that several hold out in part has a mask for each, <pair>.fold-<n>.tif. Where the training split does not fit in memory, training reads pairs/cache.
+masks what is not held out, of several folds <pair>.fold-<n>.tif. Where the training split does not
+fit in memory, training reads pairs/cache.
 """
 
 
@@ -54,7 +55,8 @@ checkpoint dataset:
         index=f"{RUN}/pairs/index.parquet",
         left_out=f"{RUN}/pairs/left_out.parquet",
         summary=f"{RUN}/pairs/summary.json",
-        folds=expand(f"{RUN}/pairs{{fold}}/{{file}}", fold=filter(None, FOLDS), file=["index.parquet", "summary.json"]),
+        # One folder, however many folds: of a new output Snakemake knows no parameters, and would not run again.
+        folds=directory(f"{RUN}/pairs/folds") if CONFIG.dataset.folds else [],
         contact_sheet=report(
             f"{RUN}/pairs/contact_sheet.png",
             caption="../report/contact_sheet.rst",
@@ -90,7 +92,7 @@ checkpoint dataset:
 rule held_out:
     input:
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
-        index=lambda wildcards: f"{RUN}/pairs{fold_of(wildcards)}/index.parquet",
+        tables=lambda wildcards: split_tables(fold_of(wildcards)),
     output:
         f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
     log:
@@ -105,12 +107,13 @@ rule held_out:
         runtime=by_attempt(30),
     params:
         settings=settings("held_out"),
+        index=lambda wildcards: split_table(fold_of(wildcards), "index.parquet"),
         code=code("held_out"),
     message:
         "Mask what is not held out of {wildcards.pair}"
     shell:
         "python -m crossres held-out --settings {params.settings:q} --pair {wildcards.pair:q} --mask {input.mask:q}"
-        " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
+        " --index {params.index:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule cache:

@@ -12,8 +12,7 @@ model/<name>/fold-<n>/. A job that was stopped goes on where it last saved.
 rule train:
     input:
         dataset=training_data,
-        index=f"{RUN}/pairs{{fold}}/index.parquet",
-        summary=f"{RUN}/pairs{{fold}}/summary.json",
+        tables=lambda wildcards: split_tables(wildcards.fold),
         start=lambda wildcards: inputs(files_of_start(wildcards)),
     output:
         weights=f"{RUN}/model/{{model}}{{fold}}/model.safetensors",
@@ -39,6 +38,8 @@ rule train:
         runtime=by_attempt(1440),
     params:
         settings=settings("train"),
+        index=lambda wildcards: split_table(wildcards.fold, "index.parquet"),
+        summary=lambda wildcards: split_table(wildcards.fold, "summary.json"),
         folder=folder_of("weights"),
         start=start_option,
         start_files=lambda wildcards: other_inputs(files_of_start(wildcards)),
@@ -48,15 +49,14 @@ rule train:
         "Train the diffusion path from LR to HR ({wildcards.model}{wildcards.fold})"
     shell:
         "python -m crossres train --settings {params.settings:q} --name {wildcards.model:q}"
-        " --dataset {input.dataset:q} --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
+        " --dataset {input.dataset:q} --index {params.index:q} --summary {params.summary:q} --output {params.folder:q} --events {params.events:q}"
         " {params.start} --threads {threads} > {log:q} 2>&1"
 
 
 rule distill_model:
     input:
         dataset=training_data,
-        index=f"{RUN}/pairs{{fold}}/index.parquet",
-        summary=f"{RUN}/pairs{{fold}}/summary.json",
+        tables=lambda wildcards: split_tables(wildcards.fold),
         weights=f"{RUN}/model/{{model}}{{fold}}/model.safetensors",
         card=f"{RUN}/model/{{model}}{{fold}}/card.json",
     output:
@@ -84,6 +84,8 @@ rule distill_model:
     params:
         settings=settings("distill_model"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),
+        index=lambda wildcards: split_table(wildcards.fold, "index.parquet"),
+        summary=lambda wildcards: split_table(wildcards.fold, "summary.json"),
         folder=folder_of("weights"),
         events=f"{RUN}/logs/tensorboard/one_step_{{model}}{{fold}}",
         code=code("distill_model"),
@@ -91,7 +93,7 @@ rule distill_model:
         "Distil a one-step model ({wildcards.model}{wildcards.fold})"
     shell:
         "python -m crossres distill --settings {params.settings:q} --teacher {params.teacher:q} --dataset {input.dataset:q}"
-        " --index {input.index:q} --summary {input.summary:q} --output {params.folder:q} --events {params.events:q}"
+        " --index {params.index:q} --summary {params.summary:q} --output {params.folder:q} --events {params.events:q}"
         " --threads {threads} > {log:q} 2>&1"
 
 

@@ -44,9 +44,9 @@ def assemble(
     `aligned` that of `<pair>/registration.json`; `regions` is a vector file for `dataset.split: region`. Writes
     `dataset.zarr`, `index.parquet` (row i is patch i of the zarr), `left_out.parquet` (every other candidate, with its
     reason), `summary.json` and `contact_sheet.png` into the folder `output`. With `dataset.folds` the split test holds
-    each patch that a fold tests, the column `fold` says which one, and `fold-<n>/index.parquet` and `summary.json` tell
-    of the fold's own splits in the same zarr. Reads one pair at a time. Raises `UserError` when nothing is left to
-    train or test on.
+    each patch that a fold tests, the column `fold` says which one, and `folds/fold-<n>/` has index.parquet and
+    summary.json of the fold's own splits in the same zarr. Reads one pair at a time. Raises `UserError` when nothing is
+    left to train or test on.
     """
     usable, declined, first, left_out = read_pairs(pairs, patches, aligned)
     if not usable:

@@ -40,13 +40,13 @@ class Patches:
 
 def fold_folder(output: Path, number: int) -> Path:
     """Return the folder that tells of a fold."""
-    return output / f"fold-{number}"
+    return output / "folds" / f"fold-{number}"
 
 
 def write_patches(
     output: Path, patches: Patches, grid: GridSettings, seed: int, shown: int
 ) -> tuple[list[dict[str, Moments]], list[tuple[str, dict[str, np.ndarray]]]]:
-    """Write `dataset.zarr` and `index.parquet`, with folds `fold-<n>/index.parquet`, too, into the folder `output`.
+    """Write `dataset.zarr` and `index.parquet` and, of folds, `folds/fold-<n>/index.parquet` into the folder `output`.
 
     Return the moments of each fold's train split, by "lr" and "hr", and some `shown` patches with titles.
     """

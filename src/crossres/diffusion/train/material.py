@@ -48,8 +48,8 @@ def read_material(
     about = read_json(summary)
     if "folds" in about:
         raise UserError(
-            f"{summary}: is of a dataset in folds, each of which trains a model of its own; name fold-0/summary.json "
-            "and fold-0/index.parquet beside it, or those of another fold"
+            f"{summary}: is of a dataset in folds, each of which trains a model of its own; name "
+            "folds/fold-0/summary.json and folds/fold-0/index.parquet beside it, or those of another fold"
         )
     standard = _standard(about, summary)
     factor = Fraction(about["factor"])
