@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN_PARTS = {
-    "aligned", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs", "report.html", "scenes",
-    "sr", "world",
+    "aligned", "batches", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs", "report.html",
+    "scenes", "sr", "world",
 }  # fmt: skip
 """What rules write into the folder of a run."""
 
@@ -20,6 +20,11 @@ def held_out_in(pair: str, fold: int) -> str:
 def pair_of(scene: str) -> str:
     """Return the pair that a held-out scene is, or is a part of."""
     return re.sub(r"\.fold-\d+$", "", scene)
+
+
+def in_batches(folder: Path, kind: str) -> dict[str, Path]:
+    """Return what stands in the batches of a folder by name; `kind` is scenes, aligned or patches."""
+    return {path.name: path for path in sorted(folder.glob(f"batch-*/{kind}/*"))}
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,11 @@ class RunFolder:
         """Each metric of each scene, in a row."""
         return self.folder / "evaluation" / "summary.parquet"
 
+    def _found(self, kind: str, name: str) -> Path:
+        """Return the place of a scene or pair, in a batch where it stands in one (`search.pairs_per_job`)."""
+        alone = self.folder / kind / name
+        return next(self.folder.glob(f"batches/*/{kind}/{name}"), alone) if not alone.exists() else alone
+
     @classmethod
     def of_item(cls, item: Path) -> "RunFolder":
         """Return the folder of the run whose search wrote an item."""
@@ -121,11 +131,11 @@ class RunFolder:
 
     def scene(self, scene: str) -> Path:
         """A scene on its own grid: reflectance, mask and item."""
-        return self.folder / "scenes" / scene
+        return self._found("scenes", scene)
 
     def aligned(self, pair: str) -> Path:
         """A pair after registration and normalisation: lr.tif, hr.tif, mask.tif and what was found."""
-        return self.folder / "aligned" / pair
+        return self._found("aligned", pair)
 
     def model(self, name: str) -> Path:
         """A trained model."""
@@ -137,12 +147,16 @@ class RunFolder:
 
     def all_scenes(self) -> Iterator[Path]:
         """Yield the folder of each scene that is there, in order of name."""
-        yield from sorted(self.folder.glob("scenes/*"))
+        yield from sorted([*self.folder.glob("scenes/*"), *self.folder.glob("batches/*/scenes/*")], key=_name)
 
     def all_aligned(self) -> Iterator[Path]:
         """Yield the folder of each pair that was aligned."""
-        yield from sorted(self.folder.glob("aligned/*"))
+        yield from sorted([*self.folder.glob("aligned/*"), *self.folder.glob("batches/*/aligned/*")], key=_name)
 
     def all_sr(self) -> Iterator[Path]:
         """Yield the folder of each super-resolved scene."""
         yield from sorted(self.folder.glob("sr/*/*"))
+
+
+def _name(path: Path) -> str:
+    return path.name

@@ -64,7 +64,7 @@ def model_file(name):
 def dates_shown(wildcards):
     """Return the file with further LR dates of a pair, where an arm shows its network any."""
     shown = CONFIG.lr_dates_of(wildcards.arm) > 1
-    return [f"{RUN}/aligned/{wildcards.pair}/dates.tif"] if shown else []
+    return [f"{aligned_folder(wildcards)}/dates.tif"] if shown else []
 
 
 def external_results(wildcards):

@@ -98,6 +98,7 @@ wildcard_constraints:
     source=r"(lr|hr)(-\d+)?",
     scene=BY_NAME,
     pair=BY_NAME,
+    batch=r"batch-\d+",
     arm=BY_NAME,
     model=BY_NAME,
     fold=f"({'|'.join(FOLDS)})",

@@ -9,7 +9,7 @@ Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluati
 rule external:
     input:
         pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
-        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
+        aligned=aligned("hr.tif"),
         result=lambda wildcards: inputs(external_results(wildcards)),
     output:
         directory(f"{RUN}/sr/{{pair}}/{{external}}"),
@@ -27,6 +27,7 @@ rule external:
         runtime=by_attempt(30),
     params:
         settings=settings("external"),
+        hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
         folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
         run=of_this_run,
         files=lambda wildcards: other_inputs(external_results(wildcards)),
@@ -35,18 +36,13 @@ rule external:
         "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
     shell:
         "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
-        " --run {params.run} --hr {input.hr:q} --output {output:q} > {log:q} 2>&1"
+        " --run {params.run} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule evaluate:
     input:
-        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
-        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        mask=(
-            f"{RUN}/aligned/{{pair}}/mask.tif"
-            if CONFIG.dataset.split == "pair"
-            else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif"
-        ),
+        aligned=aligned("lr.tif", "hr.tif", *(["mask.tif"] if CONFIG.dataset.split == "pair" else [])),
+        mask=[] if CONFIG.dataset.split == "pair" else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
         arms=[
             *expand(f"{RUN}/sr/{{{{pair}}}}{{{{part}}}}/{{arm}}", arm=ARMS),
             *expand(f"{RUN}/sr/{{{{pair}}}}/{{external}}", external=EXTERNAL),
@@ -71,14 +67,15 @@ rule evaluate:
         runtime=by_attempt(60),
     params:
         settings=settings("evaluate"),
-        folder=folder_of("lr"),
+        folder=aligned_folder,
+        mask=lambda wildcards, input: input.mask or f"{aligned_folder(wildcards)}/mask.tif",
         name=lambda wildcards: f"{wildcards.pair}{wildcards.part}",
         code=code("evaluate"),
     message:
         "Evaluate {wildcards.pair}{wildcards.part}"
     shell:
         "python -m crossres evaluate --settings {params.settings:q} --pair {params.name:q}"
-        " --aligned {params.folder:q} --mask {input.mask:q} --arms {input.arms:q} --threads {threads}"
+        " --aligned {params.folder:q} --mask {params.mask:q} --arms {input.arms:q} --threads {threads}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -181,9 +178,11 @@ rule report:
     input:
         config=f"{RUN}/config.yaml",
         found=all_items,
-        registrations=of_all_pairs("aligned/{pair}/registration.png"),
-        radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
-        dates=of_all_pairs("aligned/{pair}/dates.png") if CONFIG.search.lr_dates > 1 else [],
+        aligned=of_all_batches(
+            "aligned/{pair}/registration.png",
+            "aligned/{pair}/radiometry.png",
+            *(["aligned/{pair}/dates.png"] if CONFIG.search.lr_dates > 1 else []),
+        ),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
         curves=f"{RUN}/model/{SHOWN_MODEL}/curves.png",

@@ -44,6 +44,72 @@ def pair_of(wildcards):
     return pair_content(wildcards.pair)
 
 
+# With search.pairs_per_job above 1 what is made of a pair, up to its patches, stands in a batch of pairs.
+BATCHED = CONFIG.search.pairs_per_job > 1
+
+
+def batches():
+    """Return the pairs of each batch by its name, in order of id; read once for each search."""
+    written = 0 if LOCK is not None else (items() / "pairs").stat().st_mtime_ns
+    return _batches(written)[0]
+
+
+def batch_of(pair):
+    batches()
+    return _batches(0 if LOCK is not None else (items() / "pairs").stat().st_mtime_ns)[1][pair]
+
+
+@functools.lru_cache(maxsize=1)
+def _batches(written):
+    ids, size = pair_ids(), CONFIG.search.pairs_per_job
+    found = {f"batch-{start // size:04}": ids[start : start + size] for start in range(0, len(ids), size)}
+    return found, {pair: batch for batch, pairs in found.items() for pair in pairs}
+
+
+def aligned_folder(wildcards):
+    """Return the folder of an aligned pair, for `params`."""
+    return (
+        f"{RUN}/batches/{batch_of(wildcards.pair)}/aligned/{wildcards.pair}"
+        if BATCHED
+        else f"{RUN}/aligned/{wildcards.pair}"
+    )
+
+
+def aligned(*names):
+    """Return a function for `input` that gives files of an aligned pair, or the batch that holds them."""
+
+    def of_pair(wildcards):
+        if BATCHED:
+            return f"{RUN}/batches/{batch_of(wildcards.pair)}"
+        return [f"{RUN}/aligned/{wildcards.pair}/{name}" for name in names]
+
+    return of_pair
+
+
+def of_all_batches(*patterns):
+    """Return a function for `input` that gives these files of all pairs, or all batches."""
+
+    def all_pairs(wildcards):
+        if BATCHED:
+            return expand(f"{RUN}/batches/{{batch}}", batch=batches())
+        return expand([f"{RUN}/{pattern}" for pattern in patterns], pair=pair_ids())
+
+    return all_pairs
+
+
+def scenes_of_batch(wildcards):
+    """Return the names of all scenes that the pairs of a batch need."""
+    found = []
+    for pair in map(pair_content, batches()[wildcards.batch]):
+        found += [pair["lr"], pair["hr"], *pair.get("further_dates", [])[: CONFIG.search.lr_dates - 1]]
+    return sorted(set(found))
+
+
+def files_of_batch(wildcards):
+    """Return the files on disk that the items of a batch name."""
+    return sorted({path for scene in scenes_of_batch(wildcards) for path in files_of_scene(scene)})
+
+
 def further_of(wildcards):
     """Return the folders of a pair's further LR dates, as many as are asked for and there are."""
     names = pair_of(wildcards).get("further_dates", [])

@@ -9,8 +9,7 @@ are several samples.
 
 rule sample:
     input:
-        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
-        dates=dates_shown,
+        aligned=lambda wildcards: aligned("lr.tif", *map(os.path.basename, dates_shown(wildcards)))(wildcards),
         weights=model_file("model.safetensors"),
         best=model_file("best.safetensors"),
         card=model_file("card.json"),
@@ -30,11 +29,12 @@ rule sample:
         runtime=by_attempt(240),
     params:
         settings=settings("sample"),
-        dates=lambda wildcards, input: f"--dates {shlex.quote(input.dates[0])}" if input.dates else "",
+        lr=lambda wildcards: f"{aligned_folder(wildcards)}/lr.tif",
+        dates=lambda wildcards: " ".join(f"--dates {shlex.quote(path)}" for path in dates_shown(wildcards)),
         folder=folder_of("weights"),
         code=code("sample"),
     message:
         "Super-resolve {wildcards.pair}{wildcards.part} ({wildcards.arm})"
     shell:
-        "python -m crossres sample --settings {params.settings:q} --name {wildcards.arm:q} --lr {input.lr:q}"
+        "python -m crossres sample --settings {params.settings:q} --name {wildcards.arm:q} --lr {params.lr:q}"
         " {params.dates} --model {params.folder:q} --threads {threads} --output {output:q} > {log:q} 2>&1"

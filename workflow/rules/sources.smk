@@ -131,7 +131,11 @@ def asked_servers():
 
 def local_assets(wildcards):
     """Return the files on disk that a scene's item names, inputs of the scene as the item is."""
-    item = scene_item(wildcards.scene)
+    return files_of_scene(wildcards.scene)
+
+
+def files_of_scene(scene):
+    item = scene_item(scene)
     parts = [item, *item["properties"].get("crossres:mosaic", [])]
     hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
     paths = [os.path.normpath(Path(RUN, "items/scenes", href)) for href in hrefs if not is_remote(href)]

@@ -13,7 +13,7 @@ from crossres.drawing import save
 from crossres.errors import UserError
 from crossres.files import whole, write_json
 from crossres.layout import held_out_in
-from crossres.pairs.candidates import PairFiles, read_pairs
+from crossres.pairs.candidates import PairFiles, of_pair, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.partition import TOO_NEAR, Parted, held_out_once, part
 from crossres.pairs.patch_file import read_patches
@@ -148,7 +148,7 @@ def _write_left_out(path: Path, pairs: Path, patches: Path, parted: dict[str, Pa
     """Write the candidates that are not in the dataset, of all pairs."""
     with whole(path) as file, TableWriter(file) as writer:
         for name in sorted(p.stem for p in pairs.glob("*.json")):
-            table = PairFiles(name, None, patches / f"{name}.zip", patches / f"{name}.parquet").candidates()
+            table = PairFiles(name, None, *of_pair(patches, name)).candidates()
             reason = table["reason"].to_numpy(zero_copy_only=False).astype(object)
             if name in parted:
                 reason[reason == ""] = parted[name].reason

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
 
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -132,6 +133,14 @@ def extract(
     with whole(output_index) as part:
         _table(rows, lr_grid, side).to_parquet(part, index=False)
     log.info("%s: %d of %d patches kept", pair["id"], sum(row[-2] for row in rows), len(rows))
+
+
+def write_none(output_patches: Path, output_index: Path) -> None:
+    """Write what `extract` writes of a pair without candidates."""
+    with whole(output_patches) as part, PatchWriter(part):
+        pass
+    with whole(output_index) as part:
+        _table([], GeoBox((1, 1), Affine.identity(), "EPSG:4326"), 1).to_parquet(part, index=False)
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,13 @@ class SearchSettings(Section):
         200.0, ge=0, le=5000, description="how far around the HR footprint the LR scene is read, in metres"
     )
     weights: PairingWeights = PairingWeights()
+    pairs_per_job: int = Field(
+        1,
+        ge=1,
+        le=500,
+        description="pairs that one job fetches, aligns and cuts into patches, for sets of many small pairs; they then "
+        "stand in batches/, and a pair whose files on disk are damaged is declined. 1: a job for each step of a pair",
+    )
     lock: str | None = Field(
         None,
         description="lock file of an earlier run (`crossres lock`): its scenes and pairs are taken as they stand, no "
