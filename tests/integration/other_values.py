@@ -12,6 +12,7 @@ from crossres.settings.explained import models_of
 BY_HAND: dict[str, dict[str, Any]] = {
     "search.area": {"search.area": [100.0, 20.0, 130.0, 50.0]},
     "search.datetime": {"search.datetime": "2015-01-01/2030-01-01"},
+    "search.pairs_per_job": {"search.pairs_per_job": 2},
     "grid.lr_bands": {"grid.lr_bands": ["blue", "green", "red", "nir", "swir16"]},
     "dataset.split": {"dataset.split": "block"},
     "train.start_from": {"models.other.train": {"start_from": None}, "train.start_from": "other"},
