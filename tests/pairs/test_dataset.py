@@ -173,7 +173,7 @@ def test_one_large_scene_is_split_by_ground(write_pair: WritePair, tmp_path: Pat
 
     name = summary["splits"]["test"][0]
     aligned, judged = tmp_path / "aligned" / name / "mask.tif", tmp_path / "held_out.tif"
-    held_out_mask(name, aligned, tmp_path / "pairs" / "index.parquet", 16, judged)
+    held_out_mask(name, aligned, tmp_path / "pairs" / "index.parquet", judged)
     clear = read_mask(judged) == Mask.CLEAR
     assert grid_of(judged) == grid_of(aligned)
     assert clear.sum() == 16 * 16 * ((index["pair"] == name) & (index["split"] == "test")).sum() > 0

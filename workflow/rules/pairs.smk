@@ -102,12 +102,11 @@ rule held_out:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(30),
     params:
-        settings=settings("held_out"),
         code=code("held_out"),
     message:
         "Mask what is not held out of {wildcards.pair}"
     shell:
-        "python -m crossres held-out --settings {params.settings:q} --pair {wildcards.pair:q} --mask {input.mask:q}"
+        "python -m crossres held-out --pair {wildcards.pair:q} --mask {input.mask:q}"
         " --index {input.index:q} --output {output:q} > {log:q} 2>&1"
 
 

@@ -27,7 +27,7 @@ READS: dict[str, tuple[str, ...]] = {
     "normalise": ("normalise", "grid"),
     "patches": ("patches", "grid.gsd_m", "grid.bands"),
     "dataset": ("dataset", "grid.gsd_m", "grid.bands", "grid.lr_bands"),
-    "held_out": ("patches.lr_px",),
+    "held_out": (),
     "cache": (),
     "train": ("model", "train", "models.{model}"),
     "distill_model": ("distill",),
