@@ -25,6 +25,7 @@ READS: dict[str, tuple[str, ...]] = {
     "coregister": ("coregister", "grid", "-grid.lr_bands"),
     "dates": ("coregister", "grid.bands", "grid.lr_bands"),
     "normalise": ("normalise", "grid"),
+    "align": (),
     "patches": ("patches", "grid.gsd_m", "grid.bands"),
     "dataset": ("dataset", "grid.gsd_m", "grid.bands", "grid.lr_bands"),
     "held_out": (),
@@ -66,6 +67,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "coregister": ("search", "download"),
     "dates": ("search", "download", "coregister"),
     "normalise": ("download", "coregister"),
+    "align": ("search", "download", "coregister", "normalise"),
     "patches": ("search", "coregister", "dates", "normalise"),
     "dataset": ("search", "coregister", "patches"),
     "held_out": ("normalise", "dataset"),
@@ -86,7 +88,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """The rules whose files a rule reads."""
 
 
-COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {"resolved_config": "config", "distill_model": "distill"}
+COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {
+    "resolved_config": "config", "distill_model": "distill", "align": "align-page",
+}  # fmt: skip
 """The command of `crossres` that a rule runs."""
 
 
