@@ -17,7 +17,7 @@ from crossres.grids import crop, crs_of
 from crossres.imagery.numbers import NODATA, Mask, to_reflectance
 from crossres.imagery.raster import grid_of, open_raster, read_mask
 
-SIDE_PX = 512
+SIDE_PX = 320
 """Side of a part, in pixels of the fine grid, at most."""
 TILES = 8
 """Along a side of a picture that is laid out like a chessboard."""
