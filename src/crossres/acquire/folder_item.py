@@ -25,6 +25,8 @@ from crossres.settings.sensor import times_in
 
 log = logging.getLogger(__name__)
 
+PIXELS_M = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0)
+"""Of sensors, as they are called."""
 MANY_SHOWN = 12
 """Bands of a file that a line names."""
 
@@ -63,7 +65,9 @@ def _in_degrees(src: rasterio.DatasetReader, path: Path) -> str:
     grid = GeoBox.from_rio(src)
     zone = local_utm(grid_outline(grid)).to_epsg()
     # The side that was the sensor's pixel: degrees of longitude are shorter than those of latitude.
-    metres = float(f"{min(ground_pixel_m(grid)):.2g}")
+    side = min(ground_pixel_m(grid))
+    near = min(PIXELS_M, key=lambda usual: abs(usual / side - 1))
+    metres = near if abs(near / side - 1) < 0.1 else float(f"{side:.2g}")
     warped = f"{path.stem}_{zone}.tif"
     return (
         f"{printable(path)}: is in degrees; bring it to metres, in its UTM zone: `rio warp {printable(path.name)} "
