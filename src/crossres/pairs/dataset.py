@@ -17,7 +17,7 @@ from crossres.pairs.candidates import PairFiles, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.partition import TOO_NEAR, Parted, part
 from crossres.pairs.patch_file import read_patches
-from crossres.pairs.splits import SPLITS
+from crossres.pairs.splits import SPLITS, places
 from crossres.pairs.statistics import Moments
 from crossres.pairs.store import DIMS, digest, several_dates, write_zarr
 from crossres.pairs.table import TableWriter
@@ -55,7 +55,8 @@ def assemble(
     for split in ("train", "test"):
         if not counts[split]:
             near = f" ({left_out[TOO_NEAR]} are {TOO_NEAR}: dataset.gap_m)" if left_out[TOO_NEAR] else ""
-            raise _too_few(f"{len(usable)} pairs with patches leave none for {split}{near}", declined)
+            raise _too_few(f"{len(usable)} pairs with patches leave none for {split}{near}{_one_place(settings, usable)}",
+                           declined)  # fmt: skip
 
     _write_left_out(output / "left_out.parquet", pairs, patches, parted)
     moments, sheet = _write(output, usable, parted, sum(counts.values()), grid, settings.seed)
@@ -81,6 +82,17 @@ def assemble(
         },
     )
     log.info("%s patches", ", ".join(f"{counts[s]} {s}" for s in SPLITS))
+
+
+def _one_place(settings: DatasetSettings, usable: Sequence[PairFiles]) -> str:
+    """Say what to do where all pairs show one place, which goes to one split as a whole; nothing otherwise."""
+    if settings.split != "pair" or len(places(np.array([pair.footprint for pair in usable], object))) > 1:
+        return ""
+    return (
+        ", since they show one place, and a place goes to one split as a whole: set dataset.split: block, with a "
+        "dataset.block_m that cuts it into four blocks or more; where there are other places, dataset.assign says which "
+        "pair goes where"
+    )
 
 
 def _too_few(what: str, declined: list[dict[str, str]]) -> UserError:
