@@ -6,7 +6,9 @@ from pydantic import Field
 
 from crossres.settings.base import Section
 
-LARGE_WINDOW_PX, SMALLEST_WINDOW_PX, SMALLEST_STRIDE_PX = 64, 16, 4
+WINDOW_PX, SMALLEST_WINDOW_PX, SMALLEST_STRIDE_PX = 64, 16, 4
+LARGE_PX = 96
+"""Images with a shorter side have too few windows of `WINDOW_PX`."""
 
 
 class CoregisterSettings(Section):
@@ -18,7 +20,7 @@ class CoregisterSettings(Section):
         ge=16,
         le=256,
         description="side of a matching window, in LR pixels; null is 64, and half of the shorter side of images that "
-        "are smaller than 128",
+        "are smaller than 96",
     )
     stride_px: int | None = Field(
         None,
@@ -55,5 +57,6 @@ class CoregisterSettings(Section):
 
     def windows(self, side_px: float) -> tuple[int, int]:
         """Return side of and step between windows in images whose shorter side has so many LR pixels."""
-        side = self.window_px or min(LARGE_WINDOW_PX, max(SMALLEST_WINDOW_PX, int(side_px) // 4 * 2))
+        own = WINDOW_PX if side_px >= LARGE_PX else max(SMALLEST_WINDOW_PX, int(side_px) // 4 * 2)
+        side = self.window_px or own
         return side, self.stride_px or max(SMALLEST_STRIDE_PX, side // 4)

@@ -19,6 +19,8 @@ from crossres.drawing import BLUE, DPI, MUTED, ORANGE, caption, image, quiet, rg
 KEY_SHARE = 0.045
 """Share of the figure's height, at its foot, that is left to the key of the arrows."""
 CAPTION_CHARACTERS, TITLE_CHARACTERS = 125, 58
+GAP_SHARE = 0.02
+"""The same, between the caption and what is below it."""
 ARROW_SHARE = 0.05
 """Length of a typical arrow, as a share of the image's longer side."""
 
@@ -27,7 +29,7 @@ def registration_figure(
     lr: np.ndarray, bands: Sequence[str], frame: Window, found: Registration, report: dict[str, Any]
 ) -> Figure:
     """Draw the LR image with what was matched on it, and how far held-out tie points lie from the field."""
-    engine = ConstrainedLayoutEngine(rect=(0, KEY_SHARE, 1, 1 - KEY_SHARE))
+    engine = ConstrainedLayoutEngine(rect=(0, KEY_SHARE, 1, 1 - KEY_SHARE - GAP_SHARE))
     figure = Figure(figsize=(10.5, 5.6), layout=engine, dpi=DPI)
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     _draw_map(figure, left, lr, bands, frame, found)
