@@ -90,8 +90,8 @@ def _one_place(settings: DatasetSettings, usable: Sequence[PairFiles]) -> str:
         return ""
     return (
         ", since they show one place, and a place goes to one split as a whole: set dataset.split: block, with a "
-        "dataset.block_m that cuts it into four blocks or more; where there are other places, dataset.assign says which "
-        "pair goes where"
+        "dataset.block_m that cuts it into four blocks or more; where there are other places, dataset.assign says "
+        "which pair goes where"
     )
 
 
