@@ -55,8 +55,8 @@ def assemble(
     for split in ("train", "test"):
         if not counts[split]:
             near = f" ({left_out[TOO_NEAR]} are {TOO_NEAR}: dataset.gap_m)" if left_out[TOO_NEAR] else ""
-            raise _too_few(f"{len(usable)} pairs with patches leave none for {split}{near}{_one_place(settings, usable)}",
-                           declined)  # fmt: skip
+            what = f"{len(usable)} pairs with patches leave none for {split}{near}"
+            raise _too_few(what + _one_place(settings, usable), declined)
 
     _write_left_out(output / "left_out.parquet", pairs, patches, parted)
     moments, sheet = _write(output, usable, parted, sum(counts.values()), grid, settings.seed)
