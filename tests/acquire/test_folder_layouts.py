@@ -113,6 +113,13 @@ def test_bands_that_do_not_fit_the_file_are_shown_beside_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("sensor", "message"),
     [
+        ({"bands": "red"}, "is neither a list of names"),
+        ({"bands": {"red": 0}}, "is neither a list of names"),
+        ({"bands": {}}, "is neither a list of names"),
+        ({"mask": 0}, "is neither a band's number from 1"),
+        ({"mask": 2, "mask_codes": "clouds"}, "is neither scl, valid nor hidden"),
+        ({"mask": 2, "mask_codes": {"clouds": [1]}}, "is neither scl, valid nor hidden"),
+        ({"mask": 2, "mask_codes": {"cloud": 1}}, "is neither scl, valid nor hidden"),
         ({"bands": ["red", "red"]}, "names a band twice"),
         ({"bands": [None, None]}, "names no band"),
         ({"bands": {"red": 1, "nir": 1}}, "gives two bands one number"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -61,6 +61,36 @@ class SensorSettings(Section):
         description="where the file's name has the time, UTC: %Y %m %d (or %j, %y) and %H %M %S stand for its parts, * "
         "for any text and ? for any character, such as S2?_*_%Y%m%d; goes before datetime, which is for files without",
     )
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _bands_are_named(cls, value: Any) -> Any:
+        names = isinstance(value, list | tuple) and all(one is None or isinstance(one, str) for one in value)
+        numbers = isinstance(value, dict) and all(type(one) is int and one > 0 for one in value.values())
+        if value is not None and not (value and (names or numbers)):
+            raise ValueError("is neither a list of names, one for each band, nor names with numbers from 1 ({red: 3})")
+        return value
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _mask_is_a_band_or_file(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, str) and not (type(value) is int and value > 0):
+            raise ValueError(f"is neither a band's number from 1, nor its name, nor a file such as {STEM}_mask.tif")
+        return value
+
+    @field_validator("mask_codes", mode="before")
+    @classmethod
+    def _codes_mean_something(cls, value: Any) -> Any:
+        known = isinstance(value, dict) and value and set(value) <= {"nodata", "shadow", "cloud", "snow"}
+        lists = known and all(
+            isinstance(own, list | tuple) and own and all(type(number) is int for number in own)
+            for own in value.values()
+        )
+        if not lists and value not in ("scl", "valid", "hidden"):
+            raise ValueError(
+                "is neither scl, valid nor hidden, nor lists of numbers by nodata, shadow, cloud, snow ({cloud: [1]})"
+            )
+        return value
 
     @field_validator("bands")
     @classmethod
