@@ -164,6 +164,17 @@ def test_a_mask_hides_what_its_codes_say(tmp_path, codes, kind):
     assert row[6::12].tolist() == expected
 
 
+def test_a_band_that_is_called_scl_is_the_classification(tmp_path):
+    classes = np.full((1, 60, 60), 5, np.uint16)
+    classes[:, :30] = 9
+    write(tmp_path / "in" / "x.tif", np.concatenate([numbers(1, 60), classes]), 20, names=("B08", "SCL"))
+    for number, bands in enumerate((None, ["nir", "scl"])):
+        output = tmp_path / str(number)
+        catalogued(tmp_path / "in", output, bands=bands)
+        download(AcquireSettings(), GridSettings(bands=("nir",)), output / "items" / "x.json", None, output / "scene")
+        assert read_mask(output / "scene" / "mask.tif")[::40, 0].tolist() == [Mask.CLOUD, Mask.CLEAR]
+
+
 def test_cloud_over_the_overlap_is_read_from_a_mask_of_ones_own(tmp_path):
     mask = np.zeros((1, 60, 60), np.uint8)
     mask[:, :15] = 1

@@ -19,7 +19,7 @@ from crossres.foreign_raster import open_foreign, printable
 from crossres.grids import grid_outline, ground_pixel_m
 from crossres.imagery.items import GEOTIFF, Item, grid_fields, new_item, raster_asset, relative_href
 from crossres.imagery.numbers import Encoding
-from crossres.sensors.band_names import common_name
+from crossres.sensors.band_names import common_name, is_band
 from crossres.settings.search import SensorSettings
 from crossres.settings.sensor import times_in
 
@@ -87,7 +87,8 @@ def _bands(src: rasterio.DatasetReader, sensor: SensorSettings, shown: str) -> t
                 f"{shown}: says neither names nor colours of its {src.count} bands; set sensor.bands of its source, "
                 "every band in file order"
             )
-        found = {i: of_file.get(i) for i in range(1, src.count + 1)}
+        classes = {i for i, name in enumerate(src.descriptions, 1) if name and is_band(name, CLASSES)}
+        found = {i: CLASSES if i in classes else of_file.get(i) for i in range(1, src.count + 1)}
     else:
         _check_numbers(src, sensor, shown)
         _check_names(src, sensor, named, of_file, shown)
