@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN_PARTS = {
-    "aligned", "batches", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs", "report.html",
-    "scenes", "sr", "world",
+    "align.html", "aligned", "batches", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs",
+    "report.html", "scenes", "sr", "world",
 }  # fmt: skip
 """What rules write into the folder of a run."""
 

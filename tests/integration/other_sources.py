@@ -13,7 +13,7 @@ OF_EACH_KIND: dict[str, dict[str, Any]] = {
     "stac-api": {"url": "https://example.org", "collections": ["one", "another"]},
     "sentinelhub": {},
     "catalog": {"href": "{run}/world/catalog.json"},
-    "folder": {"path": "a_folder", "sensor": {"bands": ["red", "nir"]}},
+    "folder": {"path": "a_folder", "sensor": {"bands": ["red", "nir"], "mask": 3}},
     "gaofen2": {"path": "{run}/world/places"},
 }
 FOLDERS = ("a_folder", "another_folder")
@@ -27,6 +27,7 @@ BY_HAND = {
     ("stac-api", "query"): {"eo:cloud_cover": {"lt": 20}},
     ("catalog", "href"): "https://example.org/catalog.json",
     ("folder", "path"): "another_folder",
+    ("folder", "sensor.datetime_pattern"): "%Y%m%d",
     ("gaofen2", "path"): "another_folder",
 }
 ONLY_VALUE = {("sentinelhub", "collection")}

@@ -19,7 +19,6 @@ from scipy import ndimage
 from shapely.affinity import translate
 from shapely.geometry import Point, box
 
-from crossres.errors import UserError
 from crossres.grids import fine_grid
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
@@ -111,12 +110,20 @@ def test_a_declined_pair_has_no_candidates(write_pair: WritePair) -> None:
     assert {"row", "col", "kept", "reason", "geometry"} <= set(index.columns)
 
 
-def test_a_rational_factor_cuts_whole_fine_pixels_or_says_so(write_pair: WritePair) -> None:
+def test_at_a_rational_factor_patches_end_between_fine_pixels(write_pair: WritePair) -> None:
     pair, folder = write_pair("a", gsd_m=4.0)  # 5/2
     arrays, _ = run(pair, folder, gsd_m=4.0)
     assert arrays["hr"].shape[2:] == (80, 80)
-    with pytest.raises(UserError, match=r"patches\.stride_px: 15 is not a multiple of 2"):
-        run(pair, folder, gsd_m=4.0, stride_px=15)
+    arrays, index = run(pair, folder, gsd_m=4.0, lr_px=31, stride_px=15)
+    assert arrays["lr"].shape[2:] == (32, 32) and arrays["hr"].shape[2:] == (80, 80)
+    assert sorted(set(index["col"]))[:3] == [0, 16, 32]
+
+
+@pytest.mark.parametrize(
+    ("factor", "side", "stride"), [("2", 32, 16), ("10/3", 33, 18), ("25/2", 32, 16), ("8/5", 35, 20)]
+)
+def test_side_and_step_are_the_next_multiples_of_the_denominator(factor: str, side: int, stride: int) -> None:
+    assert PatchSettings().whole_px(Fraction(factor)) == (side, stride)
 
 
 def test_extracting_twice_gives_the_same_bytes(write_pair: WritePair) -> None:

@@ -121,6 +121,11 @@ def dates_of(wildcards):
     return [f"{RUN}/aligned/{wildcards.pair}/dates.tif"] if CONFIG.search.lr_dates > 1 else []
 
 
+def hr_scenes(wildcards):
+    """Return the folders of all HR scenes of pairs."""
+    return sorted({f"{RUN}/scenes/{pair_content(pair)['hr']}" for pair in pair_ids()})
+
+
 def of_all_pairs(pattern):
     return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
 

@@ -144,14 +144,13 @@ rule held_out:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(30),
     params:
-        settings=settings("held_out"),
         mask=lambda wildcards: f"{aligned_folder(wildcards)}/mask.tif",
         index=lambda wildcards: split_table(fold_of(wildcards), "index.parquet"),
         code=code("held_out"),
     message:
         "Mask what is not held out of {wildcards.pair}"
     shell:
-        "python -m crossres held-out --settings {params.settings:q} --pair {wildcards.pair:q} --mask {params.mask:q}"
+        "python -m crossres held-out --pair {wildcards.pair:q} --mask {params.mask:q}"
         " --index {params.index:q} --output {output:q} > {log:q} 2>&1"
 
 

@@ -55,7 +55,9 @@ def source_files(wildcards):
     if PLACES and folder.is_relative_to(f"{RUN}/world"):
         return expand(f"{RUN}/world/places/{{place}}", place=PLACES)
     if source.kind == "folder":
-        return sorted(str(path) for path in folder.glob(source.pattern))
+        images = list(folder.glob(source.pattern))
+        masks = [mask for path in images if (mask := source.sensor.mask_file(path)) and mask.is_file()]
+        return sorted({os.path.normpath(path) for path in (*images, *masks)})
     return sorted(str(path) for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 

@@ -17,7 +17,7 @@ from crossres.pairs.candidates import PairFiles, of_pair, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.partition import TOO_NEAR, Parted, held_out_once, part
 from crossres.pairs.patch_file import read_patches
-from crossres.pairs.splits import SPLITS
+from crossres.pairs.splits import SPLITS, places
 from crossres.pairs.store import several_dates
 from crossres.pairs.table import TableWriter
 from crossres.pairs.writing import Patches, fold_folder, write_patches
@@ -54,7 +54,7 @@ def assemble(
     folds = part(settings, usable, regions)
     for number, found in enumerate(folds):
         of_fold = "" if settings.folds is None else f" in fold {number} of dataset.folds"
-        _check(found, f"{len(usable)} pairs with patches", of_fold, declined)
+        _check(found, f"{len(usable)} pairs with patches", of_fold + _one_place(settings, usable), declined)
     parted, tested = (folds[0], None) if settings.folds is None else _once(usable, folds)
     whole_set = Patches(usable, parted, tested, folds)
 
@@ -103,13 +103,13 @@ def _counts(parted: Mapping[str, Parted]) -> dict[str, int]:
     return {s: sum(int((p.split == s).sum()) for p in parted.values()) for s in SPLITS}
 
 
-def _check(parted: Mapping[str, Parted], what: str, of_fold: str, declined: list[dict[str, str]]) -> None:
+def _check(parted: Mapping[str, Parted], what: str, more: str, declined: list[dict[str, str]]) -> None:
     """Raise `UserError` when nothing is left to train or test on."""
     counts, near = _counts(parted), sum(int((p.reason == TOO_NEAR).sum()) for p in parted.values())
     for split in ("train", "test"):
         if not counts[split]:
             because = f" ({near} are {TOO_NEAR}: dataset.gap_m)" if near else ""
-            raise _too_few(f"{what} leave none for {split}{of_fold}{because}", declined)
+            raise _too_few(f"{what} leave none for {split}{because}{more}", declined)
 
 
 def _once(
@@ -136,6 +136,15 @@ def _over_folds(settings: DatasetSettings, summary: dict[str, Any], each: Sequen
         "bytes": summary["bytes"] | {"train": max(fold["bytes"]["train"] for fold in each)},
         "folds": tests,
     }
+def _one_place(settings: DatasetSettings, usable: Sequence[PairFiles]) -> str:
+    """Say what to do where all pairs show one place, which goes to one split as a whole; nothing otherwise."""
+    if settings.split != "pair" or len(places(np.array([pair.footprint for pair in usable], object))) > 1:
+        return ""
+    return (
+        ", since they show one place, and a place goes to one split as a whole: set dataset.split: block, with a "
+        "dataset.block_m that cuts it into four blocks or more; where there are other places, dataset.assign says "
+        "which pair goes where"
+    )
 
 
 def _too_few(what: str, declined: list[dict[str, str]]) -> UserError:

@@ -14,7 +14,6 @@ import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 
-from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
 from crossres.imagery.engine import each
@@ -58,20 +57,19 @@ def extract(
     uint16 DN, `mask` (h, w) uint8, 0 is clear. With `dates`, the raster of further LR dates that the `dates` stage
     wrote, its bands follow those of the first in `lr`; what is clear goes by the first alone. `output_index` is
     GeoParquet with one row a candidate: its first row and column in `lr.tif`, its quality, and why it is declined. A
-    pair declined in registration has no candidates. Raises `UserError` when patches do not fall on whole fine pixels.
-    Memory holds some dozens of patches a thread, not the scene.
+    pair declined in registration has no candidates. Side and step are those of the settings, or the next that fall on
+    whole fine pixels. Memory holds some dozens of patches a thread, not the scene.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
-    for key in ("lr_px", "stride_px"):
-        if getattr(settings, key) % factor.denominator:
-            raise UserError(
-                f"patches.{key}: {getattr(settings, key)} is not a multiple of {factor.denominator}, so that at factor "
-                f"{factor} patches would cut fine pixels; choose a multiple"
-            )
-    side, fine_side, gap = settings.lr_px, int(settings.lr_px * factor), float(pair["date_gap_days"])
+    side, stride = settings.whole_px(factor)
+    if (side, stride) != (settings.lr_px, settings.stride_px):
+        log.info(
+            "%s: patches are %d LR pixels wide, every %d: whole fine pixels at x%s", pair["id"], side, stride, factor
+        )
+    fine_side, gap = int(side * factor), float(pair["date_gap_days"])
     lr_grid = grid_of(aligned / "lr.tif")
-    blocks = _blocks(lr_grid, side, settings.stride_px) if state["accepted"] else []
+    blocks = _blocks(lr_grid, side, stride) if state["accepted"] else []
     mask = read_mask(aligned / "mask.tif")
     weights = area(factor.denominator, factor).dense()
     low, high = (lazy_raster(aligned / f"{name}.tif") for name in ("lr", "hr"))

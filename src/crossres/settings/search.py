@@ -7,26 +7,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from crossres.settings.base import Section
-
-
-class SensorSettings(Section):
-    """What cannot be read from a plain GeoTIFF: its bands, how its numbers become reflectance, its optics."""
-
-    name: str = Field("generic", description="name of the sensor in items and reports")
-    bands: tuple[str, ...] | None = Field(
-        None,
-        min_length=1,
-        description="common name of each band of the file, in file order; null takes the names, or the colours, that "
-        "the file gives them",
-    )
-    scale: float | None = Field(
-        None, gt=0, description="reflectance = scale * DN + offset; null takes what the file says, else reflectance"
-    )
-    offset: float | None = Field(None, ge=-10, le=10, description="the same; null with a scale is 0")
-    nodata: float | None = Field(None, description="DN that means no data; null takes the file's own tag")
-    datetime: str | None = Field(
-        None, description="acquisition time (ISO 8601, UTC) where the file has none in TIFFTAG_DATETIME"
-    )
+from crossres.settings.sensor import SensorSettings
 
 
 class StacApiSource(Section):

@@ -25,10 +25,11 @@ READS: dict[str, tuple[str, ...]] = {
     "coregister": ("coregister", "grid", "-grid.lr_bands"),
     "dates": ("coregister", "grid.bands", "grid.lr_bands"),
     "normalise": ("normalise", "grid"),
+    "align": (),
     "patches": ("patches", "grid.gsd_m", "grid.bands"),
     "prepare": ("acquire", "coregister", "normalise", "patches", "grid"),
     "dataset": ("dataset", "grid.gsd_m", "grid.bands", "grid.lr_bands"),
-    "held_out": ("patches.lr_px",),
+    "held_out": (),
     "cache": (),
     "train": ("model", "train", "models.{model}"),
     "distill_model": ("distill",),
@@ -72,6 +73,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "coregister": ("search", "download"),
     "dates": ("search", "download", "coregister"),
     "normalise": ("download", "coregister"),
+    "align": ("search", "download", "coregister", "normalise"),
     "patches": ("search", "coregister", "dates", "normalise"),
     "prepare": ("simulate", "link_world", "search"),
     "dataset": ("search", "coregister", "patches", "prepare"),
@@ -93,7 +95,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """The rules whose files a rule reads."""
 
 
-COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {"resolved_config": "config", "distill_model": "distill"}
+COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {
+    "resolved_config": "config", "distill_model": "distill", "align": "align-page",
+}  # fmt: skip
 """The command of `crossres` that a rule runs."""
 
 

@@ -61,6 +61,11 @@ class Registration:
     shift_m: tuple[float, ...] | None = None
     """East, north."""
     rmse_held_out_px: float | None = None
+    ce90_m: float | None = None
+    """Radius that holds 90 % of the residuals at held-out check windows, in metres."""
+    held_out_windows: int | None = None
+    """How many these are."""
+    rejected_check_share: float | None = None
     tie_points: int | None = None
     kept_share: float | None = None
 
@@ -130,7 +135,7 @@ def read_pairs(inputs: ReportInputs, dataset: Dataset, lr_dates: int = 1) -> lis
 
     def pair(found: Found) -> Pair:
         folder = aligned.get(found.id)
-        lr_date, hr_date = (_date(inputs.items.scene(name)) for name in (found.lr, found.hr))
+        lr_date, hr_date = (day_of(inputs.items.scene(name)) for name in (found.lr, found.hr))
         registration = read_record(Registration, folder / "registration.json") if folder else Registration()
         dates = read_record(Dates, folder / "dates.json").dates if folder and lr_dates > 1 else ()
         return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration, dates)
@@ -138,7 +143,8 @@ def read_pairs(inputs: ReportInputs, dataset: Dataset, lr_dates: int = 1) -> lis
     return [pair(read_record(Found, path)) for path in sorted(inputs.items.pairs.glob("*.json"))]
 
 
-def _date(item: Path) -> str:
+def day_of(item: Path) -> str:
+    """Return the day that a scene's item says, as YYYY-MM-DD; empty where it says none."""
     properties = read_json(item)["properties"] if item.exists() else {}
     return str(properties.get("datetime") or properties.get("start_datetime") or "")[:10]
 
