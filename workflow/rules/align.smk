@@ -130,13 +130,20 @@ rule align:
     input:
         found=all_items,
         scenes=hr_scenes,
-        lr=of_all_pairs("aligned/{pair}/lr.tif"),
-        hr=of_all_pairs("aligned/{pair}/hr.tif"),
-        masks=of_all_pairs("aligned/{pair}/mask.tif"),
-        registrations=of_all_pairs("aligned/{pair}/registration.json"),
-        registration_figures=of_all_pairs("aligned/{pair}/registration.png"),
-        radiometries=of_all_pairs("aligned/{pair}/radiometry.json"),
-        radiometry_figures=of_all_pairs("aligned/{pair}/radiometry.png"),
+        aligned=of_all_batches(
+            *(
+                f"aligned/{{pair}}/{name}"
+                for name in (
+                    "lr.tif",
+                    "hr.tif",
+                    "mask.tif",
+                    "registration.json",
+                    "registration.png",
+                    "radiometry.json",
+                    "radiometry.png",
+                )
+            )
+        ),
     output:
         f"{RUN}/align.html",
     log:

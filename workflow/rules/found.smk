@@ -122,7 +122,9 @@ def dates_of(wildcards):
 
 
 def hr_scenes(wildcards):
-    """Return the folders of all HR scenes of pairs."""
+    """Return the folders of all HR scenes of pairs, but for those that stand in batches."""
+    if BATCHED:
+        return []
     return sorted({f"{RUN}/scenes/{pair_content(pair)['hr']}" for pair in pair_ids()})
 
 

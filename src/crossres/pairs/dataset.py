@@ -136,6 +136,8 @@ def _over_folds(settings: DatasetSettings, summary: dict[str, Any], each: Sequen
         "bytes": summary["bytes"] | {"train": max(fold["bytes"]["train"] for fold in each)},
         "folds": tests,
     }
+
+
 def _one_place(settings: DatasetSettings, usable: Sequence[PairFiles]) -> str:
     """Say what to do where all pairs show one place, which goes to one split as a whole; nothing otherwise."""
     if settings.split != "pair" or len(places(np.array([pair.footprint for pair in usable], object))) > 1:

@@ -73,7 +73,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "coregister": ("search", "download"),
     "dates": ("search", "download", "coregister"),
     "normalise": ("download", "coregister"),
-    "align": ("search", "download", "coregister", "normalise"),
+    "align": ("search", "download", "coregister", "normalise", "prepare"),
     "patches": ("search", "coregister", "dates", "normalise"),
     "prepare": ("simulate", "link_world", "search"),
     "dataset": ("search", "coregister", "patches", "prepare"),
