@@ -44,7 +44,7 @@ rule evaluate:
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
         mask=(
             f"{RUN}/aligned/{{pair}}/mask.tif"
-            if CONFIG.dataset.split == "pair"
+            if CONFIG.dataset.split in ("pair", "published")
             else f"{RUN}/pairs/held_out/{{pair}}.tif"
         ),
         arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=[*ARMS, *EXTERNAL]),

@@ -14,7 +14,7 @@ from crossres.acquire.pairing.best_pairs import best_pairs
 from crossres.acquire.pairing.candidates import Candidate, candidate, offered_id, resolved_item
 from crossres.acquire.pairing.claims import NoPlaceError
 from crossres.acquire.pairing.duplicates import apart, with_unique_ids, without_duplicates
-from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs
+from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs, pairs_of_places
 from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.remote.addresses import name_host
@@ -70,7 +70,7 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
     if not found_lr or not found_hr:
         role, reasons = ("HR", declined_hr) if found_lr or settings.degraded else ("LR", declined_lr)
         raise UserError(f"search: no {role} scene can be used; {_tally(reasons)}")
-    pair_up = own_pairs if settings.degraded else best_pairs
+    pair_up = own_pairs if settings.degraded else pairs_of_places if settings.published else best_pairs
     pairs, unpaired = pair_up(found_lr, found_hr, area, settings, places)
     log.info("search: %d rasters were opened to see where they lie", places.opened)
     if not pairs:

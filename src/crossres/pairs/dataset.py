@@ -17,6 +17,7 @@ from crossres.pairs.candidates import PairFiles, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.partition import TOO_NEAR, Parted, part
 from crossres.pairs.patch_file import read_patches
+from crossres.pairs.published import by_pair
 from crossres.pairs.splits import SPLITS
 from crossres.pairs.statistics import Moments
 from crossres.pairs.store import DIMS, digest, several_dates, write_zarr
@@ -49,6 +50,8 @@ def assemble(
     usable, declined, first, left_out = read_pairs(pairs, patches, aligned)
     if not usable:
         raise _too_few("no pair has patches", declined)
+    if settings.split == "published":
+        settings = by_pair(settings, pairs, [pair.name for pair in usable])
     parted = part(settings, usable, regions)
     counts = {s: sum(int((p.split == s).sum()) for p in parted.values()) for s in SPLITS}
     left_out += Counter(reason for p in parted.values() for reason in p.reason if reason)

@@ -10,10 +10,10 @@ from crossres.settings.base import Section
 class DatasetSettings(Section):
     """Splits by place, and the patch dataset."""
 
-    split: Literal["pair", "block", "region"] = Field(
+    split: Literal["pair", "block", "region", "published"] = Field(
         "pair",
         description="what goes to one split as a whole: a pair with all that overlaps it; a square block of ground; "
-        "or what a vector file says",
+        "what a vector file says; or published, a pair, to the split that its published set puts it in",
     )
     block_m: float = Field(
         2000.0, ge=100, le=1e6, description="side of a block of ground, in metres (with dataset.split: block)"

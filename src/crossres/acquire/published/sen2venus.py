@@ -1,0 +1,92 @@
+"""SEN2VENUS: Sentinel-2 and Venus of one day, as tensors of PyTorch, one file for a site, date and resolution.
+
+`<site>/<site>_<tile>_<date>_10m_b2b3b4b8.pt`, (patch, band, row, column) in reflectance * 10,000, beside
+`..._05m_b2b3b4b8.pt`, the same with red edge and 20 m, and `..._patches.gpkg`, where each patch lies. There is no
+published split.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from odc.geo import CRS
+from rasterio.transform import from_bounds
+
+from crossres.acquire.published.place import Picture, Place, day
+from crossres.errors import UserError
+
+SUBSETS = {
+    "rgbnir": (10.0, "10m_b2b3b4b8", ("05m_b2b3b4b8",), ("blue", "green", "red", "nir")),
+    "rededge": (
+        20.0, "20m_b4b5b6b8a", ("05m_b4b5b6b8a", "05m_b5b6b7b8a"), ("rededge1", "rededge2", "rededge3", "nir08"),
+    ),
+}  # fmt: skip
+"""Pixel size of LR in metres, ending of its files, endings of those of HR, and bands."""
+NAME = re.compile(r"(?P<place>.+_(?P<day>\d{4}-\d{2}-\d{2}))_")
+NODATA = -10_000
+"""Of the products that the patches were cut from."""
+
+
+def sen2venus(folder: Path, subset: str | None) -> Iterator[Place]:
+    """Yield the patches of a folder, at x2 (`rgbnir`) or x4 (`rededge`)."""
+    if (subset or "rgbnir") not in SUBSETS:
+        raise UserError(f"search.lr.subset: SEN2VENUS has no bands called {subset!r}; name rgbnir or rededge")
+    gsd_m, low_end, high_ends, bands = SUBSETS[subset or "rgbnir"]
+    for low in sorted(folder.rglob(f"*_{low_end}.pt")):
+        base = low.name.removesuffix(f"{low_end}.pt")
+        high = next((low.with_name(f"{base}{end}.pt") for end in high_ends if low.with_name(f"{base}{end}.pt").exists()),
+                    low.with_name(f"{base}{high_ends[0]}.pt"))  # fmt: skip
+        found = NAME.match(base)
+        time = day(found["day"], "%Y-%m-%d") if found else None
+        where = _places(low.with_name(f"{base}patches.gpkg"))
+        for number, sides in enumerate(zip(_tensor(low), _tensor(high), strict=False)):
+
+            def picture(file: Path, sensor: str, gsd_m: float, side: tuple[int, int], at: int = number) -> Picture:
+                grid = None
+                if where is not None and at < len(where[1]):
+                    rows, columns = side
+                    grid = where[0], from_bounds(*where[1][at], columns, rows)
+                return Picture(
+                    file, sensor, bands, gsd_m, time, NODATA, 1e-4, pixels=partial(_patch, file, at), grid=grid
+                )
+
+            shapes = [tuple(side.shape[-2:]) for side in sides]
+            yield Place(
+                f"{base}{number:04}",
+                (picture(low, "Sentinel-2", gsd_m, shapes[0]),),
+                picture(high, "VENUS", 5.0, shapes[1]),
+            )
+
+
+@lru_cache(maxsize=4)
+def _tensor(path: Path) -> Any:
+    """Return the patches of a file. Nothing but numbers is read of it: code in it is refused."""
+    import torch
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; unpack the site again")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises errors of many kinds, one with code in it another
+        raise UserError(f"{path}: is no plain tensor of PyTorch ({type(error).__name__}); download it again") from None
+    if not isinstance(found, torch.Tensor) or found.dim() != 4:
+        raise UserError(f"{path}: holds no tensor of (patch, band, row, column); download it again")
+    return found
+
+
+def _patch(path: Path, number: int) -> np.ndarray:
+    return np.asarray(_tensor(path)[number].numpy())
+
+
+def _places(path: Path) -> tuple[CRS, np.ndarray] | None:
+    """Return CRS and (n, 4) bounds of the patches; None where the file is missing or does not say."""
+    if not path.is_file():
+        return None
+    table = gpd.read_file(path)
+    return None if table.crs is None else (CRS(table.crs.to_wkt()), table.bounds.to_numpy())
+
+
