@@ -49,7 +49,7 @@ def pair_content(pair: Pair, lr_dates: int = 1) -> dict[str, Any]:
     published set `split` is the set's own.
     """
     further = {"further_dates": [scene.id for scene in pair.further]} if lr_dates > 1 else {}
-    split = pair.hr.item["properties"].get("crossres:split")
+    split = pair.hr.item["properties"].get("dataset:split")
     published = {} if split is None else {"split": split}
     return {
         "id": pair.id,

@@ -7,7 +7,9 @@ from crossres import earlier_products as earlier
 from crossres.commands.options import add_path, add_run, checked, mapping
 from crossres.outputs import Output
 
-OUTPUTS = (Output(folder=("catalog.json", "declined.csv", "items/*.json", "images/*.tif"), is_own=earlier.is_catalogue),)
+OUTPUTS = (
+    Output(folder=("catalog.json", "declined.csv", "items/*.json", "images/*.tif"), is_own=earlier.is_catalogue),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

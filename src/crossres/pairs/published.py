@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.settings.dataset import DatasetSettings
@@ -14,7 +16,7 @@ log = logging.getLogger(__name__)
 def by_pair(settings: DatasetSettings, pairs: Path, names: Sequence[str]) -> DatasetSettings:
     """Return settings that put each named pair of the folder `pairs` into the split that its JSON says.
 
-    Where no val is published, `dataset.val_share` of the training places is drawn. Raises `UserError` for pairs
+    Where no val is published, `dataset.val_share` of the training pairs is drawn. Raises `UserError` for pairs
     without a split, and where no test is published.
     """
     splits = {name: read_json(pairs / f"{name}.json").get("split") for name in names}
@@ -29,7 +31,10 @@ def by_pair(settings: DatasetSettings, pairs: Path, names: Sequence[str]) -> Dat
             "dataset.split: published, but no pair is of a test split; set dataset.split: pair, or add a set with one "
             "(such as opensr-test) to search.lr"
         )
-    if "val" not in splits.values():
-        log.info("dataset: no val split is published; dataset.val_share of the training places is drawn for it")
-        splits = {name: split for name, split in splits.items() if split != "train"}
+    train = sorted(name for name, split in splits.items() if split == "train")
+    if "val" not in splits.values() and settings.val_share and len(train) > 1:
+        log.info("dataset: no val split is published; dataset.val_share of the training pairs is drawn for it")
+        count = min(max(1, round(settings.val_share * len(train))), len(train) - 1)
+        drawn = np.random.default_rng([settings.seed, 2]).choice(train, count, replace=False)
+        splits |= dict.fromkeys(drawn.tolist(), "val")
     return settings.model_copy(update={"split": "pair", "assign": splits, "test_share": 0.0})

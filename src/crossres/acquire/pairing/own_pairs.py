@@ -55,7 +55,7 @@ def pairs_of_places(
     settings: SearchSettings,
     places: RasterPlaces,
 ) -> tuple[list[Pair], list[Declined]]:
-    """Pair each HR scene with LR scenes of the same `crossres:place`, by the limits of `best_pairs`."""
+    """Pair each HR scene with LR scenes of the same `dataset:place`, by the limits of `best_pairs`."""
     of_place: dict[str, list[Candidate]] = defaultdict(list)
     for scene in lr:
         of_place[place_of(scene)].append(scene)
@@ -74,4 +74,4 @@ def pairs_of_places(
 
 def place_of(scene: Candidate) -> str:
     """Return the place of a published set that a scene shows."""
-    return str(scene.item["properties"].get("crossres:place"))
+    return str(scene.item["properties"].get("dataset:place"))

@@ -23,8 +23,9 @@ from crossres.settings.search import SensorSettings
 
 log = logging.getLogger(__name__)
 
-PLACE, SPLIT, ASSUMED = "crossres:place", "crossres:split", "crossres:assumed"
-"""Properties of an item: its place of its set, the split that the set puts it in, and what the set does not say."""
+PLACE, SPLIT, ASSUMED = "dataset:place", "dataset:split", "dataset:assumed"
+"""Properties of an item: its place of its set, the split that the set puts it in, and what the set does not say. (A
+catalogue's own `crossres:` keys are dropped when it is read.)"""
 DISPLAY = "8-bit display values, 0 to 255 as 0 to 1, not reflectance"
 NO_DAY = "no date: 2020-01-01 stands for it"
 OTHERS_DAY = "no date of its own: that of the other image of its pair"
@@ -33,7 +34,7 @@ OTHERS_DAY = "no date of its own: that of the other image of its pair"
 def catalog_dataset(source: DatasetSource, role: Literal["lr", "hr"], folder: Path, output: Path) -> None:
     """Write a static catalogue (`catalog.json`, `items/`, and `images/` where the set has no GeoTIFFs) of one role.
 
-    Items say `crossres:place`, `crossres:split` and `crossres:assumed`. Images that cannot be used stand in
+    Items say `dataset:place`, `dataset:split` and `dataset:assumed`. Images that cannot be used stand in
     `declined.csv` with the reason. Raises `UserError` when the folder holds none of the set that can be used.
     """
     if not folder.is_dir():

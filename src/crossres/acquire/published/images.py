@@ -93,9 +93,7 @@ def _in_metres(
     return result, (utm, grid), empty
 
 
-def _write(
-    path: Path, values: np.ndarray, grid: tuple[CRS, Affine], nodata: float | None, picture: Picture
-) -> None:
+def _write(path: Path, values: np.ndarray, grid: tuple[CRS, Affine], nodata: float | None, picture: Picture) -> None:
     path.parent.mkdir(exist_ok=True)
     count, height, width = values.shape
     with rasterio.open(

@@ -52,8 +52,13 @@ def _rasters(folder: Path, name: str) -> Iterator[Place]:
     harmonized = (folder / "hr_harmonized").is_dir()
     high = folder / ("hr_harmonized" if harmonized else "hr")
     for row in rows(folder / f"{name}_metadata.csv", "lr_file", "hr_file"):
-        lr_file, hr_file = (row[key] if row[key].endswith(".tif") else f"{row[key]}.tif" for key in ("lr_file", "hr_file"))
-        taken, flown = LR_DAY.search(f"{lr_file} {row.get('lr_gee_id', '')}"), HR_DAY.search(hr_file.removesuffix(".tif"))
+        lr_file, hr_file = (
+            row[key] if row[key].endswith(".tif") else f"{row[key]}.tif" for key in ("lr_file", "hr_file")
+        )
+        taken, flown = (
+            LR_DAY.search(f"{lr_file} {row.get('lr_gee_id', '')}"),
+            HR_DAY.search(hr_file.removesuffix(".tif")),
+        )
         time = day(row.get("date", "")[:10], "%Y-%m-%d") or (day(flown[1], "%Y%m%d") if flown else None)
         lr_time = day(taken[1], "%Y%m%dT%H%M%S") if taken else time
         lr_grid, hr_grid = _grids(row, name)

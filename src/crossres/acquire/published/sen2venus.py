@@ -88,5 +88,3 @@ def _places(path: Path) -> tuple[CRS, np.ndarray] | None:
         return None
     table = gpd.read_file(path)
     return None if table.crs is None else (CRS(table.crs.to_wkt()), table.bounds.to_numpy())
-
-

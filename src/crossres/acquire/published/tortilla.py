@@ -41,7 +41,9 @@ def read_table(path: Path, start: int = 0) -> list[dict[str, Any]]:
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{path}: its table cannot be read ({type(error).__name__}); download it again") from None
     if outside:
-        raise UserError(f"{path}: {outside[0].get('tortilla:id')} lies outside of it: it was cut off; download it again")
+        raise UserError(
+            f"{path}: {outside[0].get('tortilla:id')} lies outside of it: it was cut off; download it again"
+        )
     return rows
 
 

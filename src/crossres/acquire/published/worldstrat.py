@@ -28,7 +28,9 @@ def worldstrat(folder: Path, subset: str | None) -> Iterator[Place]:
     for high in sorted((base / "hr_dataset").rglob(f"*_{kind}.tiff")):
         place = high.parent.name
         known = revisits.get(place, {})
-        low = [_revisit(path, place, known) for path in sorted((base / "lr_dataset" / place / "L2A").glob("*_data.tiff"))]
+        low = [
+            _revisit(path, place, known) for path in sorted((base / "lr_dataset" / place / "L2A").glob("*_data.tiff"))
+        ]
         flown = next((row["highres_date"] for row in known.values()), "")
         hr = Picture(high, "SPOT", RGBN, GSD_M[kind], day(flown[:10], "%Y-%m-%d"), 0, 1e-4, assumed=(SPOT,))
         if low:
