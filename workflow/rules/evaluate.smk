@@ -1,7 +1,7 @@
 """Metrics of held-out scenes, what follows from them, and the report.
 
 Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair.
-Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/claim.json,
+Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/opensr_test.csv; evaluation/claim.json,
 .parquet and .png; evaluation/figures/; report.html, one page that needs nothing beside it.
 """
 
@@ -85,6 +85,7 @@ rule summarise:
     output:
         summary=f"{RUN}/evaluation/summary.json",
         table=f"{RUN}/evaluation/summary.parquet",
+        opensr=f"{RUN}/evaluation/opensr_test.csv",
     log:
         f"{RUN}/logs/summarise.log",
     benchmark:
@@ -104,7 +105,8 @@ rule summarise:
         "Put the metrics of all held-out scenes together"
     shell:
         "python -m crossres summarise --settings {params.settings:q} --dataset {input.dataset:q} --scenes {params.folder:q}"
-        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
+        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q}"
+        " --opensr {output.opensr:q} > {log:q} 2>&1"
 
 
 rule claim:
@@ -187,6 +189,7 @@ rule report:
         card=f"{RUN}/model/{PRODUCT}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
+        opensr=f"{RUN}/evaluation/opensr_test.csv",
         claim=rules.claim.output,
         figures=f"{RUN}/evaluation/figures",
     output:
@@ -215,6 +218,7 @@ rule report:
             "report",
             "evaluate/report/base.html",
             "evaluate/report/dates.html",
+            "evaluate/report/opensr.html",
             "evaluate/report/report.html",
             "evaluate/report/report.css",
             "evaluate/report/report.js",

@@ -160,8 +160,8 @@ class SearchSettings(Section, json_schema_extra=_hr_may_be_left_out):
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
     lr: LrSources = Field(description="where LR scenes come from: one source, or a list of sources")
     hr: Sources = Field(
-        description="where HR scenes come from: one source, or a list of sources; left out where LR is of kind dataset, "
-        "which has both",
+        description="where HR scenes come from: one source, or a list of sources; left out where LR is of kind "
+        "dataset, which has both",
     )
     lr_dates: int = Field(
         1,

@@ -7,6 +7,7 @@ published split.
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ SUBSETS = {
 }  # fmt: skip
 """Pixel size of LR in metres, ending of its files, endings of those of HR, and bands."""
 NAME = re.compile(r"(?P<place>.+_(?P<day>\d{4}-\d{2}-\d{2}))_")
+Where = tuple[CRS, np.ndarray] | None
+"""CRS and (n, 4) bounds of patches."""
 NODATA = -10_000
 """Of the products that the patches were cut from."""
 
@@ -38,28 +41,27 @@ def sen2venus(folder: Path, subset: str | None) -> Iterator[Place]:
     gsd_m, low_end, high_ends, bands = SUBSETS[subset or "rgbnir"]
     for low in sorted(folder.rglob(f"*_{low_end}.pt")):
         base = low.name.removesuffix(f"{low_end}.pt")
-        high = next((low.with_name(f"{base}{end}.pt") for end in high_ends if low.with_name(f"{base}{end}.pt").exists()),
-                    low.with_name(f"{base}{high_ends[0]}.pt"))  # fmt: skip
+        names = [f"{base}{end}.pt" for end in high_ends]
+        high = low.with_name(next((name for name in names if low.with_name(name).exists()), names[0]))
         found = NAME.match(base)
         time = day(found["day"], "%Y-%m-%d") if found else None
         where = _places(low.with_name(f"{base}patches.gpkg"))
-        for number, sides in enumerate(zip(_tensor(low), _tensor(high), strict=False)):
+        as_low, as_high = (
+            partial(_picture, file, sensor, bands, pixel_m, time, where)
+            for file, sensor, pixel_m in ((low, "Sentinel-2", gsd_m), (high, "VENUS", 5.0))
+        )
+        for number in range(min(len(_tensor(low)), len(_tensor(high)))):
+            yield Place(f"{base}{number:04}", (as_low(number),), as_high(number))
 
-            def picture(file: Path, sensor: str, gsd_m: float, side: tuple[int, int], at: int = number) -> Picture:
-                grid = None
-                if where is not None and at < len(where[1]):
-                    rows, columns = side
-                    grid = where[0], from_bounds(*where[1][at], columns, rows)
-                return Picture(
-                    file, sensor, bands, gsd_m, time, NODATA, 1e-4, pixels=partial(_patch, file, at), grid=grid
-                )
 
-            shapes = [tuple(side.shape[-2:]) for side in sides]
-            yield Place(
-                f"{base}{number:04}",
-                (picture(low, "Sentinel-2", gsd_m, shapes[0]),),
-                picture(high, "VENUS", 5.0, shapes[1]),
-            )
+def _picture(
+    file: Path, sensor: str, bands: tuple[str, ...], gsd_m: float, time: datetime | None, where: Where, number: int
+) -> Picture:
+    grid = None
+    if where is not None and number < len(where[1]):
+        rows, columns = _tensor(file).shape[-2:]
+        grid = where[0], from_bounds(*where[1][number], columns, rows)
+    return Picture(file, sensor, bands, gsd_m, time, NODATA, 1e-4, pixels=partial(_patch, file, number), grid=grid)
 
 
 @lru_cache(maxsize=4)
@@ -82,7 +84,7 @@ def _patch(path: Path, number: int) -> np.ndarray:
     return np.asarray(_tensor(path)[number].numpy())
 
 
-def _places(path: Path) -> tuple[CRS, np.ndarray] | None:
+def _places(path: Path) -> Where:
     """Return CRS and (n, 4) bounds of the patches; None where the file is missing or does not say."""
     if not path.is_file():
         return None
