@@ -15,19 +15,21 @@ OF_EACH_KIND: dict[str, dict[str, Any]] = {
     "catalog": {"href": "{run}/world/catalog.json"},
     "folder": {"path": "a_folder", "sensor": {"bands": ["red", "nir"]}},
     "gaofen2": {"path": "{run}/world/places"},
+    "dataset": {"name": "sen2naip", "path": "a_folder"},
 }
 FOLDERS = ("a_folder", "another_folder")
 """What must be there for these sources to be planned."""
 
 OTHER_KIND = {
     "stac-api": "sentinelhub", "sentinelhub": "stac-api", "catalog": "stac-api", "folder": "gaofen2",
-    "gaofen2": "folder",
+    "gaofen2": "folder", "dataset": "gaofen2",
 }  # fmt: skip
 BY_HAND = {
     ("stac-api", "query"): {"eo:cloud_cover": {"lt": 20}},
     ("catalog", "href"): "https://example.org/catalog.json",
     ("folder", "path"): "another_folder",
     ("gaofen2", "path"): "another_folder",
+    ("dataset", "path"): "another_folder",
 }
 ONLY_VALUE = {("sentinelhub", "collection")}
 """Keys that have one valid value, and so cannot change."""

@@ -43,8 +43,8 @@ def evaluate_scene(
     `aligned` holds lr.tif, hr.tif and mask.tif, in whose place `mask` counts where it is named; each arm's folder holds
     mean.tif, std.tif and sample.tif, or declined.json with the reason why it holds none. The first arm with a spread is
     the one that is pictured, else the first; of an external arm the viewer shows one layer. `output` is a folder:
-    metrics.json, spectra.json, calibration.json, opensr_test.json, crops.png, overview.png, hallucination.png, spectrum.png,
-    view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Raises
+    metrics.json, spectra.json, calibration.json, opensr_test.json, crops.png, overview.png, hallucination.png,
+    spectrum.png, view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Raises
     `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
     """
     declined = {arm: read_json(path)["reason"] for arm in arms if (path := arms[arm] / "declined.json").exists()}

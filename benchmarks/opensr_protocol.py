@@ -1,6 +1,6 @@
 """The package opensr-test against this program's own reading of its protocol, image by image.
 
-    PYTHON_WITH_opensr-test benchmarks/opensr_test.py [GIF_FOLDER]
+    PYTHON_WITH_opensr-test benchmarks/opensr_protocol.py [GIF_FOLDER]
 
 On the package's own example (its README: images of noise), on made images that are sharpened, moved and noisy, and,
 where a folder with the GIFs of its documentation is named, on Sentinel-2 and HR chips of 24 places with bicubic
@@ -64,7 +64,8 @@ def chips(folder: Path) -> list[Triplet]:
                 gif.seek(frame)
                 whole = np.asarray(gif.convert("RGB"), np.float32) / 255
             step = 256 // side
-            images.append([p.reshape(side, step, side, step, 3).mean((1, 3)).transpose(2, 0, 1) for p in panels(whole)])
+            cells = [panel.reshape(side, step, side, step, 3) for panel in panels(whole)]
+            images.append([cell.mean((1, 3)).transpose(2, 0, 1) for cell in cells])
         for hr, lr in zip(*images, strict=True):
             up = enlarged(lr, Fraction(hr.shape[1], lr.shape[1]))
             found += [(lr, up, hr), (lr, (up + hr) / 2, hr)]
