@@ -80,7 +80,8 @@ def compare(name: str, triplets: list[Triplet]) -> dict[str, list[float]]:
     theirs: dict[str, list[float]] = {}
     apart: dict[str, list[float]] = {}
     for triplet in triplets:
-        said = package.Metrics().compute(**dict(zip(("lr", "sr", "hr"), map(torch.from_numpy, triplet), strict=True)))
+        lr, sr, hr = map(torch.from_numpy, triplet)
+        said = package.Metrics().compute(lr=lr, sr=sr, hr=hr)
         for key, value in asdict(opensr_test(*triplet)).items():
             theirs.setdefault(key, []).append(said[THEIRS.get(key, key)])
             apart.setdefault(key, []).append(abs(value - theirs[key][-1]))

@@ -1,6 +1,7 @@
 """Each published layout goes from its folder to a training batch, by the stages as the workflow runs them."""
 
 import json
+import zipfile
 from fractions import Fraction
 
 import made_published as made
@@ -12,6 +13,7 @@ import torch
 
 from crossres.acquire.download import download
 from crossres.acquire.published.catalogue import catalog_dataset
+from crossres.acquire.published.torch_file import read_tensor
 from crossres.acquire.search import search
 from crossres.align.radiometry.normalise import normalise
 from crossres.align.registration.coregister import coregister
@@ -193,8 +195,31 @@ def test_what_would_run_code_is_refused(tmp_path):
     assert "a pickle, which can run code" in refused("opensr-test", tmp_path / "set", tmp_path)
     made.sen2venus(tmp_path / "venus")
     low = next((tmp_path / "venus").rglob("*_10m_b2b3b4b8.pt"))
-    torch.save([Fraction(1, 2)], low)  # an object: what makes it could be any code
+    for other in ([Fraction(1, 2)], {"a": torch.zeros(2)}):  # an object: what makes it could be any code
+        torch.save(other, low)
+        assert "no plain tensor of PyTorch" in (said := refused("sen2venus", tmp_path / "venus", tmp_path)) or (
+            "holds no tensor" in said
+        )
+    low.write_bytes(b"no zip")
     assert "is no plain tensor of PyTorch" in refused("sen2venus", tmp_path / "venus", tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.float32, torch.uint8, torch.float64])
+def test_tensors_are_read_as_pytorch_reads_them(tmp_path, dtype):
+    tensor = (torch.rand(3, 4, 5, 6) * 200).to(dtype)
+    for one in (tensor, tensor[1:, :, ::2], tensor.transpose(1, 3)):
+        torch.save(one, tmp_path / "a.pt")
+        np.testing.assert_array_equal(read_tensor(tmp_path / "a.pt"), torch.load(tmp_path / "a.pt", weights_only=True))
+
+
+def test_a_tensor_that_lies_outside_of_its_file_is_refused(tmp_path):
+    torch.save(torch.zeros(4, 4, dtype=torch.int16), tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as whole, zipfile.ZipFile(tmp_path / "b.pt", "w") as cut:
+        for name in whole.namelist():
+            content = whole.read(name)
+            cut.writestr(name, content[:8] if name.endswith("data/0") else content)
+    with pytest.raises(UserError, match="is no plain tensor"):
+        read_tensor(tmp_path / "b.pt")
 
 
 def test_a_folder_without_the_set_is_said_so(tmp_path):

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -18,6 +17,7 @@ from odc.geo import CRS
 from rasterio.transform import from_bounds
 
 from crossres.acquire.published.place import Picture, Place, day
+from crossres.acquire.published.torch_file import read_tensor
 from crossres.errors import UserError
 
 SUBSETS = {
@@ -65,23 +65,17 @@ def _picture(
 
 
 @lru_cache(maxsize=4)
-def _tensor(path: Path) -> Any:
-    """Return the patches of a file. Nothing but numbers is read of it: code in it is refused."""
-    import torch
-
+def _tensor(path: Path) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"{path}: no such file; unpack the site again")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises errors of many kinds, one with code in it another
-        raise UserError(f"{path}: is no plain tensor of PyTorch ({type(error).__name__}); download it again") from None
-    if not isinstance(found, torch.Tensor) or found.dim() != 4:
+    found = read_tensor(path)
+    if found.ndim != 4:
         raise UserError(f"{path}: holds no tensor of (patch, band, row, column); download it again")
     return found
 
 
 def _patch(path: Path, number: int) -> np.ndarray:
-    return np.asarray(_tensor(path)[number].numpy())
+    return np.array(_tensor(path)[number])
 
 
 def _places(path: Path) -> Where:
