@@ -87,8 +87,10 @@ def compare(name: str, triplets: list[Triplet]) -> dict[str, list[float]]:
             apart.setdefault(key, []).append(abs(value - theirs[key][-1]))
     print(f"{name}, {len(triplets)} images")
     for key, values in theirs.items():
-        print(f"  {key:14} {np.nanmean(values) if np.isfinite(values).any() else np.nan:8.4f}"
-              f"  largest difference {np.nanmax(apart[key]) if np.isfinite(apart[key]).any() else np.nan:.1e}")  # fmt: skip
+        known = np.isfinite(values)
+        mean = np.mean(np.array(values)[known]) if known.any() else np.nan
+        most = np.max(np.array(apart[key])[known]) if known.any() else np.nan
+        print(f"  {key:14} {mean:8.4f}  largest difference {most:.1e}")
     return theirs
 
 

@@ -94,6 +94,7 @@ def test_a_scene_is_judged_or_says_why_not_and_the_report_shows_the_table(run: P
     judged = [scene for scene in found if scene["arms"]]
     page = (run / "report.html").read_text()
     assert ("In the table of opensr-test" in page) == bool(judged)
+    assert ("no scene could be judged" in page) != bool(judged)
     for arm, images in judged[0]["arms"].items() if judged else ():
         own = table[(table.source == THIS_RUN) & (table.model == arm)].set_index("image")
         expected = [np.mean([scene["arms"][arm]["mean"][key] for scene in judged]) for key in METRICS[3:]]
