@@ -102,6 +102,8 @@ def test_sen2naip_in_folders(tmp_path):
     data, summary, _ = batch_of(tmp_path, pairs)
     assert (summary["factor"], len(data)) == ("4/1", 4)
     np.testing.assert_allclose(reflectance(tmp_path, pairs[0]["lr"]), made.scene(0, 36, 4)[0], atol=2e-4)
+    scene = json.loads((tmp_path / "scenes" / pairs[0]["hr"] / "item.json").read_text())
+    assert any("8-bit display" in note for note in scene["properties"]["crossres:assumed"])
 
 
 def test_sen2naip_in_taco_files(tmp_path):
