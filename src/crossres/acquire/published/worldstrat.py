@@ -6,7 +6,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 
 from crossres.acquire.published.place import RGBN, SENTINEL2_L2A, SPLITS, Picture, Place, day
@@ -40,17 +40,24 @@ def worldstrat(folder: Path, subset: str | None) -> Iterator[Place]:
 def _revisits(path: Path) -> dict[str, dict[str, dict[str, str]]]:
     """Return the rows of each place by the number of the revisit; the place stands in the first column."""
     found: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
-    for row in rows(path, "lowres_date", "highres_date", "n"):
-        found[row.get("tile") or next(iter(row.values()))][row["n"]] = row
+    read = rows(path, "lowres_date", "highres_date", "n")
+    clouds = [_number(row.get("cloud_cover")) for row in read]
+    unit = 100 if max((cloud for cloud in clouds if cloud is not None), default=0.0) <= 1 else 1  # shares, or percent
+    for row, cloud in zip(read, clouds, strict=True):
+        known = "" if cloud is None else str(cloud * unit)
+        found[row.get("tile") or next(iter(row.values()))][row["n"]] = row | {"cloud_cover": known}
     return found
 
 
 def _revisit(path: Path, place: str, known: dict[str, dict[str, str]]) -> Picture:
     row = known.get(path.name.removeprefix(f"{place}-").partition("-")[0], {})
-    cloud = None
-    with suppress(ValueError):
-        cloud = float(row.get("cloud_cover", ""))
-        cloud = cloud * 100 if cloud <= 1 else cloud  # a share
-    return Picture(
-        path, "Sentinel-2", SENTINEL2_L2A, 10.0, day(row.get("lowres_date", "")[:10], "%Y-%m-%d"), cloud_percent=cloud
-    )
+    time, cloud = day(row.get("lowres_date", "")[:10], "%Y-%m-%d"), _number(row.get("cloud_cover"))
+    return Picture(path, "Sentinel-2", SENTINEL2_L2A, 10.0, time, cloud_percent=cloud)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        found = float(text or "")
+    except ValueError:
+        return None
+    return found if isfinite(found) else None
