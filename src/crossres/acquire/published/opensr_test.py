@@ -45,7 +45,8 @@ def opensr_test(folder: Path, subset: str | None) -> Iterator[Place]:
 
 def _folders(folder: Path, name: str) -> list[Path]:
     found = [folder] if folder.name == name else sorted(path for path in folder.rglob(name) if path.is_dir())
-    return [path for path in found if (path / "L2A").is_dir() or (path / "lr.npy").is_file()]
+    usable = [path for path in found if (path / "L2A").is_dir() or (path / "lr.npy").is_file()]
+    return sorted(usable, key=lambda path: not (path / "L2A").is_dir())  # the version that has places first
 
 
 def _rasters(folder: Path, name: str) -> Iterator[Place]:
