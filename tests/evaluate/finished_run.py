@@ -9,6 +9,7 @@ from typing import Any
 from crossres.evaluate.charts.over_scenes import figures
 from crossres.evaluate.report.inputs import ReportInputs
 from crossres.evaluate.report.run_report import report
+from crossres.evaluate.results.opensr_table import write_table
 from crossres.evaluate.results.summarise import summarise
 from crossres.evaluate.scene import evaluate_scene
 from crossres.settings.config import parse
@@ -72,6 +73,7 @@ def finish(folder: Path, make_pair: Callable[..., tuple[Path, dict[str, Path]]])
     evaluation = folder / "evaluation"
     scenes = sorted((evaluation / "scenes").iterdir())
     summarise(SETTINGS, scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    write_table(evaluation / "opensr_test.csv", scenes)
     figures(sampled(ARMS), evaluation / "summary.json", scenes, evaluation / "figures")
     for target in ("pairs/contact_sheet.png", "model/main/curves.png"):
         shutil.copy(evaluation / "figures/metrics.png", folder / target)

@@ -1,4 +1,4 @@
-"""One source of every kind, and another valid value for each key of its own."""
+"""One source of every kind but `dataset`, which stands alone, and another valid value for each key of its own."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ from other_values import candidates, keys, value_at, with_value
 from pydantic import TypeAdapter, ValidationError
 
 from crossres.settings.explained import models_of
+from crossres.settings.published import DatasetSource
 from crossres.settings.search import Source
 
 OF_EACH_KIND: dict[str, dict[str, Any]] = {
@@ -44,7 +45,8 @@ def each_key_changed() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Give, for every key of every kind, the list of sources in which that key has another valid value."""
     sources = one_of_each()
     kinds = [source["kind"] for source in sources]
-    for number, (kind, model) in enumerate(zip(kinds, models_of(Source), strict=True)):
+    models = [model for model in models_of(Source) if model is not DatasetSource]
+    for number, (kind, model) in enumerate(zip(kinds, models, strict=True)):
         for key, annotation in keys(model):
             if (kind, key) in ONLY_VALUE:
                 continue

@@ -56,10 +56,13 @@ except UserError as error:
 
 RUN = f"results/{CONFIG.run}"
 
+# Whether a pair goes to one split as a whole.
+BY_PAIR = CONFIG.dataset.split in ("pair", "published")
+
 # Folds as they stand in paths: below the folder of a model; and in the names of held-out scenes, where
 # folds hold out parts of a pair. One empty word without dataset.folds: paths are then without them.
 FOLDS = [f"/fold-{number}" for number in range(CONFIG.dataset.folds or 0)] or [""]
-PARTS = [f".{fold[1:]}" for fold in FOLDS] if CONFIG.dataset.folds and CONFIG.dataset.split != "pair" else [""]
+PARTS = [f".{fold[1:]}" for fold in FOLDS] if CONFIG.dataset.folds and not BY_PAIR else [""]
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
 # `python -m crossres` is this repository's own code in every environment: that of conda or of a

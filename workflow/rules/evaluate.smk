@@ -1,7 +1,7 @@
 """Metrics of held-out scenes, what follows from them, and the report.
 
 Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair.
-Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/claim.json,
+Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/opensr_test.csv; evaluation/claim.json,
 .parquet and .png; evaluation/figures/; report.html, one page that needs nothing beside it.
 """
 
@@ -41,8 +41,8 @@ rule external:
 
 rule evaluate:
     input:
-        aligned=aligned("lr.tif", "hr.tif", *(["mask.tif"] if CONFIG.dataset.split == "pair" else [])),
-        mask=[] if CONFIG.dataset.split == "pair" else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
+        aligned=aligned("lr.tif", "hr.tif", *(["mask.tif"] if BY_PAIR else [])),
+        mask=[] if BY_PAIR else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
         arms=[
             *expand(f"{RUN}/sr/{{{{pair}}}}{{{{part}}}}/{{arm}}", arm=ARMS),
             *expand(f"{RUN}/sr/{{{{pair}}}}/{{external}}", external=EXTERNAL),
@@ -86,6 +86,7 @@ rule summarise:
     output:
         summary=f"{RUN}/evaluation/summary.json",
         table=f"{RUN}/evaluation/summary.parquet",
+        opensr=f"{RUN}/evaluation/opensr_test.csv",
     log:
         f"{RUN}/logs/summarise.log",
     benchmark:
@@ -105,7 +106,8 @@ rule summarise:
         "Put the metrics of all held-out scenes together"
     shell:
         "python -m crossres summarise --settings {params.settings:q} --dataset {input.dataset:q} --scenes {params.folder:q}"
-        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
+        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q}"
+        " --opensr {output.opensr:q} > {log:q} 2>&1"
 
 
 rule claim:
@@ -190,6 +192,7 @@ rule report:
         card=f"{RUN}/model/{SHOWN_MODEL}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
+        opensr=f"{RUN}/evaluation/opensr_test.csv",
         claim=rules.claim.output,
         figures=f"{RUN}/evaluation/figures",
     output:
@@ -218,6 +221,7 @@ rule report:
             "report",
             "evaluate/report/base.html",
             "evaluate/report/dates.html",
+            "evaluate/report/opensr.html",
             "evaluate/report/report.html",
             "evaluate/report/report.css",
             "evaluate/report/report.js",

@@ -14,7 +14,7 @@ from crossres.acquire.pairing.best_pairs import best_pairs
 from crossres.acquire.pairing.candidates import Candidate, candidate, offered_id, resolved_item
 from crossres.acquire.pairing.claims import NoPlaceError
 from crossres.acquire.pairing.duplicates import apart, with_unique_ids, without_duplicates
-from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs
+from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs, pairs_of_places
 from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.remote.addresses import name_host
@@ -73,7 +73,7 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
         same = any(row.reason == BOTH for row in reasons)
         advice = "; tell LR and HR apart by path or pattern of their sources" if same else ""
         raise UserError(f"search: no {role} scene can be used; {_tally(reasons)}{advice}")
-    pair_up = own_pairs if settings.degraded else best_pairs
+    pair_up = own_pairs if settings.degraded else pairs_of_places if settings.published else best_pairs
     pairs, unpaired = pair_up(found_lr, found_hr, area, settings, places)
     log.info("search: %d rasters were opened to see where they lie", places.opened)
     if not pairs:

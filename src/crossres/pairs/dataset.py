@@ -17,6 +17,7 @@ from crossres.pairs.candidates import PairFiles, of_pair, read_pairs
 from crossres.pairs.contact_sheet import contact_sheet as draw_contact_sheet
 from crossres.pairs.partition import TOO_NEAR, Parted, held_out_once, part
 from crossres.pairs.patch_file import read_patches
+from crossres.pairs.published import by_pair
 from crossres.pairs.splits import SPLITS, places
 from crossres.pairs.store import several_dates
 from crossres.pairs.table import TableWriter
@@ -51,6 +52,8 @@ def assemble(
     usable, declined, first, left_out = read_pairs(pairs, patches, aligned)
     if not usable:
         raise _too_few("no pair has patches", declined)
+    if settings.split == "published":
+        settings = by_pair(settings, pairs, [pair.name for pair in usable])
     folds = part(settings, usable, regions)
     for number, found in enumerate(folds):
         of_fold = "" if settings.folds is None else f" in fold {number} of dataset.folds"

@@ -10,10 +10,10 @@ from crossres.settings.base import Section
 class DatasetSettings(Section):
     """Splits by place, and the patch dataset."""
 
-    split: Literal["pair", "block", "region"] = Field(
+    split: Literal["pair", "block", "region", "published"] = Field(
         "pair",
         description="what goes to one split as a whole: a pair with all that overlaps it; a square block of ground; "
-        "or what a vector file says",
+        "what a vector file says; or published, a pair, to the split that its published set puts it in",
     )
     block_m: float = Field(
         2000.0, ge=100, le=1e6, description="side of a block of ground, in metres (with dataset.split: block)"
@@ -50,8 +50,10 @@ class DatasetSettings(Section):
             raise ValueError("dataset.split: region and a vector file in dataset.regions need each other; set both")
         if self.assign and self.split != "pair":
             raise ValueError(f"dataset.assign: names pairs, so it means nothing with dataset.split: {self.split}")
-        if self.folds and self.split == "region":
-            raise ValueError("dataset.folds: regions say themselves what is held out; use dataset.split: pair or block")
+        if self.folds and self.split in ("region", "published"):
+            raise ValueError(
+                f"dataset.folds: split: {self.split} says by itself what is held out; use dataset.split: pair or block"
+            )
         if self.folds and "test" in self.assign.values():
             raise ValueError(
                 "dataset.assign: with dataset.folds each place is tested once by itself; take out what is assigned to "

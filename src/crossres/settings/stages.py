@@ -44,7 +44,7 @@ READS: dict[str, tuple[str, ...]] = {
 """Sections and keys that a rule is given; one with a minus is left out of its section, and {model}, {arm} and
 {external} are the job's own. A source's own keys go to the rule catalog only where a catalogue is made of it."""
 
-CATALOGUE_IS_MADE = ("folder", "gaofen2")
+CATALOGUE_IS_MADE = ("folder", "gaofen2", "dataset")
 """Kinds of sources that a static catalogue is made of."""
 
 CHOOSES: dict[str, tuple[str, ...]] = {

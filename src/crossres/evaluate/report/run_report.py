@@ -19,6 +19,7 @@ from crossres.evaluate.report.html import render
 from crossres.evaluate.report.inputs import ReportInputs
 from crossres.evaluate.report.lr_dates import dates_tables
 from crossres.evaluate.report.opening import opening
+from crossres.evaluate.report.opensr import opensr_report
 from crossres.evaluate.report.pairs import Dataset, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
 from crossres.evaluate.report.stages import SHOWN_PX, read_history, read_model_facts, read_plates
@@ -62,6 +63,7 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
         dates=dates_tables(config, inputs.summary.with_suffix(".parquet")),
         claims=claim_tables(inputs.summary.with_name("claim.json")),
+        opensr=opensr_report(inputs.summary.with_name("opensr_test.csv"), inputs.scenes),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
         yaml=yaml.safe_dump(public(written), sort_keys=False, allow_unicode=True, width=100),
