@@ -50,6 +50,11 @@ class ArmSettings(Section):
     lr_dates: LrDates = None
 
     @property
+    def drawn_once(self) -> bool:
+        """Whether its image is one sample: none to be set beside means of several."""
+        return self.samples == 1 and self.start in {*STARTS, "one-step"}
+
+    @property
     def nfe(self) -> int:
         """How often a sample evaluates the network (NFE); `solver` must be named, as `Config` does."""
         return 1 if self.start == "one-step" else self.steps * EVALUATIONS[self.solver or ""]

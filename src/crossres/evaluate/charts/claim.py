@@ -18,7 +18,7 @@ from crossres.settings.sample import STARTS
 
 
 def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series]) -> Figure:
-    """Draw each metric over NFE with its interval as a band; a dashed line at the best of what an LR start is held against.
+    """Draw each metric over NFE with its interval as a band; dashed is the best of the noise starts.
 
     `beside` holds the means, by metric, of images that take no steps.
     """
