@@ -212,7 +212,10 @@ def _name_in(arms: Mapping[str, ArmSettings], point: ArmSettings) -> str | None:
 
 
 def _point_name(point: ArmSettings, usual: str) -> str:
-    """Return <model>_<start>_<NFE>, and what is set beside these: two sweeps may differ in that alone."""
+    """Return <model>_<start>_<NFE>, and what is set beside these: two sweeps may differ in that alone.
+
+    It names folders, so dpm++2m is dpmpp2m there.
+    """
     plain = ArmSettings(solver=usual)
     own = [f"{key}_{getattr(point, key)}" for key in WAY if getattr(point, key) != getattr(plain, key)]
-    return "_".join([point.model, point.start, str(point.nfe), *own])
+    return "_".join([point.model, point.start, str(point.nfe), *own]).replace("+", "p")
