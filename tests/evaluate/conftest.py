@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from finished_run import CONFIG, SETTINGS, finish
+from finished_run import CONFIG, finish
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter

@@ -6,8 +6,8 @@ start is held against, chosen for each quality.
 
 The claim holds in Q when S_Q is at least CLAIMED and, at the two numbers of evaluations of S_Q, the LR start's PSNR and
 cPSNR are no lower and its hallucination is no higher, all with 95 % intervals over scenes and seeds. It holds when it
-does in the sliced Wasserstein distance and in the spectrum error, over two seeds or more. (PSNR and hallucination favour
-few evaluations, which are smoother; the spectrum error does not.)
+does in the sliced Wasserstein distance and in the spectrum error, over two seeds or more. (PSNR and hallucination
+favour few evaluations, which are smoother; the spectrum error does not.)
 
 Where both starts end at the same quality, S says little. So the reverse is told beside it, without a verdict: for each
 N of the LR start the smallest N of the noise start that is as good.

@@ -7,10 +7,10 @@ what neither explains,
     half a width = sqrt((t_A^2 A + t_B^2 max(B - E, 0)) / (n m)),   t_A = t(n - 1), t_B = t(m - 1)        (Howe 1974)
 
 which is the t interval of the scenes' means where seeds do not differ, and that of the seeds' where scenes do not.
-`benchmarks/coverage.py` has what such intervals hold: 94 to 98 % of means for normal effects, 93 % and more for
-moderately skewed ones. Percentile intervals of the bootstrap, as were here before, held 81 % at four scenes and 86 %
-at six, and seeds averaged away 50 to 95 %. Bootstrap-t holds strongly skewed means better, but is twice as wide at four
-scenes, and has no like for seeds.
+`benchmarks/coverage.py` has what such intervals hold: 95 to 98 % of means for normal effects, 94 % and more for
+moderately skewed ones. Percentile intervals of the bootstrap, as were here before, held 79 % at four scenes and 85 %
+at six, and with seeds averaged away down to 37 %. Bootstrap-t holds strongly skewed means of one seed better, but is
+twice as wide at four scenes, and has no like for seeds.
 
 An interval may leave the range of its metric; it is not clipped.
 """
