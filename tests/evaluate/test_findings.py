@@ -12,6 +12,7 @@ from crossres.evaluate.metrics.registry import BY_KEY, METRICS
 from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.report.findings import COMPARED, findings
 from crossres.evaluate.report.opening import opening
+from crossres.evaluate.report.tables import metric_tables
 from crossres.evaluate.results.intervals import Difference, Interval, difference
 from crossres.evaluate.results.scene_result import Dates, References, Scene
 from crossres.evaluate.results.summary import StrataSummary, Summary
@@ -167,3 +168,22 @@ def test_noise_starts_of_the_same_model_that_fare_alike_share_a_sentence() -> No
     assert found.words.count("Against") == 2
     assert "Against “noise 2” (1 step) and “noise 4” (2 steps), one sample of the LR start is better on" in found.words
     assert "worse on SWD" in found.words and "seed 1" not in found.words
+
+
+def test_what_is_drawn_once_stands_among_single_samples_alone() -> None:
+    arms = {"lr_start": LR, "noise_32": NOISE.model_copy(update={"samples": 1}), "bicubic": ARMS["bicubic"]}
+    summary = summary_where(arms, {"noise_32": {}, "bicubic": {}})
+    means, singles = metric_tables(summary, arms)
+    assert {cell.text for row in means.rows for cell in row.cells if cell.arm == "noise_32"} == {"–"}
+    assert "–" not in {cell.text for row in singles.rows for cell in row.cells}
+    assert all(row.against for row in means.rows if row.metric.better)
+    once = {name: arm.model_copy(update={"samples": 1}) for name, arm in arms.items()}
+    assert [table.name for table in metric_tables(summary, once)] == ["One sample"]
+
+
+def test_a_noise_start_on_the_residual_path_is_called_what_it_is() -> None:
+    arms = {"lr_start": LR, "noise": NOISE}
+    summary = summary_where(arms, {"noise": {}})
+    said = {path: findings(summary, arms, {"main": path})[-1].words for path in ("residual", "straight")}
+    assert "the same ODE with steps spaced as from noise" in said["residual"]
+    assert "the same ODE" not in said["straight"]
