@@ -17,7 +17,7 @@ from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.sample import SampleSettings
 
-SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500)
+SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64)
 ARMS = {
     "lr_start": {"start": "lr", "steps": 4, "solver": "ab2", "samples": 8},
     "noise_start": {"start": "noise", "steps": 4, "solver": "ab2", "samples": 8},
@@ -72,7 +72,7 @@ def finish(folder: Path, make_pair: Callable[..., tuple[Path, dict[str, Path]]])
     write(folder / "model/main/card.json", {"parameters": 400000, "sigma": 0.25})
     evaluation = folder / "evaluation"
     scenes = sorted((evaluation / "scenes").iterdir())
-    summarise(SETTINGS, scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    summarise(scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
     write_table(evaluation / "opensr_test.csv", scenes)
     figures(sampled(ARMS), evaluation / "summary.json", scenes, evaluation / "figures")
     for target in ("pairs/contact_sheet.png", "model/main/curves.png"):

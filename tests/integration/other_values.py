@@ -35,6 +35,11 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "sample.sweeps.<name>.nfe": {"sample.sweeps.other": {"nfe": [8]}},
     "sample.sweeps.<name>.weights": {"sample.sweeps.other": {"nfe": [6], "weights": "best"}},
     "sample.sweeps.<name>.solver": {"sample.sweeps.other": {"nfe": [6], "solver": "euler"}},
+    "sample.sweeps.<name>.spacing": {"sample.sweeps.other": {"nfe": [6], "spacing": "angle"}},
+    "sample.sweeps.<name>.against": {
+        "sample.sweeps.other": {"nfe": [6], "against": ["third"]},
+        "sample.sweeps.third": {"nfe": [6]},
+    },
     "sample.sweeps.<name>.eta": {"sample.sweeps.other": {"nfe": [6], "eta": 0.5}},
     "sample.sweeps.<name>.samples": {"sample.sweeps.other": {"nfe": [6], "samples": 2}},
     "sample.sweeps.<name>.antithetic": {"sample.sweeps.other": {"nfe": [6], "antithetic": False}},

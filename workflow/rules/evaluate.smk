@@ -98,14 +98,13 @@ rule summarise:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(30),
     params:
-        settings=settings("summarise"),
         folder=f"{RUN}/evaluation/scenes",
         primary=CONFIG.sample.primary,
         code=code("summarise"),
     message:
         "Put the metrics of all held-out scenes together"
     shell:
-        "python -m crossres summarise --settings {params.settings:q} --dataset {input.dataset:q} --scenes {params.folder:q}"
+        "python -m crossres summarise --dataset {input.dataset:q} --scenes {params.folder:q}"
         " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q}"
         " --opensr {output.opensr:q} > {log:q} 2>&1"
 

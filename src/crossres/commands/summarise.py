@@ -2,7 +2,7 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, section
+from crossres.commands.options import add_path
 from crossres.outputs import Output
 
 OUTPUTS = (
@@ -13,7 +13,6 @@ OUTPUTS = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_settings(parser)
     text = "the dataset's summary.json, which names the pairs held out"
     add_path(parser, "--dataset", help=text, kind=".json")
     text = "folder of the folders that `evaluate` wrote, one for each of these pairs"
@@ -28,5 +27,5 @@ def run(args: argparse.Namespace) -> None:
     from crossres.evaluate.results.summarise import summarise
 
     scenes = held_out(args.dataset, args.scenes)
-    summarise(section(args, "evaluate"), scenes, args.primary, args.summary, args.table)
+    summarise(scenes, args.primary, args.summary, args.table)
     write_table(args.opensr, scenes)

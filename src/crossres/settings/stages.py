@@ -35,9 +35,9 @@ READS: dict[str, tuple[str, ...]] = {
     "distill_model": ("distill",),
     "sample": ("sample.arms.{arm}", "sample.tiling", "grid.lr_mtf"),
     "external": ("grid.bands", "evaluate.external.{external}"),
-    "evaluate": ("evaluate", "-evaluate.bootstrap", "grid", "-grid.lr_bands"),
-    "summarise": ("evaluate.bootstrap", "evaluate.seed"),
-    "claim": ("evaluate.bootstrap", "evaluate.seed", "sample.arms", "sample.sweeps"),
+    "evaluate": ("evaluate", "grid", "-grid.lr_bands"),
+    "summarise": (),
+    "claim": ("sample.arms", "sample.sweeps"),
     "figures": ("sample.arms", "sample.sweeps"),
     "report": ("report",),
 }
