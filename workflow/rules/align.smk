@@ -3,7 +3,8 @@
 Needs: items/pairs/<pair>.json and both scenes.
 Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and .png; then
 lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png; of several LR dates dates.tif, .json and
-.png. A pair that cannot be aligned is declined in registration.json and gives no patches.
+.png. A pair that cannot be aligned is declined in registration.json, one without a relation that can
+be trusted in radiometry.json; it gives no patches.
 """
 
 

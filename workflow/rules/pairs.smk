@@ -12,6 +12,7 @@ rule patches:
     input:
         pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
         registration=f"{RUN}/aligned/{{pair}}/registration.json",
+        radiometry=f"{RUN}/aligned/{{pair}}/radiometry.json",
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
@@ -47,6 +48,7 @@ checkpoint dataset:
         patches=of_all_pairs("pairs/patches/{pair}.zip"),
         indexes=of_all_pairs("pairs/patches/{pair}.parquet"),
         registrations=of_all_pairs("aligned/{pair}/registration.json"),
+        radiometry=of_all_pairs("aligned/{pair}/radiometry.json"),
         regions=lambda wildcards: inputs(regions_file()),
     output:
         zarr=directory(f"{RUN}/pairs/dataset.zarr"),

@@ -63,8 +63,9 @@ def read_pairs(
 ) -> tuple[list[PairFiles], list[dict[str, str]], dict[str, Any], Counter[str]]:
     """Look into every pair of the folder `pairs` (JSON by id), in order of id.
 
-    Returns those with patches; those without, each with its reason (that of registration, or the commonest of its
-    candidates); `registration.json` of the first with patches; and how many candidates were declined, by reason.
+    Returns those with patches; those without, each with its reason (that of registration or radiometry, or the
+    commonest of its candidates); `registration.json` of the first with patches; and how many candidates were declined,
+    by reason.
     Raises `UserError` when there is no pair, or patches at two factors.
     """
     usable: list[PairFiles] = []
@@ -76,13 +77,15 @@ def read_pairs(
         raise UserError(f"{pairs}: has no pair")
     for path in paths:
         name = path.stem
-        state = read_json(aligned / name / "registration.json")
+        state, radiometry = (read_json(aligned / name / f"{kind}.json") for kind in ("registration", "radiometry"))
         files = PairFiles(name, None, patches / f"{name}.zip", patches / f"{name}.parquet")
         reasons = Counter(files.candidates(["reason"])["reason"].to_pylist())
         kept = reasons.pop("", 0)
         left_out += reasons
         if not state["accepted"]:
             declined.append({"pair": name, "reason": state["reason"]})
+        elif not radiometry["accepted"]:
+            declined.append({"pair": name, "reason": radiometry["reason"]})
         elif not kept:
             common = reasons.most_common(1)
             reason = f"no patch is kept: {common[0][0]}" if common else "smaller than a patch"
