@@ -81,19 +81,20 @@ def choose(settings: NormaliseSettings, band: BandPixels) -> Choice:
     if few < settings.min_pifs:
         why = f"only {few} invariant pixels, fewer than normalise.min_pifs ({settings.min_pifs})"
     else:
-        first = _fitted(asked, band)
+        first = fitted(asked, band)
         why = _refused(first, band)
         if why is None:
             return first
         doubt = _rms(first.relation(band.x), band.y) > DOUBTFUL * _rms(band.before, band.y) or "gain" in why
-    others = [_fitted(name, band) for name in SIMPLER.get(asked, ("offset", "none"))]
+    others = [fitted(name, band) for name in SIMPLER.get(asked, ("offset", "none"))]
     held = [other for other in others if _refused(other, band) is None] or others[-1:]
     best = min(held, key=lambda other: _rms(other.relation(band.x), band.y))
     worse = _refused(best, band) is not None
     return replace(best, why=f"{asked}: {why}", doubt=doubt, worse=worse)
 
 
-def _fitted(name: str, band: BandPixels) -> Choice:
+def fitted(name: str, band: BandPixels) -> Choice:
+    """Return the relation by one method, whether it holds or not."""
     pixels = band.pifs if name == "irmad" else np.ones(len(band.x), bool)
     given = band.x[pixels], band.y[pixels], band.blocks[pixels]
     errors = standard_errors(*given) if METHODS[name] is _line else NOTHING

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crossres.align.radiometry.choice import LEFT_ALONE, METHODS, BandPixels, Choice, choose
+from crossres.align.radiometry.choice import LEFT_ALONE, METHODS, BandPixels, Choice, choose, fitted
 from crossres.align.radiometry.gain_field import GainField, fit_gain_field
 from crossres.align.radiometry.irmad import NoChange, find_no_change
 from crossres.align.radiometry.relation import Relation
@@ -139,21 +139,26 @@ def fit_relations(
     unchanged = probability >= settings.change_probability
     before, y = (sample.high, sample.low) if settings.direction == "hr-to-lr" else (sample.low, sample.high)
 
-    def chosen(x: np.ndarray) -> list[Choice]:
-        each = zip(x, y, before, strict=True)
-        return [choose(settings, BandPixels(*band, pifs, unchanged, sample.blocks)) for band in each]
+    def related(x: np.ndarray) -> tuple[list[Choice], GainField | None]:
+        """Return what each band gets, and the field: the relations asked for may hold by its help alone."""
+        each = [BandPixels(*band, pifs, unchanged, sample.blocks) for band in zip(x, y, before, strict=True)]
+        if settings.gain_field_order and pifs.sum() >= settings.min_pifs:
+            asked = [fitted(settings.method, band) for band in each]
+            if (field := _field(settings, asked, x, y, before, pifs, sample)) is not None:
+                return asked, field
+        choices = [choose(settings, band) for band in each]
+        return choices, _field(settings, choices, x, y, before, pifs, sample)
 
     x = before if adjustment is None else (adjustment @ before).astype(np.float32)
-    choices = chosen(x)
+    choices, field = related(x)
     if adjustment is not None and any(choice.worse for choice in choices):
         adjustment, x = None, before
-        choices = chosen(x)
-    if why := _two_relations(choices, x, y, sample):
+        choices, field = related(x)
+    if why := _two_relations(choices, field, x, y, sample):
         return replace(left(why, False), pifs=pifs)
     doubts = [choice.why for choice in choices if choice.doubt]
     if doubts and all(choice.method == "none" for choice in choices):
         return replace(left(f"no relation brings the images closer ({doubts[0]})"), choices=tuple(choices), pifs=pifs)
-    field = _field(settings, choices, x, y, before, pifs, sample)
     order = 0 if field is None else settings.gain_field_order
     held_out = _cross_validated(choices, order, x, y, pifs, sample)
     return PairRadiometry(adjustment, tuple(choices), field, no_change, pifs, held_out, None)
@@ -168,10 +173,13 @@ def _correlation(sample: ClearPixels) -> float:
     return best
 
 
-def _two_relations(choices: Sequence[Choice], x: np.ndarray, y: np.ndarray, sample: ClearPixels) -> str | None:
+def _two_relations(
+    choices: Sequence[Choice], field: GainField | None, x: np.ndarray, y: np.ndarray, sample: ClearPixels
+) -> str | None:
     """Say in which band the scene has two relations, and how far apart; None without any."""
+    gains = np.ones((len(choices), 1)) if field is None else field.at(sample.rows, sample.cols)
     for k, choice in enumerate(choices):
-        rest = y[k] - choice.relation(x[k])
+        rest = y[k] - choice.relation(x[k]) * gains[k]
         step = find_seam(rest, y[k], sample.rows, sample.cols, sample.shape)
         if step is not None:
             return (
