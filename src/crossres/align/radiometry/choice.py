@@ -73,8 +73,8 @@ SIMPLER = {"irmad": ("regression", "offset", "none")}
 def choose(settings: NormaliseSettings, band: BandPixels) -> Choice:
     """Return the relation by `normalise.method` where it holds, else the simpler one that leaves the smallest RMSE.
 
-    A relation holds when the RMSE over all clear pixels does not grow, or where they changed a lot, that over unchanged
-    ones does not and the median error falls; and when its gain is known, and one that all clear pixels allow.
+    A relation holds when the RMSE over unchanged pixels does not grow, and that over all clear ones does not or their
+    median error falls; and when its gain is known, and one that all clear pixels allow.
     """
     asked, few = settings.method, int(band.pifs.sum())
     why, doubt = None, False
@@ -111,15 +111,17 @@ def _refused(choice: Choice, band: BandPixels) -> str | None:
             return f"a gain of {gain:.2f}, where all clear pixels allow {low:.2f} to {high:.2f}"
         if error > MAX_ERROR * gain:
             return f"a gain of {gain:.2f} with a standard error of {error:.2f}"
-    after = choice.relation(band.x)
-    was, then = _rms(band.before, y), _rms(after, y)
-    if then <= was:
-        return None
-    there = band.unchanged
-    calmer = np.median(np.abs(after - y)) < np.median(np.abs(band.before - y))
-    if calmer and there.any() and _rms(after[there], y[there]) <= _rms(band.before[there], y[there]):
-        return None
-    return f"RMSE would grow from {was:.4f} to {then:.4f}"
+    after, there = choice.relation(band.x), band.unchanged
+    for what, part in (("what did not change", there), ("all", np.ones_like(there))):
+        was, then = (_rms(values[part], y[part]) if part.any() else 0.0 for values in (band.before, after))
+        if then > was and (part is there or not _calmer(after, band.before, y)):
+            return f"RMSE over {what} would grow from {was:.4f} to {then:.4f}"
+    return None
+
+
+def _calmer(after: np.ndarray, before: np.ndarray, y: np.ndarray) -> bool:
+    """Say whether the median error falls: where land changed a lot, RMSE may grow although it does."""
+    return bool(np.median(np.abs(after - y)) < np.median(np.abs(before - y)))
 
 
 def _allowed(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
