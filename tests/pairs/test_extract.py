@@ -211,6 +211,26 @@ def test_quality_tells_what_is_in_the_patch() -> None:
     assert all(np.isnan(v) for v in (hidden.shift_px, hidden.texture, hidden.brightness, hidden.ndvi))
 
 
+def test_patches_half_under_cloud_are_left_out_though_no_mask_says_so(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    scene = open_scene(folder / "lr.tif")
+    values = scene.reflectance.values.copy()
+    values[:, :, :40] += 0.2
+    write_scene(folder / "lr.tif", make_scene(values, scene.odc.geobox, BANDS))
+    _, index = run(pair, folder, min_correlation=-1)
+    cloudy = index["reason"] == "one image looks cloudy where the other is clear"
+    assert (cloudy == (index["col"] < 24)).all() and index["kept"].equals(~cloudy)
+    assert index["cloudy_share"].max() == 1 and index["cloudy_share"].min() == 0
+
+
+def test_a_pair_declined_in_radiometry_has_no_candidates(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    said = json.loads((folder / "radiometry.json").read_text()) | {"accepted": False, "reason": "nothing in common"}
+    (folder / "radiometry.json").write_text(json.dumps(said))
+    arrays, index = run(pair, folder)
+    assert len(index) == 0 and len(arrays["lr"]) == 0
+
+
 def test_each_limit_names_its_reason(write_pair: WritePair) -> None:
     pair, folder = write_pair("a")
     for limit, reason in (

@@ -73,8 +73,8 @@ SIMPLER = {"irmad": ("regression", "offset", "none")}
 def choose(settings: NormaliseSettings, band: BandPixels) -> Choice:
     """Return the relation by `normalise.method` where it holds, else the simpler one that leaves the smallest RMSE.
 
-    A relation holds when the RMSE over unchanged pixels does not grow, and that over all clear ones does not or their
-    median error falls; and when its gain is known, and one that all clear pixels allow.
+    A relation holds when the RMSE over invariant and over unchanged pixels does not grow, and that over all clear ones
+    does not or their median error falls; and when its gain is known, and one that all clear pixels allow.
     """
     asked, few = settings.method, int(band.pifs.sum())
     why, doubt = None, False
@@ -112,9 +112,9 @@ def _refused(choice: Choice, band: BandPixels) -> str | None:
         if error > MAX_ERROR * gain:
             return f"a gain of {gain:.2f} with a standard error of {error:.2f}"
     after, there = choice.relation(band.x), band.unchanged
-    for what, part in (("what did not change", there), ("all", np.ones_like(there))):
+    for what, part in (("invariant pixels", band.pifs), ("what did not change", there), ("all", np.ones_like(there))):
         was, then = (_rms(values[part], y[part]) if part.any() else 0.0 for values in (band.before, after))
-        if then > was and (part is there or not _calmer(after, band.before, y)):
+        if then > was and (part is there or part is band.pifs or not _calmer(after, band.before, y)):
             return f"RMSE over {what} would grow from {was:.4f} to {then:.4f}"
     return None
 
