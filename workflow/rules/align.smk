@@ -3,8 +3,9 @@
 Needs: items/pairs/<pair>.json and both scenes.
 Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and .png; then
 lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png; of several LR dates dates.tif, .json and
-.png. A pair that cannot be aligned is declined in registration.json and gives no patches. For who
-asks for it, `snakemake align`: align.html, a page of all pairs before and after.
+.png. A pair that cannot be aligned is declined in registration.json, one without a relation that can
+be trusted in radiometry.json; it gives no patches. For who asks for it, `snakemake align`:
+align.html, a page of all pairs before and after.
 """
 
 

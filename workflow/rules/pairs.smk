@@ -14,6 +14,7 @@ rule patches:
     input:
         pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
         registration=f"{RUN}/aligned/{{pair}}/registration.json",
+        radiometry=f"{RUN}/aligned/{{pair}}/radiometry.json",
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
         hr=f"{RUN}/aligned/{{pair}}/hr.tif",
         mask=f"{RUN}/aligned/{{pair}}/mask.tif",
@@ -83,7 +84,10 @@ checkpoint dataset:
     input:
         pairs=of_all_pairs("items/pairs/{pair}.json"),
         patches=of_all_batches(
-            "pairs/patches/{pair}.zip", "pairs/patches/{pair}.parquet", "aligned/{pair}/registration.json"
+            "pairs/patches/{pair}.zip",
+            "pairs/patches/{pair}.parquet",
+            "aligned/{pair}/registration.json",
+            "aligned/{pair}/radiometry.json",
         ),
         regions=lambda wildcards: inputs(regions_file()),
     output:

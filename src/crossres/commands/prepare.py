@@ -125,5 +125,5 @@ def _decline(part: Path, name: str, why: str) -> None:
     log.warning("%s: declined: %s", name, why)
     shutil.rmtree(part / "aligned" / name, ignore_errors=True)
     write_json(part / "aligned" / name / "registration.json", {"accepted": False, "reason": why, "model": None})
-    write_json(part / "aligned" / name / "radiometry.json", {"normalised": False})
+    write_json(part / "aligned" / name / "radiometry.json", {"accepted": False, "normalised": False})
     write_none(part / "patches" / f"{name}.zip", part / "patches" / f"{name}.parquet")

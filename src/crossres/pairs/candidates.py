@@ -73,8 +73,9 @@ def read_pairs(
 
     `patches` and `aligned` may be the folder of batches, too.
 
-    Returns those with patches; those without, each with its reason (that of registration, or the commonest of its
-    candidates); `registration.json` of the first with patches; and how many candidates were declined, by reason.
+    Returns those with patches; those without, each with its reason (that of registration or radiometry, or the
+    commonest of its candidates); `registration.json` of the first with patches; and how many candidates were declined,
+    by reason.
     Raises `UserError` when there is no pair, or patches at two factors.
     """
     usable: list[PairFiles] = []
@@ -87,13 +88,16 @@ def read_pairs(
         raise UserError(f"{pairs}: has no pair")
     for path in paths:
         name = path.stem
-        state = read_json(folders.get(name, aligned / name) / "registration.json")
+        folder = folders.get(name, aligned / name)
+        state, radiometry = (read_json(folder / f"{kind}.json") for kind in ("registration", "radiometry"))
         files = PairFiles(name, None, *of_pair(patches, name))
         reasons = Counter(files.candidates(["reason"])["reason"].to_pylist())
         kept = reasons.pop("", 0)
         left_out += reasons
         if not state["accepted"]:
             declined.append({"pair": name, "reason": state["reason"]})
+        elif not radiometry["accepted"]:
+            declined.append({"pair": name, "reason": radiometry["reason"]})
         elif not kept:
             common = reasons.most_common(1)
             reason = f"no patch is kept: {common[0][0]}" if common else "smaller than a patch"

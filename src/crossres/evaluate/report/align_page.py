@@ -10,7 +10,7 @@ from crossres.errors import UserError
 from crossres.evaluate.pictures.before_after import LABELS, before_after
 from crossres.evaluate.pictures.embedding import photo, photo_of
 from crossres.evaluate.report.html import render
-from crossres.evaluate.report.pairs import Found, Registration, day_of, read_declined, reasons_in_short
+from crossres.evaluate.report.pairs import Found, Radiometry, Registration, day_of, read_declined, reasons_in_short
 from crossres.evaluate.report.stages import SHOWN_PX
 from crossres.files import whole
 from crossres.layout import RunFolder
@@ -19,16 +19,6 @@ from crossres.records import read_record
 PICTURED = 24
 """Pairs with pictures; a page with more is slow to open."""
 DECLINED_ROWS = 200
-
-
-@dataclass(frozen=True)
-class Radiometry:
-    """What `radiometry.json` says of a pair in words."""
-
-    normalised: bool = False
-    summary: str = ""
-    left: str = ""
-    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,27 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class Radiometry:
+    """Whether the pair's images have one radiometry."""
+
+    method: str | None = None
+    """`normalise.method`."""
+    accepted: bool | None = None
+    reason: str | None = None
+    """Why they were left as they are, or the pair was declined."""
+    doubt: str | None = None
+    """Which bands have a simpler relation than was asked for, because that was wrong."""
+    summary: str = ""
+    left: str = ""
+    """What is left between the images, in a sentence."""
+
+    @property
+    def failed(self) -> str | None:
+        """What to warn of."""
+        return self.doubt or (None if self.method == "none" else self.reason)
+
+
+@dataclass(frozen=True)
 class FurtherDate(Registration):
     """A further LR date of a pair, and how well it lies on the first."""
 
@@ -120,6 +141,7 @@ class Pair:
     """Year, month and day; empty where that is not known."""
     hr_date: str
     registration: Registration
+    radiometry: Radiometry = Radiometry()
     dates: tuple[FurtherDate, ...] = ()
     """Further LR dates, where a model sees several."""
 
@@ -137,8 +159,9 @@ def read_pairs(inputs: ReportInputs, dataset: Dataset, lr_dates: int = 1) -> lis
         folder = aligned.get(found.id)
         lr_date, hr_date = (day_of(inputs.items.scene(name)) for name in (found.lr, found.hr))
         registration = read_record(Registration, folder / "registration.json") if folder else Registration()
+        radiometry = read_record(Radiometry, folder / "radiometry.json") if folder else Radiometry()
         dates = read_record(Dates, folder / "dates.json").dates if folder and lr_dates > 1 else ()
-        return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration, dates)
+        return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration, radiometry, dates)
 
     return [pair(read_record(Found, path)) for path in sorted(inputs.items.pairs.glob("*.json"))]
 

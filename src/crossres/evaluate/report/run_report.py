@@ -58,6 +58,7 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         scene_count=len(inputs.scenes), missing=missing_baselines(arms, paths), map=place_map(pairs),
         declined=declined[:DECLINED_ROWS], declined_count=len(declined), reasons=reasons_in_short(declined),
         refused=[pair for pair in pairs if pair.registration.accepted is False],
+        unrelated=[pair for pair in pairs if pair.registration.accepted and pair.radiometry.accepted is False],
         taken=[pair for pair in pairs if pair.registration.model == "none"],
         plates=read_plates(inputs.aligned, test, lr_dates), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
