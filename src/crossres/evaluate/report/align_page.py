@@ -77,7 +77,7 @@ def align_page(run: RunFolder, output: Path) -> None:
         labels=LABELS,
         refused=[pair for pair in pairs if pair.registration.accepted is False],
         taken=[pair for pair in pairs if pair.registration.model == "none"],
-        median_m=_median([pair.registration.ce90_m for pair in pairs]),
+        median_m=_median([pair.registration.ce90_m for pair in pairs if pair.registration.accepted]),
         declined=declined[:DECLINED_ROWS],
         declined_count=len(declined),
         reasons=reasons_in_short(declined),
