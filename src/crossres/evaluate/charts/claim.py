@@ -14,7 +14,7 @@ from crossres.evaluate.metrics.registry import BY_KEY
 from crossres.evaluate.results.claim import QUALITIES, Judgement
 from crossres.evaluate.results.claim_curves import KEYS, JudgedKind
 from crossres.evaluate.results.speed_up import SpeedUp
-from crossres.settings.sample import STARTS
+from crossres.settings.sample import STARTS, Start
 
 
 def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series]) -> Figure:
@@ -22,7 +22,9 @@ def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series])
 
     `beside` holds the means, by metric, of images that take no steps.
     """
-    figure, axes = chart(9.2, 8.2, 3, 2)
+    judged = sum(found.judgement is not None for found in kinds.values())
+    lines = len(_lines(kinds)) + 3 * judged  # of the legend and of what is said in words
+    figure, axes = chart(9.2, 8.2 + 0.25 * max(0, lines - 9), 3, 2)
     ticks = sorted({nfe for found in kinds.values() for by_nfe in found.points.values() for nfe in by_nfe})
     for ax, key in zip(axes, KEYS):
         _draw_curves(ax, key, kinds)
@@ -49,18 +51,25 @@ def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series])
 
 
 def _draw_curves(ax: Axes, key: str, kinds: Mapping[str, JudgedKind]) -> None:
-    lines = [(kind, found, start) for kind, found in kinds.items() for start in STARTS]
-    for i, (kind, found, start) in enumerate(lines):
+    for i, (kind, found, start) in enumerate(_lines(kinds)):
         points = [(nfe, point) for nfe, point in found.points.get((start, key), {}).items() if point]
         if not points:
             continue
         nfes, values = zip(*points)
         colour, label = COLOURS[i % 8], f"{start.upper() if start == 'lr' else start} start, {kind}"
-        ax.plot(nfes, [v.mean for v in values], MARKERS[i % 8] + "-", color=colour, ms=5, lw=1.4, label=label)
+        ax.plot(
+            nfes, [v.mean for v in values], MARKERS[(i + i // 8) % 8] + "-", color=colour, ms=5, lw=1.4, label=label
+        )
         ax.fill_between(nfes, [v.low for v in values], [v.high for v in values], color=colour, alpha=0.13, lw=0)
         if start == "lr" and key in QUALITIES and found.judgement:
             best = found.judgement.evidence[key].speed_up.tau
             ax.axhline(best, color=colour, lw=0.9, ls=(0, (4, 3)))
+
+
+def _lines(kinds: Mapping[str, JudgedKind]) -> list[tuple[str, JudgedKind, Start]]:
+    """Return the curves that there are: kind of model and start."""
+    starts = ((kind, found, start) for kind, found in kinds.items() for start in STARTS)
+    return [(kind, found, start) for kind, found, start in starts if (start, KEYS[0]) in found.points]
 
 
 def _in_words(kind: str, judgement: Judgement) -> str:
