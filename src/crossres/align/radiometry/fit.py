@@ -154,7 +154,11 @@ def fit_relations(
     if adjustment is not None and any(choice.worse for choice in choices):
         adjustment, x = None, before
         choices, field = related(x)
-    if why := _two_relations(choices, field, x, y, sample):
+    asked: list[Choice] = []
+    if pifs.sum() >= settings.min_pifs and any(choice.why for choice in choices):  # two relations may be why
+        each = zip(x, y, before, strict=True)
+        asked = [fitted(settings.method, BandPixels(*b, pifs, unchanged, sample.blocks)) for b in each]
+    if why := _two_relations(choices, field, x, y, sample) or _two_relations(asked, None, x, y, sample):
         return replace(left(why, False), pifs=pifs)
     doubts = [choice.why for choice in choices if choice.doubt]
     if doubts and all(choice.method == "none" for choice in choices):
