@@ -1,6 +1,7 @@
 """`prepare`: many small pairs in one process, of which a damaged one is declined with its reason."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from rasterio.transform import from_origin
 
 from crossres import cli
 from crossres.files import read_json
-from crossres.layout import RunFolder
+from crossres.layout import RunFolder, in_batches
 from crossres.pairs.candidates import read_pairs
 
 NAMES = ("a", "b", "c")
@@ -70,3 +71,17 @@ def test_a_damaged_pair_is_declined_and_the_others_are_prepared(run: Path, caplo
     assert folder.aligned(pairs[0]) == batch / "aligned" / pairs[0]
     assert folder.scene(read_json(run / "items" / "pairs" / f"{pairs[0]}.json")["lr"]).parent == batch / "scenes"
     assert not (folder.aligned(pairs[1]) / "lr.tif").exists()
+
+
+def test_a_pair_that_stands_in_several_places_is_the_one_written_last(tmp_path):
+    run = RunFolder(tmp_path)
+    for age, place in enumerate(["batches/batch-0001", "batches/batch-0000", "."]):
+        folder = tmp_path / place / "aligned/a"
+        folder.mkdir(parents=True)
+        os.utime(folder, (1000 - age, 1000 - age))
+    assert run.aligned("a") == tmp_path / "batches/batch-0001/aligned/a"
+    assert in_batches(tmp_path / "batches", "aligned") == {"a": run.aligned("a")}
+    os.utime(tmp_path / "aligned/a", (2000, 2000))
+    assert run.aligned("a") == tmp_path / "aligned/a"
+    assert list(run.all_aligned()) == [tmp_path / "aligned/a"]
+    assert run.aligned("b") == tmp_path / "aligned/b"

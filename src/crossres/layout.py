@@ -1,7 +1,7 @@
 """Where things stand in a run's folder, results/<run>: the rules of the workflow write there, and commands read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +22,17 @@ def pair_of(scene: str) -> str:
     return re.sub(r"\.fold-\d+$", "", scene)
 
 
-def in_batches(folder: Path, kind: str) -> dict[str, Path]:
+def last_written(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return of the paths of each name the one that was written last, in order of name.
+
+    A run whose search.pairs_per_job was changed has older copies of its pairs, alone or in other batches.
+    """
+    return dict(sorted({path.name: path for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)}.items()))
+
+
+def in_batches(folder: Path, kind: str, name: str = "*") -> dict[str, Path]:
     """Return what stands in the batches of a folder by name; `kind` is scenes, aligned or patches."""
-    return {path.name: path for path in sorted(folder.glob(f"batch-*/{kind}/*"))}
+    return last_written(folder.glob(f"batch-*/{kind}/{name}"))
 
 
 @dataclass(frozen=True)
@@ -119,10 +127,9 @@ class RunFolder:
         """Each metric of each scene, in a row."""
         return self.folder / "evaluation" / "summary.parquet"
 
-    def _found(self, kind: str, name: str) -> Path:
-        """Return the place of a scene or pair, in a batch where it stands in one (`search.pairs_per_job`)."""
-        alone = self.folder / kind / name
-        return next(self.folder.glob(f"batches/*/{kind}/{name}"), alone) if not alone.exists() else alone
+    def _found(self, kind: str, name: str) -> dict[str, Path]:
+        """Return where scenes or pairs stand by name: alone or in a batch (`search.pairs_per_job`)."""
+        return last_written([*self.folder.glob(f"{kind}/{name}"), *self.folder.glob(f"batches/*/{kind}/{name}")])
 
     @classmethod
     def of_item(cls, item: Path) -> "RunFolder":
@@ -131,11 +138,11 @@ class RunFolder:
 
     def scene(self, scene: str) -> Path:
         """A scene on its own grid: reflectance, mask and item."""
-        return self._found("scenes", scene)
+        return self._found("scenes", scene).get(scene, self.folder / "scenes" / scene)
 
     def aligned(self, pair: str) -> Path:
         """A pair after registration and normalisation: lr.tif, hr.tif, mask.tif and what was found."""
-        return self._found("aligned", pair)
+        return self._found("aligned", pair).get(pair, self.folder / "aligned" / pair)
 
     def model(self, name: str) -> Path:
         """A trained model."""
@@ -147,16 +154,12 @@ class RunFolder:
 
     def all_scenes(self) -> Iterator[Path]:
         """Yield the folder of each scene that is there, in order of name."""
-        yield from sorted([*self.folder.glob("scenes/*"), *self.folder.glob("batches/*/scenes/*")], key=_name)
+        yield from self._found("scenes", "*").values()
 
     def all_aligned(self) -> Iterator[Path]:
         """Yield the folder of each pair that was aligned."""
-        yield from sorted([*self.folder.glob("aligned/*"), *self.folder.glob("batches/*/aligned/*")], key=_name)
+        yield from self._found("aligned", "*").values()
 
     def all_sr(self) -> Iterator[Path]:
         """Yield the folder of each super-resolved scene."""
         yield from sorted(self.folder.glob("sr/*/*"))
-
-
-def _name(path: Path) -> str:
-    return path.name

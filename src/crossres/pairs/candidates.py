@@ -62,7 +62,7 @@ class Kept:
 def of_pair(patches: Path, name: str) -> tuple[Path, Path]:
     """Return what `extract` wrote of a pair into a folder, or into one of the batches in it."""
     alone = patches / f"{name}.zip"
-    found = alone if alone.exists() else next(patches.glob(f"batch-*/patches/{name}.zip"), alone)
+    found = alone if alone.exists() else in_batches(patches, "patches", alone.name).get(alone.name, alone)
     return found, found.with_name(f"{name}.parquet")
 
 
