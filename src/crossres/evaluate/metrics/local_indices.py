@@ -23,9 +23,9 @@ def windows_clear(clear: np.ndarray, size: int) -> np.ndarray:
 def ssim_terms(x: np.ndarray, y: np.ndarray, peak: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the local means of both images, and SSIM's contrast and structure."""
     c2 = np.float32((SSIM_K[1] * peak) ** 2)
-    mean_x, mean_y = _gaussian(x), _gaussian(y)
-    variances = _gaussian(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _gaussian(x * y) - mean_x * mean_y
+    mean_x, mean_y = smoothed(x), smoothed(y)
+    variances = smoothed(x * x + y * y) - mean_x**2 - mean_y**2
+    covariance = smoothed(x * y) - mean_x * mean_y
     return mean_x, mean_y, (2 * covariance + c2) / (variances + c2)
 
 
@@ -36,12 +36,12 @@ def luminance(mean_x: np.ndarray, mean_y: np.ndarray, offset: float, added: floa
     return (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
 
 
-def _gaussian(image: np.ndarray) -> np.ndarray:
+def smoothed(image: np.ndarray) -> np.ndarray:
     """Return an image smoothed by SSIM's window; within its radius of the border the values mean nothing."""
-    return _smoothed(_smoothed(image).T).T
+    return _along_rows(_along_rows(image).T).T
 
 
-def _smoothed(image: np.ndarray) -> np.ndarray:
+def _along_rows(image: np.ndarray) -> np.ndarray:
     """Smooth along rows' axis, symmetric taps in pairs: several times faster than a general correlation."""
     kernel = np.exp(-0.5 * (np.arange(SSIM_RADIUS_PX + 1) / SSIM_SIGMA_PX) ** 2)
     kernel = (kernel / (2 * kernel.sum() - kernel[0])).astype(np.float32)

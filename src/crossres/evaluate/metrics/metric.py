@@ -50,6 +50,11 @@ class Metric(Generic[Sums]):
         return f"{text}{gap}{self.unit}" if unit else text
 
 
+def known(value: float) -> float | None:
+    """Return a value, None where it is NaN: the image has no such thing."""
+    return None if np.isnan(value) else float(value)
+
+
 def over_bands(metrics: Sequence[Metric[Sums]], sums: Sums) -> Values:
     """Return some metrics of one family over all bands."""
     found = {metric.key: metric.value(sums) for metric in metrics}

@@ -3,10 +3,13 @@
 from typing import Any
 
 from crossres.evaluate.metrics import (
+    boundaries,
     consistency,
     crps,
     fidelity,
+    land_cover,
     lpips,
+    parcels,
     shift_tolerant,
     spectrum,
     structure,
@@ -17,7 +20,7 @@ from crossres.evaluate.metrics.metric import Metric
 
 FAMILIES: tuple[tuple[Metric[Any], ...], ...] = (
     fidelity.METRICS, crps.METRICS, shift_tolerant.METRICS, structure.METRICS, spectrum.METRICS, swd.METRICS,
-    lpips.METRICS, triplet.METRICS, consistency.METRICS,
+    lpips.METRICS, triplet.METRICS, consistency.METRICS, boundaries.METRICS, land_cover.METRICS, parcels.METRICS,
 )  # fmt: skip
 METRICS = tuple(sorted((metric for family in FAMILIES for metric in family), key=lambda metric: metric.place))
 BY_KEY = {metric.key: metric for metric in METRICS}

@@ -23,6 +23,7 @@ from crossres.evaluate.metrics import (
 )  # fmt: skip
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, Arm
 from crossres.evaluate.metrics.calibration import Calibration, calibration, calibration_parts
+from crossres.evaluate.metrics.downstream import Downstream
 from crossres.evaluate.metrics.fidelity import error_parts
 from crossres.evaluate.metrics.metric import ALL_BANDS, IMAGES, Image, Values, over_bands, read
 from crossres.evaluate.metrics.percentile import added, sought, value
@@ -88,6 +89,7 @@ class Judge:
         near = sought(added(reference), triplet.PERCENTILE)
         closer = dask.compute(triplet.closer_parts(self.hr, self.lr_up, clear, near))[0]
         self.threshold = float(value(added(closer), near))
+        self.downstream = Downstream(self.hr, clear, pair.stds, pair.bands, float(pair.factor) ** 2)
 
     def cleared(self, image: da.Array) -> da.Array:
         """Return an image on the HR grid, 0 where it does not count."""
@@ -134,6 +136,7 @@ class Judge:
                 pixels=error_parts(sr, self.hr, strata, kinds, pair.bands),
                 spectrum=spectrum_parts(sr, *self._blocks), patches=self._slices.parts(sr),
                 lpips=self._lpips.parts(sr) if self._lpips else [], on_lr=self.to_lr(image),
+                uses=self.downstream.parts(sr),
             )
             for image, sr in zip(images, cleared, strict=True)
         ]  # fmt: skip
@@ -186,6 +189,7 @@ class Judge:
         for family in families:
             for band, found in family.items():
                 values[band] |= found
+        values[ALL_BANDS] |= self.downstream.judged(first["uses"])
         values[ALL_BANDS] |= dict(zip(("shift_rows_px", "shift_cols_px"), match.shift_px))
         strata = {name: self._stratum(pixels.of(i), shares.of(i)) for i, name in enumerate(self.strata.names)}
         return Judged(values, radial, strata)
