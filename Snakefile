@@ -2,6 +2,7 @@
 
 snakemake --cores all                                   the embedded default
 snakemake --cores all --configfile config/own.yaml      another experiment
+snakemake --cores all align --configfile config/own.yaml    just the pairs, aligned, as a page
 snakemake --cores all --report results.zip              the pieces as Snakemake's own report
 """
 

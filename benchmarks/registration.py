@@ -50,6 +50,7 @@ from crossres.simulate.sentinel2.clouds import draw_clouds
 SIDE = 288
 SEARCH_PX = 15
 SETTINGS = CoregisterSettings()
+WINDOW_PX, STRIDE_PX = SETTINGS.windows(SIDE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Pair:
 
 def field_alone(pair: Pair, hr: Blurred) -> None:
     """Find a pair's field and no more: nothing is held out, no model is chosen, nothing is declined."""
-    extent = Extent(*pair.origin, *pair.lr.shape[1:], SETTINGS.stride_px)
+    extent = Extent(*pair.origin, *pair.lr.shape[1:], STRIDE_PX)
     images = ImagePair(SETTINGS, pair.lr, pair.grid, pair.origin, hr)
     start = zero_field(extent)
     whole = match_whole(images.first, images.moved(start)[0], SEARCH_PX)
@@ -165,7 +166,7 @@ def window_errors(pair: Pair, shifts: np.ndarray) -> np.ndarray:
         (found,) = match_views(first, second, [PixelWindows(windows)], 8)
         return np.stack([found.rows, found.cols]), found.reliability
 
-    side = SETTINGS.window_px
+    side = WINDOW_PX
     first = orientation(pair.lr)
     windows = Windows(np.arange(0, SIDE - side, 16), np.arange(48, 300, 16), side)
     before, reliability = match(pair.hr)
@@ -201,12 +202,12 @@ def peer_fields(pair: Pair, images: list[Blurred], method: str) -> tuple[list[Di
                 write_cog(path, red, grid, ["red"], Encoding("float32", nodata=-1))
             subprocess.run(
                 [os.environ["CROSSRES_PEERS_PYTHON"], Path(__file__).with_name("registration_peers.py"), method,
-                 *files[:2], str(SETTINGS.window_px), str(SETTINGS.stride_px), files[2]],
+                 *files[:2], str(WINDOW_PX), str(STRIDE_PX), files[2]],
                 check=True, stdout=subprocess.DEVNULL, env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
             )  # fmt: skip
             found = np.load(files[2])
             points, displacement = found["matched"][:, :2] + pair.origin, found["matched"][:, 2:]
-            extent = Extent(*pair.origin, *pair.lr.shape[1:], SETTINGS.stride_px)
+            extent = Extent(*pair.origin, *pair.lr.shape[1:], STRIDE_PX)
             field = fit(MODELS[-1], extent, points, displacement, np.ones(len(points)))
             fields.append(field.on_grid(pair.rows, pair.cols))
             times.append(found["seconds"])

@@ -78,6 +78,8 @@ def test_every_piece_of_configuration_is_valid(block: Block):
     default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     if "kind" in content:  # one source
         default["search"]["lr"] = content
+        if content["kind"] == "dataset":  # which is the HR source, too
+            del default["search"]["hr"]
     elif "run" in content:
         default = content
     else:

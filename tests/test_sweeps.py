@@ -53,6 +53,22 @@ def test_sweeps_of_one_model_that_differ_in_how_it_is_sampled_have_arms_of_their
     }
 
 
+def test_an_lr_start_is_held_against_the_noise_starts_of_other_sweeps():
+    made = config({"ours": {"nfe": [2], "against": ["theirs"]}, "theirs": {"models": ["straight"], "nfe": [2]}})
+    assert made.sample.against() == {"ours": ("theirs",), "theirs": ()}
+
+
+def test_steps_even_in_the_angle_are_a_curve_of_their_own():
+    made = config({"even": {"nfe": [4]}, "angle": {"starts": ["noise"], "nfe": [4], "spacing": "angle"}})
+    assert made.sample.curves()["angle"] == {"main": {"noise": {4: "main_noise_4_spacing_angle"}}}
+
+
+def test_the_name_of_a_point_is_one_of_a_folder():
+    content = yaml.safe_load(SMALL) | {"models": {"main": {"train": {"path": "vp"}}}}
+    content["sample"] = {"sweeps": {"other": {"nfe": [8], "solver": "dpm++2m", "starts": ["noise"]}}}
+    assert "main_noise_8_solver_dpmpp2m" in parse(content).sample.arms
+
+
 def test_a_configuration_that_was_written_down_is_the_same_when_it_is_read_again():
     made = config({"seeds": {"models": ["main", "seed_1"], "nfe": [2, 8]}, "more": {"nfe": [8, 16]}})
     assert parse(made.model_dump(mode="json")) == made
@@ -93,6 +109,22 @@ def test_arms_by_hand_of_a_model_that_a_sweep_has_are_in_no_other_curve():
         ),
         ({"straight": {"nfe": [2]}}, None, "sweeps.straight: has the name of a model that is not in it"),
         ({"s": {"nfe": [4]}}, {"lr_start": {}, "main_lr_4": {}}, "sample.arms.main_lr_4 is set otherwise"),
+        ({"s": {"nfe": [2], "against": ["t"]}}, None, "sweeps.s.against: 't' is no sweep with a noise start"),
+        (
+            {"s": {"nfe": [2], "against": ["t"]}, "t": {"nfe": [2], "starts": ["lr"]}},
+            None,
+            "sweeps.s.against: 't' is no sweep with a noise start",
+        ),
+        (
+            {"s": {"nfe": [2], "against": ["t"]}, "t": {"models": ["main", "seed_1"], "nfe": [2]}},
+            None,
+            "sweeps.s.against: t has 2 models and this sweep 1; give both as many seeds",
+        ),
+        (
+            {"s": {"nfe": [2], "starts": ["noise"], "against": ["t"]}, "t": {"nfe": [2]}},
+            None,
+            "sweeps.s.against: this sweep has no LR start",
+        ),
         ({"s": {"nfe": [4], "step": 2}}, None, "sample.sweeps.s.step: unknown key; the nearest known one is"),
         ({"s": {"nfe": []}}, None, "sample.sweeps.s.nfe: "),
         ({"s": {}}, None, "sample.sweeps.s.nfe: "),

@@ -84,7 +84,7 @@ def open_foreign(
     except UnicodeDecodeError:
         raise UserError(
             f"{shown}: a name in it, of its coordinate reference system or a band, is not UTF-8; write it anew, for "
-            "example with `gdal_translate -a_srs EPSG:32650`"
+            "example with `rio edit-info FILE --crs EPSG:32650`"
         ) from None
 
 
@@ -93,12 +93,12 @@ def check_place(src: rasterio.DatasetReader, shown: str, hint: str = "") -> None
     if src.crs is None and src.gcps[0]:
         raise UserError(
             f"{shown}: has its place by ground control points alone; bring it to a grid, for example with "
-            "`gdalwarp -t_srs EPSG:32650`"
+            "`rio warp FILE NEW --dst-crs EPSG:32650`"
         )
     if src.crs is None:
         raise UserError(
             f"{shown}: has no coordinate reference system{hint}; assign one, for example with "
-            "`gdal_translate -a_srs EPSG:32650`"
+            "`rio edit-info FILE --crs EPSG:32650`"
         )
     place = src.transform
     steps = math.hypot(place.a, place.d), math.hypot(place.b, place.e)
@@ -108,7 +108,7 @@ def check_place(src: rasterio.DatasetReader, shown: str, hint: str = "") -> None
     if place.is_identity or is_flat or not sizes or is_far:
         raise UserError(
             f"{shown}: does not say where its pixels lie (its transform is {', '.join(f'{n:g}' for n in place[:6])}); "
-            "assign a place, for example with `gdal_translate -a_ullr`"
+            "assign a place, for example with `rio edit-info FILE --transform`"
         )
 
 
@@ -219,8 +219,7 @@ def _driver(path: Path, drivers: Collection[str], shown: str) -> str:
     if driver is None:
         if start.lstrip().startswith(b"<VRT"):
             raise UserError(
-                f"{shown}: is a VRT, which can name any other file; write it as an image of its own with "
-                "`gdal_translate`"
+                f"{shown}: is a VRT, which can name any other file; write it as an image of its own with `rio convert`"
             )
         names = [NAMES.get(name, name) for name in drivers]
         what = f"no {', '.join(names[:-1])} or {names[-1]} image; give one" if start else "empty; get it again"

@@ -1,14 +1,38 @@
 """Where things stand in a run's folder, results/<run>: the rules of the workflow write there, and commands read."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 RUN_PARTS = {
-    "aligned", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs", "report.html", "scenes",
-    "sr", "world",
+    "align.html", "aligned", "batches", "catalogs", "config.yaml", "evaluation", "items", "model", "one_step", "pairs",
+    "report.html", "scenes", "sr", "world",
 }  # fmt: skip
 """What rules write into the folder of a run."""
+
+
+def held_out_in(pair: str, fold: int) -> str:
+    """Return the name of a pair as a held-out scene, where each fold holds out a part of its ground."""
+    return f"{pair}.fold-{fold}"
+
+
+def pair_of(scene: str) -> str:
+    """Return the pair that a held-out scene is, or is a part of."""
+    return re.sub(r"\.fold-\d+$", "", scene)
+
+
+def last_written(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return of the paths of each name the one that was written last, in order of name.
+
+    A run whose search.pairs_per_job was changed has older copies of its pairs, alone or in other batches.
+    """
+    return dict(sorted({path.name: path for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)}.items()))
+
+
+def in_batches(folder: Path, kind: str, name: str = "*") -> dict[str, Path]:
+    """Return what stands in the batches of a folder by name; `kind` is scenes, aligned or patches."""
+    return last_written(folder.glob(f"batch-*/{kind}/{name}"))
 
 
 @dataclass(frozen=True)
@@ -103,6 +127,10 @@ class RunFolder:
         """Each metric of each scene, in a row."""
         return self.folder / "evaluation" / "summary.parquet"
 
+    def _found(self, kind: str, name: str) -> dict[str, Path]:
+        """Return where scenes or pairs stand by name: alone or in a batch (`search.pairs_per_job`)."""
+        return last_written([*self.folder.glob(f"{kind}/{name}"), *self.folder.glob(f"batches/*/{kind}/{name}")])
+
     @classmethod
     def of_item(cls, item: Path) -> "RunFolder":
         """Return the folder of the run whose search wrote an item."""
@@ -110,11 +138,11 @@ class RunFolder:
 
     def scene(self, scene: str) -> Path:
         """A scene on its own grid: reflectance, mask and item."""
-        return self.folder / "scenes" / scene
+        return self._found("scenes", scene).get(scene, self.folder / "scenes" / scene)
 
     def aligned(self, pair: str) -> Path:
         """A pair after registration and normalisation: lr.tif, hr.tif, mask.tif and what was found."""
-        return self.folder / "aligned" / pair
+        return self._found("aligned", pair).get(pair, self.folder / "aligned" / pair)
 
     def model(self, name: str) -> Path:
         """A trained model."""
@@ -126,11 +154,11 @@ class RunFolder:
 
     def all_scenes(self) -> Iterator[Path]:
         """Yield the folder of each scene that is there, in order of name."""
-        yield from sorted(self.folder.glob("scenes/*"))
+        yield from self._found("scenes", "*").values()
 
     def all_aligned(self) -> Iterator[Path]:
         """Yield the folder of each pair that was aligned."""
-        yield from sorted(self.folder.glob("aligned/*"))
+        yield from self._found("aligned", "*").values()
 
     def all_sr(self) -> Iterator[Path]:
         """Yield the folder of each super-resolved scene."""

@@ -114,9 +114,18 @@ def test_a_declined_pair_passes_through(make_pair: MakePair) -> None:
     np.testing.assert_array_equal(pixels(output / "hr.tif"), pixels(hr / "reflectance.tif"))
 
 
-def test_too_few_invariant_pixels_leave_the_pair_and_say_so(make_pair: MakePair) -> None:
-    report, _ = run(*make_pair(gains=(1.2, 0.8)), min_pifs=20_000)
-    assert not report["normalised"] and "normalise.min_pifs" in report["reason"]
+def test_too_few_invariant_pixels_give_the_line_of_all_and_too_few_pixels_nothing_and_both_say_so(
+    make_pair: MakePair,
+) -> None:
+    lr, hr = make_pair(gains=(1.2, 0.8))
+    report, _ = run(lr, hr, min_pifs=20_000)
+    for band, gain in (("red", 1.2), ("nir", 0.8)):
+        row = report["bands"][band]
+        assert row["method"] == "regression" and "normalise.min_pifs" in row["why"]
+        assert row["gain"] == pytest.approx(gain, rel=0.01)
+    assert report["doubt"] is None, "that is no failure"
+    report, _ = run(lr, hr, min_pifs=30_000)
+    assert not report["normalised"] and report["accepted"] and "normalise.min_pifs" in report["reason"]
 
 
 def test_normalising_twice_gives_the_same_bytes(make_pair: MakePair) -> None:
@@ -229,10 +238,11 @@ def test_what_is_left_is_stated_band_by_band(make_pair: MakePair) -> None:
 
 
 def test_held_out_pixels_show_a_relation_that_does_not_hold_everywhere(make_pair: MakePair) -> None:
-    """Half the scene has another gain: fits without a block of it must do worse there than noise."""
+    """A checkerboard of two gains: fits without a block of it must do worse there than noise."""
     lr, hr = make_pair()
     values = pixels(hr / "reflectance.tif")
-    values[:, :, 400:] *= 1.15
+    rows, cols = np.indices(values.shape[1:]) // 200
+    values[:, (rows + cols) % 2 == 1] *= 1.15
     change(hr, values)
     report, _ = run(lr, hr, method="regression")
     assert report["bands"]["red"]["held_out"]["rmse"] > 0.01
@@ -268,7 +278,9 @@ def test_haze_across_the_scene_is_taken_out_by_the_gain_field_alone(make_pair: M
 
 def test_a_pair_without_haze_is_left_alone_by_the_gain_field(make_pair: MakePair) -> None:
     report, _ = run(*make_pair(), gain_field_order=3)
-    assert all(abs(gain - 1) < 0.01 for band in report["gain_field"]["gain_range"] for gain in band)
+    field = report["gain_field"] or {"gain_range": []}
+    assert all(abs(gain - 1) < 0.01 for band in field["gain_range"] for gain in band)
+    assert all(band["gain"] == pytest.approx(1, abs=0.005) for band in report["bands"].values())
 
 
 @pytest.mark.parametrize("direction", ["hr-to-lr", "lr-to-hr"])

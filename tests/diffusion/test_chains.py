@@ -4,6 +4,7 @@ The data are one Gaussian pixel, HR ~ N(m, c^2), whose LR image is y = m + d in 
 """
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -102,6 +103,27 @@ def test_the_straight_path_draws_the_data_from_noise_and_from_lr():
 
     for start, sigma in (("noise", 1.0), ("lr", 0.3)):
         has_the_datas_law(Straight(0.1, 0.25, 0.5).run(field, y, noise, Chain(start, 60, "midpoint", sigma, 0.0)))
+
+
+def test_steps_even_in_the_angle_are_those_of_the_residual_path_and_draw_the_data():
+    straight, residual = Straight(0.1, 0.25, 0.2), Residual(0.2)
+    for sigma in (1.0, 0.3):
+        times = straight.times(8, sigma)
+        angles = [math.atan2(t * 0.2, (1 - t) * sigma) for t in times]
+        assert angles == pytest.approx([math.pi / 2 * k / 8 for k in range(9)])
+    assert residual.angles(8, 0.2) == pytest.approx([math.atan2(k, 8 - k) for k in range(9)])
+    y = torch.full((1, 1, 200, COUNT // 200), MEAN + 0.3, dtype=torch.float64)
+
+    def field(x: torch.Tensor, t: float, sigma: float) -> torch.Tensor:
+        return (posterior_mean(x, t, 0.0, 1 - t) - x) / (1 - t)
+
+    for solver in ("midpoint", "ab2"):
+        chain = Chain("noise", 120, solver, 1.0, 0.0, "angle")
+        has_the_datas_law(Straight(0.1, 1.0, 0.5).run(field, y, noise, chain))
+    even = Chain("noise", 4, "ab2", 1.0, 0.0)
+    seen: list[float] = []
+    residual.run(lambda z, told, s: seen.append(told) or z, y, noise, replace(even, spacing="angle"))
+    assert seen == pytest.approx([0.0, 0.25, 0.5, 0.75])
 
 
 def residual_slope(z: torch.Tensor, told: float, spread: float) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from finished_run import CONFIG, SETTINGS, finish
+from finished_run import CONFIG, finish
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter
@@ -113,7 +113,7 @@ def pages(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
     other = root / "other"
     shutil.copytree(run, other)
     scenes, evaluation = sorted((other / "evaluation/scenes").iterdir()), other / "evaluation"
-    summarise(SETTINGS, scenes, "noise_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    summarise(scenes, "noise_start", evaluation / "summary.json", evaluation / "summary.parquet")
     config = CONFIG | {"run": "other", "patches": {"size_px": 96}}
     for folder, content in ((run, CONFIG), (other, config)):
         (folder / "config.yaml").write_text(yaml.safe_dump(content))

@@ -9,6 +9,7 @@ from typing import Any
 from crossres.evaluate.charts.over_scenes import figures
 from crossres.evaluate.report.inputs import ReportInputs
 from crossres.evaluate.report.run_report import report
+from crossres.evaluate.results.opensr_table import write_table
 from crossres.evaluate.results.summarise import summarise
 from crossres.evaluate.scene import evaluate_scene
 from crossres.settings.config import parse
@@ -16,7 +17,7 @@ from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.grid import GridSettings
 from crossres.settings.sample import SampleSettings
 
-SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500)
+SETTINGS = EvaluateSettings(crop_px=48, crops=2, view_px=64)
 ARMS = {
     "lr_start": {"start": "lr", "steps": 4, "solver": "ab2", "samples": 8},
     "noise_start": {"start": "noise", "steps": 4, "solver": "ab2", "samples": 8},
@@ -71,7 +72,8 @@ def finish(folder: Path, make_pair: Callable[..., tuple[Path, dict[str, Path]]])
     write(folder / "model/main/card.json", {"parameters": 400000, "sigma": 0.25})
     evaluation = folder / "evaluation"
     scenes = sorted((evaluation / "scenes").iterdir())
-    summarise(SETTINGS, scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    summarise(scenes, "lr_start", evaluation / "summary.json", evaluation / "summary.parquet")
+    write_table(evaluation / "opensr_test.csv", scenes)
     figures(sampled(ARMS), evaluation / "summary.json", scenes, evaluation / "figures")
     for target in ("pairs/contact_sheet.png", "model/main/curves.png"):
         shutil.copy(evaluation / "figures/metrics.png", folder / target)

@@ -96,7 +96,7 @@ def test_what_cannot_be_judged_is_declined_with_the_reason(aligned: Path, tmp_pa
 
 
 def test_it_stands_in_the_tables_and_the_viewer_and_what_was_declined_is_told(make_pair: Make, tmp_path: Path) -> None:
-    settings = EvaluateSettings(crop_px=48, crops=2, view_px=64, bootstrap=500, external={"theirs": "somewhere"})
+    settings = EvaluateSettings(crop_px=48, crops=2, view_px=64, external={"theirs": "somewhere"})
     scenes = []
     for name, seed in (("north", 31), ("south", 32)):
         aligned, arms = make_pair(name, seed)
@@ -115,7 +115,7 @@ def test_it_stands_in_the_tables_and_the_viewer_and_what_was_declined_is_told(ma
     first = json.loads((scenes[0] / "metrics.json").read_text())
     assert first["arms"]["theirs"]["mean"]["together"]["rmse"] == pytest.approx(0.01, abs=1e-4)
     assert first["pictures"]["labels"]["theirs"] == "theirs" and (scenes[0] / "view/theirs.png").exists()
-    summarise(settings, scenes, "lr_start", tmp_path / "summary.json", tmp_path / "summary.parquet")
+    summarise(scenes, "lr_start", tmp_path / "summary.json", tmp_path / "summary.parquet")
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (
         summary["arms"]["theirs"]["mean"]["psnr_db"]["n"] == 1

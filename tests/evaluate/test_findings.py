@@ -12,6 +12,7 @@ from crossres.evaluate.metrics.registry import BY_KEY, METRICS
 from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.report.findings import COMPARED, findings
 from crossres.evaluate.report.opening import opening
+from crossres.evaluate.report.tables import metric_tables
 from crossres.evaluate.results.intervals import Difference, Interval, difference
 from crossres.evaluate.results.scene_result import Dates, References, Scene
 from crossres.evaluate.results.summary import StrataSummary, Summary
@@ -36,7 +37,7 @@ def summary_where(arms: dict[str, Any], differences: dict[str, dict[str, Differe
     )  # fmt: skip
     content = dict(
         primary="lr_start", arm_order=tuple(arms), bands=("red",), lr_gsd_m=10.0, hr_gsd_m=2.5, factor=4.0, level=0.95,
-        replicates=500, note=None, scenes={"a": scene}, declined=(),
+        note=None, scenes={"a": scene}, declined=(),
         arms={arm: dict.fromkeys(IMAGES, value) for arm in arms},
         differences={arm: dict.fromkeys(IMAGES, none | found) for arm, found in differences.items()},
         strata=StrataSummary("", 1, (), {}, {}), calibration=dict.fromkeys(arms),
@@ -54,7 +55,7 @@ def sure_where(
         degrees_of_freedom=3.0, support=support,
     )  # fmt: skip
     summary = summary_where(ARMS, {"bicubic": {}}, calibration={"lr_start": found, "bicubic": None})
-    sure = next(f for f in findings(summary, ARMS) if f.question == "How sure?")
+    sure = next(f for f in findings(summary, ARMS, {}) if f.question == "How sure?")
     return sure.words, " ".join(opening(summary, ARMS).distrust)
 
 
@@ -81,7 +82,7 @@ def test_what_is_worse_is_to_be_distrusted() -> None:
     words = " ".join(opening(worse, ARMS).distrust)
     assert "1.00\N{NO-BREAK SPACE}dB below bicubic" in words and "texture of one sample is further" in words
     assert "made it up" in words
-    true = next(f for f in findings(worse, ARMS) if f.question == "How true?")
+    true = next(f for f in findings(worse, ARMS, {}) if f.question == "How true?")
     assert "1.00\N{NO-BREAK SPACE}dB below" in true.words
 
 
@@ -109,7 +110,7 @@ def test_texture_as_good_as_bicubics_is_not_called_further_off() -> None:
 def test_without_bicubic_there_is_no_comparison() -> None:
     alone = summary_where({"lr_start": LR}, {})
     assert "no bicubic interpolation to compare with" in opening(alone, {"lr_start": LR}).answer
-    assert len(findings(alone, {"lr_start": LR})) == 3
+    assert len(findings(alone, {"lr_start": LR}, {})) == 3
 
 
 def test_a_perfect_ensemble_of_few_samples_is_not_called_badly_ranked() -> None:
@@ -151,9 +152,9 @@ def test_better_is_an_interval_on_the_better_side_of_zero(found: Difference, wor
 
 def test_scenes_are_ahead_where_the_metric_is_better() -> None:
     values = np.array([-1.0, -2.0, 3.0])
-    assert [difference(values, metric, 500, 0).ahead for metric in (PSNR, SWD)] == [1, 2]
-    assert difference(np.array([np.nan]), PSNR, 500, 0) is None
-    assert all((difference(values, m, 500, 0).ahead is None) == (m.better is None) for m in METRICS)
+    assert [difference(values, metric).ahead for metric in (PSNR, SWD)] == [1, 2]
+    assert difference(np.array([np.nan]), PSNR) is None
+    assert all((difference(values, m).ahead is None) == (m.better is None) for m in METRICS)
 
 
 def test_noise_starts_of_the_same_model_that_fare_alike_share_a_sentence() -> None:
@@ -163,7 +164,26 @@ def test_noise_starts_of_the_same_model_that_fare_alike_share_a_sentence() -> No
     better = {key: apart(BY_KEY[key].gain(1.0)) for key in COMPARED}
     worse_in_swd = better | {"swd": apart(-BY_KEY["swd"].gain(1.0))}
     differences = dict.fromkeys(list(arms)[1:], better) | {"noise_32": worse_in_swd}
-    found = findings(summary_where(arms, differences), arms)[-1]
+    found = findings(summary_where(arms, differences), arms, {})[-1]
     assert found.words.count("Against") == 2
     assert "Against “noise 2” (1 step) and “noise 4” (2 steps), one sample of the LR start is better on" in found.words
     assert "worse on SWD" in found.words and "seed 1" not in found.words
+
+
+def test_what_is_drawn_once_stands_among_single_samples_alone() -> None:
+    arms = {"lr_start": LR, "noise_32": NOISE.model_copy(update={"samples": 1}), "bicubic": ARMS["bicubic"]}
+    summary = summary_where(arms, {"noise_32": {}, "bicubic": {}})
+    means, singles = metric_tables(summary, arms)
+    assert {cell.text for row in means.rows for cell in row.cells if cell.arm == "noise_32"} == {"–"}
+    assert "–" not in {cell.text for row in singles.rows for cell in row.cells}
+    assert all(row.against for row in means.rows if row.metric.better)
+    once = {name: arm.model_copy(update={"samples": 1}) for name, arm in arms.items()}
+    assert [table.name for table in metric_tables(summary, once)] == ["One sample"]
+
+
+def test_a_noise_start_on_the_residual_path_is_called_what_it_is() -> None:
+    arms = {"lr_start": LR, "noise": NOISE}
+    summary = summary_where(arms, {"noise": {}})
+    said = {path: findings(summary, arms, {"main": path})[-1].words for path in ("residual", "straight")}
+    assert "the same ODE with steps spaced as from noise" in said["residual"]
+    assert "the same ODE" not in said["straight"]

@@ -21,7 +21,7 @@ from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
 
 Make = Callable[..., tuple[Path, dict[str, Path]]]
-SETTINGS = EvaluateSettings(crop_px=48, crops=1, view_px=64, bootstrap=200)
+SETTINGS = EvaluateSettings(crop_px=48, crops=1, view_px=64)
 BANDS = GridSettings().bands
 MEASURED, INFERRED = 0.01, 0.02
 
@@ -87,7 +87,7 @@ def test_over_scenes_it_is_the_mean_of_those_that_know_it(make_pair: Make, tmp_p
     older = read_json(scenes[2] / "calibration.json")
     older["lr_start"].pop("support")
     write_json(scenes[2] / "calibration.json", older)
-    summarise(SETTINGS, scenes, "lr_start", tmp_path / "summary.json", tmp_path / "summary.parquet")
+    summarise(scenes, "lr_start", tmp_path / "summary.json", tmp_path / "summary.parquet")
     found = Summary.read(tmp_path / "summary.json").calibration
     known = [calibrations["lr_start"].support for calibrations in each[:2]]
     for name in SUPPORT:

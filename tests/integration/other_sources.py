@@ -1,4 +1,4 @@
-"""One source of every kind, and another valid value for each key of its own."""
+"""One source of every kind but `dataset`, which stands alone, and another valid value for each key of its own."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,13 +7,14 @@ from other_values import candidates, keys, value_at, with_value
 from pydantic import TypeAdapter, ValidationError
 
 from crossres.settings.explained import models_of
+from crossres.settings.published import DatasetSource
 from crossres.settings.search import Source
 
 OF_EACH_KIND: dict[str, dict[str, Any]] = {
     "stac-api": {"url": "https://example.org", "collections": ["one", "another"]},
     "sentinelhub": {},
     "catalog": {"href": "{run}/world/catalog.json"},
-    "folder": {"path": "a_folder", "sensor": {"bands": ["red", "nir"]}},
+    "folder": {"path": "a_folder", "sensor": {"bands": ["red", "nir"], "mask": 3}},
     "gaofen2": {"path": "{run}/world/places"},
 }
 FOLDERS = ("a_folder", "another_folder")
@@ -27,6 +28,7 @@ BY_HAND = {
     ("stac-api", "query"): {"eo:cloud_cover": {"lt": 20}},
     ("catalog", "href"): "https://example.org/catalog.json",
     ("folder", "path"): "another_folder",
+    ("folder", "sensor.datetime_pattern"): "%Y%m%d",
     ("gaofen2", "path"): "another_folder",
 }
 ONLY_VALUE = {("sentinelhub", "collection")}
@@ -43,7 +45,8 @@ def each_key_changed() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Give, for every key of every kind, the list of sources in which that key has another valid value."""
     sources = one_of_each()
     kinds = [source["kind"] for source in sources]
-    for number, (kind, model) in enumerate(zip(kinds, models_of(Source), strict=True)):
+    models = [model for model in models_of(Source) if model is not DatasetSource]
+    for number, (kind, model) in enumerate(zip(kinds, models, strict=True)):
         for key, annotation in keys(model):
             if (kind, key) in ONLY_VALUE:
                 continue

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 WRAPPER_MB = 270
 """What Snakemake's own process takes beside the job's, where a job has an allocation of its own (SLURM)."""
-RARE = {"cache", "dates", "held_out", "external", "distill_model"}
+RARE = {"align", "prepare", "cache", "dates", "held_out", "external", "distill_model"}
 """Rules that the embedded default has no jobs of."""
 NO_BENCHMARK = {"resolved_config"}
 

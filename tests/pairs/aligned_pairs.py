@@ -56,5 +56,8 @@ def write_aligned(
         "hr_gsd_m": gsd_m,
     }
     (folder / "registration.json").write_text(json.dumps(state))
+    rest = {"median": 0.0, "scale": 0.005}
+    radiometry = {"accepted": True, "reason": None, "bands": {band: {"rest": rest} for band in BANDS}}
+    (folder / "radiometry.json").write_text(json.dumps(radiometry))
     geometry = grid.extent.to_crs("EPSG:4326").json
     return {"id": name, "date_gap_days": 3.0, "geometry": geometry}, folder

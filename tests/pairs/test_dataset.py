@@ -63,6 +63,12 @@ def test_neighbours_give_way_to_the_held_out_place(write_pair: WritePair, tmp_pa
     assert train.distance(test) >= 100
 
 
+def test_pairs_of_one_place_are_told_to_share_out_its_ground(write_pair: WritePair, tmp_path: Path) -> None:
+    made = [write_pair("a"), write_pair("b")]
+    with pytest.raises(UserError, match=r"they show one place.* set dataset\.split: block.* dataset\.assign"):
+        run(tmp_path / "pairs", made)
+
+
 def test_a_declined_pair_is_listed_with_its_reason(write_pair: WritePair, tmp_path: Path) -> None:
     made = [write_pair("a"), write_pair("b", east_m=5000), write_pair("bad", east_m=9000, accepted=False)]
     made.append(write_pair("cloudy", east_m=15000, mask=np.full((64, 96), Mask.CLOUD)))
@@ -173,7 +179,7 @@ def test_one_large_scene_is_split_by_ground(write_pair: WritePair, tmp_path: Pat
 
     name = summary["splits"]["test"][0]
     aligned, judged = tmp_path / "aligned" / name / "mask.tif", tmp_path / "held_out.tif"
-    held_out_mask(name, aligned, tmp_path / "pairs" / "index.parquet", 16, judged)
+    held_out_mask(name, aligned, tmp_path / "pairs" / "index.parquet", judged)
     clear = read_mask(judged) == Mask.CLEAR
     assert grid_of(judged) == grid_of(aligned)
     assert clear.sum() == 16 * 16 * ((index["pair"] == name) & (index["split"] == "test")).sum() > 0

@@ -19,7 +19,6 @@ from scipy import ndimage
 from shapely.affinity import translate
 from shapely.geometry import Point, box
 
-from crossres.errors import UserError
 from crossres.grids import fine_grid
 from crossres.imagery.engine import computing
 from crossres.imagery.numbers import Mask
@@ -36,6 +35,7 @@ from crossres.settings.patches import PatchSettings
 WritePair = Callable[..., tuple[dict[str, Any], Path]]
 BANDS = ("red", "nir")
 WEIGHTS = area(1, Fraction(4)).dense()
+REST = np.array([[0.0, 0.005]] * 2)
 
 
 def run(
@@ -111,12 +111,20 @@ def test_a_declined_pair_has_no_candidates(write_pair: WritePair) -> None:
     assert {"row", "col", "kept", "reason", "geometry"} <= set(index.columns)
 
 
-def test_a_rational_factor_cuts_whole_fine_pixels_or_says_so(write_pair: WritePair) -> None:
+def test_at_a_rational_factor_patches_end_between_fine_pixels(write_pair: WritePair) -> None:
     pair, folder = write_pair("a", gsd_m=4.0)  # 5/2
     arrays, _ = run(pair, folder, gsd_m=4.0)
     assert arrays["hr"].shape[2:] == (80, 80)
-    with pytest.raises(UserError, match=r"patches\.stride_px: 15 is not a multiple of 2"):
-        run(pair, folder, gsd_m=4.0, stride_px=15)
+    arrays, index = run(pair, folder, gsd_m=4.0, lr_px=31, stride_px=15)
+    assert arrays["lr"].shape[2:] == (32, 32) and arrays["hr"].shape[2:] == (80, 80)
+    assert sorted(set(index["col"]))[:3] == [0, 16, 32]
+
+
+@pytest.mark.parametrize(
+    ("factor", "side", "stride"), [("2", 32, 16), ("10/3", 33, 18), ("25/2", 32, 16), ("8/5", 35, 20)]
+)
+def test_side_and_step_are_the_next_multiples_of_the_denominator(factor: str, side: int, stride: int) -> None:
+    assert PatchSettings().whole_px(Fraction(factor)) == (side, stride)
 
 
 def test_extracting_twice_gives_the_same_bytes(write_pair: WritePair) -> None:
@@ -201,13 +209,33 @@ def test_quality_tells_what_is_in_the_patch() -> None:
     hr[:, 1::2] -= 0.05
     cloudy = np.full((16, 16), Mask.CLOUD, np.uint8)
     both = np.stack([codes, cloudy]), np.stack([clear, cloudy == Mask.CLEAR])
-    found, hidden = measure(*(np.stack([image] * 2) for image in (lr, *moments(hr, WEIGHTS))), *both, BANDS)
+    found, hidden = measure(*(np.stack([image] * 2) for image in (lr, *moments(hr, WEIGHTS))), *both, BANDS, REST)
     assert found.valid_share == pytest.approx(10 / 16)
     assert found.shares["cloud"] == pytest.approx(4 / 16) and found.shares["changed"] == pytest.approx(2 / 16)
     assert found.texture == pytest.approx(0.05) and found.brightness == pytest.approx(0.2)
     assert found.ndvi == pytest.approx(0.5)
     assert hidden.shares["cloud"] == 1 and hidden.valid_share == 0 and hidden.correlation == 0
     assert all(np.isnan(v) for v in (hidden.shift_px, hidden.texture, hidden.brightness, hidden.ndvi))
+
+
+def test_patches_half_under_cloud_are_left_out_though_no_mask_says_so(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    scene = open_scene(folder / "lr.tif")
+    values = scene.reflectance.values.copy()
+    values[:, :, :40] += 0.2
+    write_scene(folder / "lr.tif", make_scene(values, scene.odc.geobox, BANDS))
+    _, index = run(pair, folder, min_correlation=-1)
+    cloudy = index["reason"] == "one image looks cloudy where the other is clear"
+    assert (cloudy == (index["col"] < 24)).all() and not index["kept"][cloudy].any()
+    assert index["cloudy_share"].max() == 1 and index["cloudy_share"].min() == 0
+
+
+def test_a_pair_declined_in_radiometry_has_no_candidates(write_pair: WritePair) -> None:
+    pair, folder = write_pair("a")
+    said = json.loads((folder / "radiometry.json").read_text()) | {"accepted": False, "reason": "nothing in common"}
+    (folder / "radiometry.json").write_text(json.dumps(said))
+    arrays, index = run(pair, folder)
+    assert len(index) == 0 and len(arrays["lr"]) == 0
 
 
 def test_each_limit_names_its_reason(write_pair: WritePair) -> None:
@@ -274,6 +302,8 @@ def test_patches_hold_for_any_grid(
     write_scene(folder / "hr.tif", make_scene(image, fine, BANDS))
     write_mask(folder / "mask.tif", mask, grid)
     (folder / "registration.json").write_text(json.dumps({"accepted": True, "factor": str(fraction)}))
+    radiometry = {"accepted": True, "bands": {band: {"rest": {"median": 0.0, "scale": 0.005}} for band in BANDS}}
+    (folder / "radiometry.json").write_text(json.dumps(radiometry))
     side = 8 if 8 % d == 0 else 9
     pair = {"id": "x", "date_gap_days": 1.0}
     arrays, index = run(pair, folder, lr_px=side, stride_px=2 * d, min_valid_share=1.0, max_shift_px=4)

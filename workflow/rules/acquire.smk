@@ -27,12 +27,13 @@ rule catalog:
         run=of_this_run,
         files=lambda wildcards: other_inputs(source_files(wildcards)),
         source=lambda wildcards: settings_file("catalog", MADE[wildcards.source].model_dump_json()),
+        role=lambda wildcards: f"--role {wildcards.source[:2]}" if MADE[wildcards.source].kind == "dataset" else "",
         code=code("catalog"),
     message:
         "Make a static STAC catalogue of the folder {params.folder}"
     shell:
         "python -m crossres catalog {params.kind} {params.folder} --run {params.run} --source {params.source:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " {params.role} --output {output:q} > {log:q} 2>&1"
 
 
 if LOCK is None:

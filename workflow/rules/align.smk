@@ -3,7 +3,9 @@
 Needs: items/pairs/<pair>.json and both scenes.
 Gives: aligned/<pair>/ with registered.tif, tie_points.parquet, registration.json and .png; then
 lr.tif, hr.tif, mask.tif, pifs.tif, radiometry.json and .png; of several LR dates dates.tif, .json and
-.png. A pair that cannot be aligned is declined in registration.json and gives no patches.
+.png. A pair that cannot be aligned is declined in registration.json, one without a relation that can
+be trusted in radiometry.json; it gives no patches. For who asks for it, `snakemake align`:
+align.html, a page of all pairs before and after.
 """
 
 
@@ -123,3 +125,48 @@ rule normalise:
         "python -m crossres normalise --settings {params.settings:q} --lr {input.lr:q}"
         " --registered {input.registered:q} --registration {input.registration:q}"
         " --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule align:
+    input:
+        found=all_items,
+        scenes=hr_scenes,
+        aligned=of_all_batches(
+            *(
+                f"aligned/{{pair}}/{name}"
+                for name in (
+                    "lr.tif",
+                    "hr.tif",
+                    "mask.tif",
+                    "registration.json",
+                    "registration.png",
+                    "radiometry.json",
+                    "radiometry.png",
+                )
+            )
+        ),
+    output:
+        f"{RUN}/align.html",
+    log:
+        f"{RUN}/logs/align.log",
+    benchmark:
+        f"{RUN}/benchmarks/align.tsv"
+    conda:
+        "../../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
+    params:
+        run=of_this_run,
+        code=code(
+            "align",
+            "evaluate/report/align.html",
+            "evaluate/report/base.html",
+            "evaluate/report/report.css",
+            "evaluate/report/report.js",
+        ),
+    message:
+        "Show how well the pairs lie on each other"
+    shell:
+        "python -m crossres align-page --run {params.run:q} --output {output:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 """What all rules share: the checked configuration, where commands run, and what jobs are given.
 
 Needs: config (config/config.yaml unless --configfile names another).
-Gives: CONFIG, RUN, SHARED and functions for `input`, `params` and `resources`.
+Gives: CONFIG, RUN, FOLDS, PARTS, SHARED and functions for `input`, `params` and `resources`.
 """
 
 import functools
@@ -55,6 +55,14 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 RUN = f"results/{CONFIG.run}"
+
+# Whether a pair goes to one split as a whole.
+BY_PAIR = CONFIG.dataset.split in ("pair", "published")
+
+# Folds as they stand in paths: below the folder of a model; and in the names of held-out scenes, where
+# folds hold out parts of a pair. One empty word without dataset.folds: paths are then without them.
+FOLDS = [f"/fold-{number}" for number in range(CONFIG.dataset.folds or 0)] or [""]
+PARTS = [f".{fold[1:]}" for fold in FOLDS] if CONFIG.dataset.folds and not BY_PAIR else [""]
 BY_NAME = r"[A-Za-z0-9_.-]+"
 
 # `python -m crossres` is this repository's own code in every environment: that of conda or of a
@@ -93,8 +101,11 @@ wildcard_constraints:
     source=r"(lr|hr)(-\d+)?",
     scene=BY_NAME,
     pair=BY_NAME,
+    batch=r"batch-\d+",
     arm=BY_NAME,
     model=BY_NAME,
+    fold=f"({'|'.join(FOLDS)})",
+    part=f"({'|'.join(map(re.escape, PARTS))})",
 
 
 def settings(rule):

@@ -1,7 +1,7 @@
 """Metrics of held-out scenes, what follows from them, and the report.
 
 Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair.
-Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/claim.json,
+Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/opensr_test.csv; evaluation/claim.json,
 .parquet and .png; evaluation/figures/; report.html, one page that needs nothing beside it.
 """
 
@@ -9,7 +9,7 @@ Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluati
 rule external:
     input:
         pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
-        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
+        aligned=aligned("hr.tif"),
         result=lambda wildcards: inputs(external_results(wildcards)),
     output:
         directory(f"{RUN}/sr/{{pair}}/{{external}}"),
@@ -27,6 +27,7 @@ rule external:
         runtime=by_attempt(30),
     params:
         settings=settings("external"),
+        hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
         folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
         run=of_this_run,
         files=lambda wildcards: other_inputs(external_results(wildcards)),
@@ -35,31 +36,29 @@ rule external:
         "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
     shell:
         "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
-        " --run {params.run} --hr {input.hr:q} --output {output:q} > {log:q} 2>&1"
+        " --run {params.run} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule evaluate:
     input:
-        lr=f"{RUN}/aligned/{{pair}}/lr.tif",
-        hr=f"{RUN}/aligned/{{pair}}/hr.tif",
-        mask=(
-            f"{RUN}/aligned/{{pair}}/mask.tif"
-            if CONFIG.dataset.split == "pair"
-            else f"{RUN}/pairs/held_out/{{pair}}.tif"
-        ),
-        arms=expand(f"{RUN}/sr/{{{{pair}}}}/{{arm}}", arm=[*ARMS, *EXTERNAL]),
+        aligned=aligned("lr.tif", "hr.tif", *(["mask.tif"] if BY_PAIR else [])),
+        mask=[] if BY_PAIR else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
+        arms=[
+            *expand(f"{RUN}/sr/{{{{pair}}}}{{{{part}}}}/{{arm}}", arm=ARMS),
+            *expand(f"{RUN}/sr/{{{{pair}}}}/{{external}}", external=EXTERNAL),
+        ],
     output:
         report(
-            directory(f"{RUN}/evaluation/scenes/{{pair}}"),
+            directory(f"{RUN}/evaluation/scenes/{{pair}}{{part}}"),
             patterns=["{figure}.png"],
             caption="../report/scene.rst",
             category="Held-out scenes",
-            labels={"pair": "{pair}", "figure": "{figure}"},
+            labels={"pair": "{pair}{part}", "figure": "{figure}"},
         ),
     log:
-        f"{RUN}/logs/evaluate/{{pair}}.log",
+        f"{RUN}/logs/evaluate/{{pair}}{{part}}.log",
     benchmark:
-        f"{RUN}/benchmarks/evaluate/{{pair}}.tsv"
+        f"{RUN}/benchmarks/evaluate/{{pair}}{{part}}.tsv"
     conda:
         "../../envs/evaluate.yaml"
     threads: CONFIG.threads.evaluate
@@ -68,13 +67,15 @@ rule evaluate:
         runtime=by_attempt(60),
     params:
         settings=settings("evaluate"),
-        folder=folder_of("lr"),
+        folder=aligned_folder,
+        mask=lambda wildcards, input: input.mask or f"{aligned_folder(wildcards)}/mask.tif",
+        name=lambda wildcards: f"{wildcards.pair}{wildcards.part}",
         code=code("evaluate"),
     message:
-        "Evaluate {wildcards.pair}"
+        "Evaluate {wildcards.pair}{wildcards.part}"
     shell:
-        "python -m crossres evaluate --settings {params.settings:q} --pair {wildcards.pair:q}"
-        " --aligned {params.folder:q} --mask {input.mask:q} --arms {input.arms:q} --threads {threads}"
+        "python -m crossres evaluate --settings {params.settings:q} --pair {params.name:q}"
+        " --aligned {params.folder:q} --mask {params.mask:q} --arms {input.arms:q} --threads {threads}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -85,6 +86,7 @@ rule summarise:
     output:
         summary=f"{RUN}/evaluation/summary.json",
         table=f"{RUN}/evaluation/summary.parquet",
+        opensr=f"{RUN}/evaluation/opensr_test.csv",
     log:
         f"{RUN}/logs/summarise.log",
     benchmark:
@@ -96,15 +98,15 @@ rule summarise:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(30),
     params:
-        settings=settings("summarise"),
         folder=f"{RUN}/evaluation/scenes",
         primary=CONFIG.sample.primary,
         code=code("summarise"),
     message:
         "Put the metrics of all held-out scenes together"
     shell:
-        "python -m crossres summarise --settings {params.settings:q} --dataset {input.dataset:q} --scenes {params.folder:q}"
-        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
+        "python -m crossres summarise --dataset {input.dataset:q} --scenes {params.folder:q}"
+        " --primary {params.primary:q} --summary {output.summary:q} --table {output.table:q}"
+        " --opensr {output.opensr:q} > {log:q} 2>&1"
 
 
 rule claim:
@@ -177,16 +179,19 @@ rule report:
     input:
         config=f"{RUN}/config.yaml",
         found=all_items,
-        registrations=of_all_pairs("aligned/{pair}/registration.png"),
-        radiometries=of_all_pairs("aligned/{pair}/radiometry.png"),
-        dates=of_all_pairs("aligned/{pair}/dates.png") if CONFIG.search.lr_dates > 1 else [],
+        aligned=of_all_batches(
+            "aligned/{pair}/registration.png",
+            "aligned/{pair}/radiometry.png",
+            *(["aligned/{pair}/dates.png"] if CONFIG.search.lr_dates > 1 else []),
+        ),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",
-        curves=f"{RUN}/model/{PRODUCT}/curves.png",
-        history=f"{RUN}/model/{PRODUCT}/history.csv",
-        card=f"{RUN}/model/{PRODUCT}/card.json",
+        curves=f"{RUN}/model/{SHOWN_MODEL}/curves.png",
+        history=f"{RUN}/model/{SHOWN_MODEL}/history.csv",
+        card=f"{RUN}/model/{SHOWN_MODEL}/card.json",
         scenes=of_held_out("evaluation/scenes/{pair}"),
         summary=f"{RUN}/evaluation/summary.json",
+        opensr=f"{RUN}/evaluation/opensr_test.csv",
         claim=rules.claim.output,
         figures=f"{RUN}/evaluation/figures",
     output:
@@ -209,12 +214,13 @@ rule report:
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,
-        model=PRODUCT,
+        model=SHOWN_MODEL,
         folder=folder_of("config"),
         code=code(
             "report",
             "evaluate/report/base.html",
             "evaluate/report/dates.html",
+            "evaluate/report/opensr.html",
             "evaluate/report/report.html",
             "evaluate/report/report.css",
             "evaluate/report/report.js",

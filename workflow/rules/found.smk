@@ -44,6 +44,72 @@ def pair_of(wildcards):
     return pair_content(wildcards.pair)
 
 
+# With search.pairs_per_job above 1 what is made of a pair, up to its patches, stands in a batch of pairs.
+BATCHED = CONFIG.search.pairs_per_job > 1
+
+
+def batches():
+    """Return the pairs of each batch by its name, in order of id; read once for each search."""
+    written = 0 if LOCK is not None else (items() / "pairs").stat().st_mtime_ns
+    return _batches(written)[0]
+
+
+def batch_of(pair):
+    batches()
+    return _batches(0 if LOCK is not None else (items() / "pairs").stat().st_mtime_ns)[1][pair]
+
+
+@functools.lru_cache(maxsize=1)
+def _batches(written):
+    ids, size = pair_ids(), CONFIG.search.pairs_per_job
+    found = {f"batch-{start // size:04}": ids[start : start + size] for start in range(0, len(ids), size)}
+    return found, {pair: batch for batch, pairs in found.items() for pair in pairs}
+
+
+def aligned_folder(wildcards):
+    """Return the folder of an aligned pair, for `params`."""
+    return (
+        f"{RUN}/batches/{batch_of(wildcards.pair)}/aligned/{wildcards.pair}"
+        if BATCHED
+        else f"{RUN}/aligned/{wildcards.pair}"
+    )
+
+
+def aligned(*names):
+    """Return a function for `input` that gives files of an aligned pair, or the batch that holds them."""
+
+    def of_pair(wildcards):
+        if BATCHED:
+            return f"{RUN}/batches/{batch_of(wildcards.pair)}"
+        return [f"{RUN}/aligned/{wildcards.pair}/{name}" for name in names]
+
+    return of_pair
+
+
+def of_all_batches(*patterns):
+    """Return a function for `input` that gives these files of all pairs, or all batches."""
+
+    def all_pairs(wildcards):
+        if BATCHED:
+            return expand(f"{RUN}/batches/{{batch}}", batch=batches())
+        return expand([f"{RUN}/{pattern}" for pattern in patterns], pair=pair_ids())
+
+    return all_pairs
+
+
+def scenes_of_batch(wildcards):
+    """Return the names of all scenes that the pairs of a batch need."""
+    found = []
+    for pair in map(pair_content, batches()[wildcards.batch]):
+        found += [pair["lr"], pair["hr"], *pair.get("further_dates", [])[: CONFIG.search.lr_dates - 1]]
+    return sorted(set(found))
+
+
+def files_of_batch(wildcards):
+    """Return the files on disk that the items of a batch name."""
+    return sorted({path for scene in scenes_of_batch(wildcards) for path in files_of_scene(scene)})
+
+
 def further_of(wildcards):
     """Return the folders of a pair's further LR dates, as many as are asked for and there are."""
     names = pair_of(wildcards).get("further_dates", [])
@@ -55,6 +121,13 @@ def dates_of(wildcards):
     return [f"{RUN}/aligned/{wildcards.pair}/dates.tif"] if CONFIG.search.lr_dates > 1 else []
 
 
+def hr_scenes(wildcards):
+    """Return the folders of all HR scenes of pairs, but for those that stand in batches."""
+    if BATCHED:
+        return []
+    return sorted({f"{RUN}/scenes/{pair_content(pair)['hr']}" for pair in pair_ids()})
+
+
 def of_all_pairs(pattern):
     return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
 
@@ -64,8 +137,27 @@ def dataset_summary():
     return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
 
 
+def fold_of(wildcards):
+    """Return the fold that holds out a scene, as in FOLDS: its model has not seen the scene."""
+    if CONFIG.dataset.folds is None:
+        return ""
+    if wildcards.part:
+        return f"/{wildcards.part[1:]}"
+    folds = dataset_summary().get("folds", [])
+    return next((f"/fold-{number}" for number, pairs in enumerate(folds) if wildcards.pair in pairs), FOLDS[0])
+
+
+def split_tables(fold):
+    """Return what tells of the splits, or of a fold's, as inputs of a rule."""
+    return f"{RUN}/pairs/folds" if fold else [split_table(fold, "index.parquet"), split_table(fold, "summary.json")]
+
+
+def split_table(fold, name):
+    return f"{RUN}/pairs/folds{fold}/{name}" if fold else f"{RUN}/pairs/{name}"
+
+
 def held_out():
-    """Return the pairs of the test split."""
+    """Return the scenes of the test split: pairs or, where folds share the ground of a pair, parts of pairs."""
     return dataset_summary()["splits"]["test"]
 
 

@@ -55,7 +55,9 @@ def source_files(wildcards):
     if PLACES and folder.is_relative_to(f"{RUN}/world"):
         return expand(f"{RUN}/world/places/{{place}}", place=PLACES)
     if source.kind == "folder":
-        return sorted(str(path) for path in folder.glob(source.pattern))
+        images = list(folder.glob(source.pattern))
+        masks = [mask for path in images if (mask := source.sensor.mask_file(path)) and mask.is_file()]
+        return sorted({os.path.normpath(path) for path in (*images, *masks)})
     return sorted(str(path) for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
@@ -131,7 +133,11 @@ def asked_servers():
 
 def local_assets(wildcards):
     """Return the files on disk that a scene's item names, inputs of the scene as the item is."""
-    item = scene_item(wildcards.scene)
+    return files_of_scene(wildcards.scene)
+
+
+def files_of_scene(scene):
+    item = scene_item(scene)
     parts = [item, *item["properties"].get("crossres:mosaic", [])]
     hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
     paths = [os.path.normpath(Path(RUN, "items/scenes", href)) for href in hrefs if not is_remote(href)]

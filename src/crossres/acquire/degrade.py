@@ -74,7 +74,8 @@ def lr_grid(hr: GeoBox, pixel_m: float, name: str) -> tuple[GeoBox, Fraction]:
     if not all(math.isclose(side, gsd_m(hr), rel_tol=1e-6) for side in sides):
         raise UserError(
             f"scene {name}: cannot be degraded, since its pixels are not square, or its CRS is not in metres on the "
-            "ground; bring it to UTM first, for example with `gdalwarp -t_srs EPSG:32650 -r cubic`"
+            "ground; bring it to UTM first, for example with `rio warp FILE NEW --dst-crs EPSG:32650 "
+            "--resampling cubic`"
         )
     factor = Fraction(pixel_m / sides[0]).limit_denominator(FINEST)
     rows, cols = (int(n / factor) for n in hr.shape)

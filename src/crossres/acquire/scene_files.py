@@ -78,7 +78,9 @@ def new_scene(
         new_cog(folder / "reflectance.tif", grid, bands, REFLECTANCE_DN) as numbers,
         new_cog(folder / "mask.tif", grid, ("mask",), CODES) as mask,
     ):
-        scene = SceneWriter(grid, {}, numbers, mask)
+        # What a published set does not say; a server may write anything there.
+        known = source["properties"].get("dataset:assumed")
+        scene = SceneWriter(grid, {}, numbers, mask, assumed=[*map(str, known)] if isinstance(known, list) else [])
         yield scene
         item = _item(source, source_path, folder, bands, grid, scene)
         time = item["properties"]["datetime"]

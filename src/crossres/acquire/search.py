@@ -14,7 +14,7 @@ from crossres.acquire.pairing.best_pairs import best_pairs
 from crossres.acquire.pairing.candidates import Candidate, candidate, offered_id, resolved_item
 from crossres.acquire.pairing.claims import NoPlaceError
 from crossres.acquire.pairing.duplicates import apart, with_unique_ids, without_duplicates
-from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs
+from crossres.acquire.pairing.own_pairs import degraded_scenes, own_pairs, pairs_of_places
 from crossres.acquire.pairing.pair import Pair
 from crossres.acquire.pairing.raster_places import RasterPlaces
 from crossres.acquire.remote.addresses import name_host
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 WARNED = 5
 """Warnings of one source; what is beyond stands in `declined.csv` alone."""
+BOTH = "is an LR scene, too"
 Catalogues = str | Sequence[str] | None
 """Paths or URLs of the catalogues of a role's sources: of those that have one, in the order of the settings."""
 
@@ -65,12 +66,14 @@ def search(settings: SearchSettings, grid: GridSettings, lr: Catalogues, hr: Cat
     else:
         found_lr, declined_lr = _of_role(settings, grid, "lr", lr, area, places)
         found_hr, both = apart(found_lr, found_hr, grid.bands)
-        declined_hr += [Declined(c.id, "hr", "is an LR scene, too") for c in both]
+        declined_hr += [Declined(c.id, "hr", BOTH) for c in both]
     found_lr, found_hr = with_unique_ids(found_lr, found_hr)
     if not found_lr or not found_hr:
         role, reasons = ("HR", declined_hr) if found_lr or settings.degraded else ("LR", declined_lr)
-        raise UserError(f"search: no {role} scene can be used; {_tally(reasons)}")
-    pair_up = own_pairs if settings.degraded else best_pairs
+        same = any(row.reason == BOTH for row in reasons)
+        advice = "; tell LR and HR apart by path or pattern of their sources" if same else ""
+        raise UserError(f"search: no {role} scene can be used; {_tally(reasons)}{advice}")
+    pair_up = own_pairs if settings.degraded else pairs_of_places if settings.published else best_pairs
     pairs, unpaired = pair_up(found_lr, found_hr, area, settings, places)
     log.info("search: %d rasters were opened to see where they lie", places.opened)
     if not pairs:

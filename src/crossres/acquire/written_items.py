@@ -45,14 +45,18 @@ def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterato
 def pair_content(pair: Pair, lr_dates: int = 1) -> dict[str, Any]:
     """Return the JSON of a pair: its scenes, their region, and what decided for it.
 
-    With several dates (`search.lr_dates`) `further_dates` has the ids of the further ones, as many as there are.
+    With several dates (`search.lr_dates`) `further_dates` has the ids of the further ones, as many as there are; of a
+    published set `split` is the set's own.
     """
     further = {"further_dates": [scene.id for scene in pair.further]} if lr_dates > 1 else {}
+    split = pair.hr.item["properties"].get("dataset:split")
+    published = {} if split is None else {"split": split}
     return {
         "id": pair.id,
         "lr": pair.lr.id,
         "hr": pair.hr.id,
         **further,
+        **published,
         "date_gap_days": round(pair.date_gap_days, 4),
         "overlap_km2": round(pair.overlap_km2, 4),
         "overlap_cloud_percent": None if pair.cloud.percent is None else round(pair.cloud.percent, 2),

@@ -25,6 +25,6 @@ def run(args: argparse.Namespace) -> None:
 
     sample = section(args, "sample")
     values = one_sample(args.table)
-    kinds = judge_kinds(section(args, "evaluate"), sample.curves(), values)
+    kinds = judge_kinds(sample.curves(), sample.against(), values)
     write_claim(kinds, args.output, args.curves)
     save(draw_claim(kinds, without_steps(sample.arms, values)), args.figure)

@@ -8,7 +8,7 @@ from crossres.commands.options import add_path, add_settings, add_threads, secti
 from crossres.outputs import Output
 
 FILES = (
-    "metrics.json", "spectra.json", "calibration.json", "spectrum.png", "crops.png", "overview.png",
+    "metrics.json", "spectra.json", "calibration.json", "opensr_test.json", "spectrum.png", "crops.png", "overview.png",
     "hallucination.png", "view/*.png", "crops/*/*.png", "places/*/*.png",
 )  # fmt: skip
 OUTPUTS = (Output(folder=FILES, is_own=earlier.is_evaluation),)

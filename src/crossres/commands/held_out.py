@@ -2,14 +2,13 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, section
+from crossres.commands.options import add_path
 from crossres.outputs import Output
 
 OUTPUTS = (Output(),)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_settings(parser)
     parser.add_argument("--pair", required=True, help="name of the pair")
     add_path(parser, "--mask", help="mask.tif of the aligned pair", kind=".tif")
     add_path(parser, "--index", help="what `dataset` wrote", kind=".parquet")
@@ -19,4 +18,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from crossres.pairs.held_out import held_out_mask
 
-    held_out_mask(args.pair, args.mask, args.index, section(args, "patches").lr_px, args.output)
+    held_out_mask(args.pair, args.mask, args.index, args.output)

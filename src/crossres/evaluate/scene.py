@@ -13,8 +13,10 @@ from crossres.evaluate.metrics import fidelity
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, read_pair
 from crossres.evaluate.metrics.consistency import consistency
 from crossres.evaluate.metrics.metric import IMAGES
+from crossres.evaluate.metrics.opensr_scene import opensr_scene
 from crossres.evaluate.metrics.scene_metrics import Judge, JudgedArm
 from crossres.evaluate.pictures.scene_images import Pictured, save_pictures
+from crossres.evaluate.results.opensr_table import write_scene
 from crossres.evaluate.results.scene_result import (
     Dates,
     References,
@@ -41,8 +43,8 @@ def evaluate_scene(
     `aligned` holds lr.tif, hr.tif and mask.tif, in whose place `mask` counts where it is named; each arm's folder holds
     mean.tif, std.tif and sample.tif, or declined.json with the reason why it holds none. The first arm with a spread is
     the one that is pictured, else the first; of an external arm the viewer shows one layer. `output` is a folder:
-    metrics.json, spectra.json, calibration.json, crops.png, overview.png, hallucination.png, spectrum.png,
-    view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Raises
+    metrics.json, spectra.json, calibration.json, opensr_test.json, crops.png, overview.png, hallucination.png,
+    spectrum.png, view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Raises
     `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
     """
     declined = {arm: read_json(path)["reason"] for arm in arms if (path := arms[arm] / "declined.json").exists()}
@@ -67,6 +69,7 @@ def evaluate_scene(
         part.mkdir()
         spectra = _spectra(truth, judge, judged)
         spectra.write(part)
+        write_scene(part, opensr_scene(truth))
         write_calibrations(part, {name: found.calibration for name, found in judged.items()})
         figure, (ax,) = chart(6.4, 4.2)
         draw_spectra(ax, spectra, list(arms), "sample")

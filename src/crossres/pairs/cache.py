@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import zarr
 
 from crossres.errors import UserError
@@ -19,10 +20,12 @@ log = logging.getLogger(__name__)
 def write_cache(dataset: Path, index: Path, output: Path) -> None:
     """Write the arrays of the zarr `dataset` as `lr.npy`, `hr.npy` and `mask.npy` into the folder `output`.
 
-    `cache.json` beside them holds the SHA-256 of `index`. Memory holds one shard. Raises `UserError` when a patch is
+    `cache.json` beside them holds the SHA-256 of `index` and, where folds have indexes of their own, that of the
+    patches. Memory holds one shard. Raises `UserError` when a patch is
     not the one whose digest the index holds.
     """
     expected = pd.read_parquet(index, columns=["digest"])["digest"].tolist()
+    in_folds = "fold" in pq.read_schema(index).names
     group = zarr.open_group(dataset, mode="r")
     arrays: dict[str, Any] = {name: group[name] for name in DIMS}
     for name, array in arrays.items():
@@ -47,5 +50,8 @@ def write_cache(dataset: Path, index: Path, output: Path) -> None:
         finally:
             for file in files.values():
                 file.close()
-        write_json(folder / "cache.json", {"index_sha256": hashlib.sha256(index.read_bytes()).hexdigest()})
+        about = {"index_sha256": hashlib.sha256(index.read_bytes()).hexdigest()}
+        if in_folds:
+            about["patches_sha256"] = hashlib.sha256("".join(expected).encode()).hexdigest()
+        write_json(folder / "cache.json", about)
     log.info("%d patches", len(expected))

@@ -14,6 +14,7 @@ from shapely.geometry import shape
 
 from crossres.errors import UserError
 from crossres.files import read_json
+from crossres.layout import in_batches
 from crossres.pairs.ground import centres
 
 LOOK = ("brightness", "texture", "ndvi")
@@ -58,16 +59,27 @@ class Kept:
         return centres(self.polygons)
 
 
+def of_pair(patches: Path, name: str) -> tuple[Path, Path]:
+    """Return what `extract` wrote of a pair into a folder, or into one of the batches in it."""
+    alone = patches / f"{name}.zip"
+    found = alone if alone.exists() else in_batches(patches, "patches", alone.name).get(alone.name, alone)
+    return found, found.with_name(f"{name}.parquet")
+
+
 def read_pairs(
     pairs: Path, patches: Path, aligned: Path
 ) -> tuple[list[PairFiles], list[dict[str, str]], dict[str, Any], Counter[str]]:
     """Look into every pair of the folder `pairs` (JSON by id), in order of id.
 
-    Returns those with patches; those without, each with its reason (that of registration, or the commonest of its
-    candidates); `registration.json` of the first with patches; and how many candidates were declined, by reason.
+    `patches` and `aligned` may be the folder of batches, too.
+
+    Returns those with patches; those without, each with its reason (that of registration or radiometry, or the
+    commonest of its candidates); `registration.json` of the first with patches; and how many candidates were declined,
+    by reason.
     Raises `UserError` when there is no pair, or patches at two factors.
     """
     usable: list[PairFiles] = []
+    folders = in_batches(aligned, "aligned")
     declined: list[dict[str, str]] = []
     left_out = Counter[str]()
     first: dict[str, Any] = {}
@@ -76,13 +88,16 @@ def read_pairs(
         raise UserError(f"{pairs}: has no pair")
     for path in paths:
         name = path.stem
-        state = read_json(aligned / name / "registration.json")
-        files = PairFiles(name, None, patches / f"{name}.zip", patches / f"{name}.parquet")
+        folder = folders.get(name, aligned / name)
+        state, radiometry = (read_json(folder / f"{kind}.json") for kind in ("registration", "radiometry"))
+        files = PairFiles(name, None, *of_pair(patches, name))
         reasons = Counter(files.candidates(["reason"])["reason"].to_pylist())
         kept = reasons.pop("", 0)
         left_out += reasons
         if not state["accepted"]:
             declined.append({"pair": name, "reason": state["reason"]})
+        elif not radiometry["accepted"]:
+            declined.append({"pair": name, "reason": radiometry["reason"]})
         elif not kept:
             common = reasons.most_common(1)
             reason = f"no patch is kept: {common[0][0]}" if common else "smaller than a patch"

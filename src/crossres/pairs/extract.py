@@ -12,8 +12,8 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
+from rasterio.transform import Affine
 
-from crossres.errors import UserError
 from crossres.files import read_json, whole
 from crossres.globe import split_each
 from crossres.imagery.engine import each
@@ -32,10 +32,11 @@ SHARES = ("nodata", "cloud", "shadow", "changed", "snow")
 KINDS = (
     {"pair": "string", "row": "int64", "col": "int64", "date_gap_days": "float64", "valid_share": "float64"}
     | {f"{name}_share": "float64" for name in SHARES}
-    | dict.fromkeys(("correlation", "shift_px", "texture", "brightness", "ndvi"), "float64")
+    | dict.fromkeys(("cloudy_share", "correlation", "shift_px", "texture", "brightness", "ndvi"), "float64")
     | {"kept": "bool", "reason": "string"}
 )
 
+MAX_CLOUDY_SHARE = 0.5
 ROWS = 8
 """Rows of patches in a block. Neighbours see the same pixels: few rows and they are decoded again and again."""
 ONE = Fraction(1)
@@ -57,20 +58,22 @@ def extract(
     uint16 DN, `mask` (h, w) uint8, 0 is clear. With `dates`, the raster of further LR dates that the `dates` stage
     wrote, its bands follow those of the first in `lr`; what is clear goes by the first alone. `output_index` is
     GeoParquet with one row a candidate: its first row and column in `lr.tif`, its quality, and why it is declined. A
-    pair declined in registration has no candidates. Raises `UserError` when patches do not fall on whole fine pixels.
-    Memory holds some dozens of patches a thread, not the scene.
+    pair declined in registration or in radiometry has no candidates. Side and step are those of the settings, or the
+    next that fall on whole fine pixels. Memory holds some dozens of patches a thread, not the scene.
     """
     state = read_json(aligned / "registration.json")
     factor = Fraction(state["factor"])
-    for key in ("lr_px", "stride_px"):
-        if getattr(settings, key) % factor.denominator:
-            raise UserError(
-                f"patches.{key}: {getattr(settings, key)} is not a multiple of {factor.denominator}, so that at factor "
-                f"{factor} patches would cut fine pixels; choose a multiple"
-            )
-    side, fine_side, gap = settings.lr_px, int(settings.lr_px * factor), float(pair["date_gap_days"])
+    side, stride = settings.whole_px(factor)
+    if (side, stride) != (settings.lr_px, settings.stride_px):
+        log.info(
+            "%s: patches are %d LR pixels wide, every %d: whole fine pixels at x%s", pair["id"], side, stride, factor
+        )
+    fine_side, gap = int(side * factor), float(pair["date_gap_days"])
     lr_grid = grid_of(aligned / "lr.tif")
-    blocks = _blocks(lr_grid, side, settings.stride_px) if state["accepted"] else []
+    radiometry = read_json(aligned / "radiometry.json")
+    rest = np.array([list(band["rest"].values()) for band in radiometry["bands"].values()], np.float64)
+    use = state["accepted"] and radiometry["accepted"]
+    blocks = _blocks(lr_grid, side, stride) if use else []
     mask = read_mask(aligned / "mask.tif")
     weights = area(factor.denominator, factor).dense()
     low, high = (lazy_raster(aligned / f"{name}.tif") for name in ("lr", "hr"))
@@ -108,13 +111,13 @@ def extract(
         codes = np.where((codes == Mask.CLEAR) & ~clear, Mask.NODATA, codes).astype(np.uint8)
         one, other = (of_patches(image * SCALE + OFFSET) for image in (lr_strip, on_lr))
         common = one[:, : len(grid.bands)]  # LR may have others, and other dates
-        qualities = measure(common, other, of_patches(within * SCALE**2), codes, clear, grid.bands)
+        qualities = measure(common, other, of_patches(within * SCALE**2), codes, clear, grid.bands, rest)
         reasons = [why_declined(settings, quality, gap) for quality in qualities]
         about = [
             (
                 pair["id"], row, col, gap, quality.valid_share, *(quality.shares[name] for name in SHARES),
-                quality.correlation, quality.shift_px, quality.texture, quality.brightness, quality.ndvi,
-                not reason, reason,
+                quality.cloudy_share, quality.correlation, quality.shift_px, quality.texture, quality.brightness,
+                quality.ndvi, not reason, reason,
             )
             for col, quality, reason in zip(cols, qualities, reasons, strict=True)
         ]  # fmt: skip
@@ -132,6 +135,14 @@ def extract(
     with whole(output_index) as part:
         _table(rows, lr_grid, side).to_parquet(part, index=False)
     log.info("%s: %d of %d patches kept", pair["id"], sum(row[-2] for row in rows), len(rows))
+
+
+def write_none(output_patches: Path, output_index: Path) -> None:
+    """Write what `extract` writes of a pair without candidates."""
+    with whole(output_patches) as part, PatchWriter(part):
+        pass
+    with whole(output_index) as part:
+        _table([], GeoBox((1, 1), Affine.identity(), "EPSG:4326"), 1).to_parquet(part, index=False)
 
 
 @dataclass(frozen=True)
@@ -168,6 +179,8 @@ def why_declined(settings: PatchSettings, quality: Quality, date_gap_days: float
     """Return why a candidate is left out, or an empty string."""
     if settings.max_date_gap_days is not None and date_gap_days > settings.max_date_gap_days:
         return "too long between the two dates"
+    if quality.cloudy_share > MAX_CLOUDY_SHARE:
+        return "one image looks cloudy where the other is clear"
     if quality.valid_share < settings.min_valid_share:
         return f"too few clear pixels: {max(quality.shares, key=lambda name: quality.shares[name])}"
     if quality.correlation < settings.min_correlation:

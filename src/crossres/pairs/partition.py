@@ -16,7 +16,7 @@ from crossres.errors import UserError
 from crossres.globe import LON_LAT, polygons, reproject
 from crossres.pairs.candidates import Kept, PairFiles
 from crossres.pairs.ground import blocks
-from crossres.pairs.splits import SPLITS, HeldOut, assert_disjoint, assign, places
+from crossres.pairs.splits import SPLITS, HeldOut, assert_disjoint, assign, assign_folds, places
 from crossres.settings.dataset import DatasetSettings
 
 TOO_NEAR = "too near to ground of another split"
@@ -33,40 +33,47 @@ class Parted:
     """(n,) why it is left out; empty where it is not."""
 
 
-def part(settings: DatasetSettings, pairs: Sequence[PairFiles], regions: Path | None) -> dict[str, Parted]:
-    """Return the split of every kept patch, by pair. Memory holds one pair's polygons, and one of each pair and split.
+def part(settings: DatasetSettings, pairs: Sequence[PairFiles], regions: Path | None) -> list[dict[str, Parted]]:
+    """Return the split of every kept patch, by pair: once, or for each of `settings.folds`.
 
-    No two splits share ground, and patches nearer than the gap to held-out ground are left out: asserted, not hoped.
+    Memory holds one pair's polygons, and one of each pair, split and fold. No two splits of a fold share ground, and
+    patches nearer than the gap to ground held out in it are left out of it: asserted, not hoped.
     """
-    wanted = dict(_wanted(settings, pairs, regions))
-    ground, ground_split = _ground(pairs, wanted, whole_pairs=settings.split == "pair")
-    held_out = HeldOut(ground, ground_split, settings.gap_m)
-    result = {}
+    wanted = _wanted(settings, pairs, regions)
+    grounds = _ground(pairs, wanted, whole_pairs=settings.split == "pair")
+    held_out = [HeldOut(*ground, settings.gap_m) for ground in grounds]
+    result: list[dict[str, Parted]] = [{} for _ in wanted]
     for pair in pairs:
-        split = wanted[pair.name]
-        near = held_out.reaches(pair.kept().polygons, split)
-        reason = np.where(split == "", OUTSIDE, np.where(near, TOO_NEAR, "")).astype(object)
-        result[pair.name] = Parted(np.where(near, "", split).astype(object), reason)
-    assert_disjoint(*_ground(pairs, {name: parted.split for name, parted in result.items()}, whole_pairs=False))
+        polygons = pair.kept().polygons
+        for fold, found in enumerate(result):
+            split = wanted[fold][pair.name]
+            near = held_out[fold].reaches(polygons, split)
+            reason = np.where(split == "", OUTSIDE, np.where(near, TOO_NEAR, "")).astype(object)
+            found[pair.name] = Parted(np.where(near, "", split).astype(object), reason)
+    left = [{name: parted.split for name, parted in found.items()} for found in result]
+    for ground in _ground(pairs, left, whole_pairs=False):
+        assert_disjoint(*ground)
     return result
 
 
-def _wanted(
-    settings: DatasetSettings, pairs: Sequence[PairFiles], regions: Path | None
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each pair's name and the (n,) splits of its kept patches, empty outside of all regions."""
+def held_out_once(folds: Sequence[Parted]) -> tuple[Parted, np.ndarray]:
+    """Return what a pair's patches are over all folds, and the (n,) number of the fold that tests each, -1 for none.
+
+    A patch is of the test split where a fold tests it, else of the split it has in the first fold that has it.
+    """
+    splits = np.array([parted.split for parted in folds], object)
+    tested = splits == "test"
+    first = np.where(tested.any(0), tested.argmax(0), (splits != "").argmax(0))
+    split = np.take_along_axis(splits, first[None], 0)[0]
+    reason = np.where(split == "", folds[0].reason, "").astype(object)
+    return Parted(split, reason), np.where(tested.any(0), first, -1)
+
+
+def _wanted(settings: DatasetSettings, pairs: Sequence[PairFiles], regions: Path | None) -> list[dict[str, np.ndarray]]:
+    """Return for each fold by pair the (n,) splits of its kept patches, empty outside of all regions."""
     if settings.split == "region":
         assert regions is not None
-        tree, of_region = _regions(regions)
-        for pair in pairs:
-            centres = shapely.points(pair.kept().centres)
-            found = np.full(len(centres), "", object)
-            patch, region = tree.query(centres, predicate="intersects")
-            for name in SPLITS:  # where regions overlap, the split that stays whole
-                found[patch[of_region[region] == name]] = name
-            yield pair.name, found
-        return
-
+        return [dict(_by_region(pairs, regions))]
     sums: dict[str, np.ndarray] = {}
     units: dict[str, list[str]] = {}
     footprints: dict[str, Any] = {}
@@ -83,9 +90,26 @@ def _wanted(
         groups = places(np.array([footprints[name] for name in names], object))
     else:
         groups = [[k] for k in range(len(names))]
-    splits = assign(settings, names, groups, look)
+    folds = (
+        [assign(settings, names, groups, look)]
+        if settings.folds is None
+        else assign_folds(settings, names, groups, look)
+    )
+    return [
+        {pair: np.array([splits[unit] for unit in of_patch], object) for pair, of_patch in units.items()}
+        for splits in folds
+    ]
+
+
+def _by_region(pairs: Sequence[PairFiles], regions: Path) -> Iterator[tuple[str, np.ndarray]]:
+    tree, of_region = _regions(regions)
     for pair in pairs:
-        yield pair.name, np.array([splits[unit] for unit in units[pair.name]], object)
+        centres = shapely.points(pair.kept().centres)
+        found = np.full(len(centres), "", object)
+        patch, region = tree.query(centres, predicate="intersects")
+        for name in SPLITS:  # where regions overlap, the split that stays whole
+            found[patch[of_region[region] == name]] = name
+        yield pair.name, found
 
 
 def _units(settings: DatasetSettings, pair: str, kept: Kept) -> list[str]:
@@ -112,15 +136,17 @@ def _regions(path: Path) -> tuple[STRtree, np.ndarray]:
 
 
 def _ground(
-    pairs: Sequence[PairFiles], split: dict[str, np.ndarray], whole_pairs: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a polygon in degrees for each pair and split, with all of the pair if so wanted; and the split of each."""
-    ground, names = [], []
+    pairs: Sequence[PairFiles], folds: Sequence[dict[str, np.ndarray]], whole_pairs: bool
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return by fold a polygon in degrees for each pair and split, all of the pair if so wanted; and their splits."""
+    ground: list[list[Any]] = [[] for _ in folds]
+    names: list[list[str]] = [[] for _ in folds]
     for pair in pairs:
         polygons = pair.kept().polygons
-        for name in SPLITS:
-            own = polygons[split[pair.name] == name]
-            if len(own):
-                ground.append(shapely.union_all([*own, pair.footprint] if whole_pairs else own))
-                names.append(name)
-    return np.array(ground, object), np.array(names, object)
+        for fold, split in enumerate(folds):
+            for name in SPLITS:
+                own = polygons[split[pair.name] == name]
+                if len(own):
+                    ground[fold].append(shapely.union_all([*own, pair.footprint] if whole_pairs else own))
+                    names[fold].append(name)
+    return [(np.array(g, object), np.array(n, object)) for g, n in zip(ground, names, strict=True)]

@@ -9,6 +9,10 @@ from crossres.imagery.numbers import Mask
 
 MAX_SHIFT_PX = 4
 """A patch's residual shift is looked for within this many LR pixels."""
+CLOUDY = 6
+"""A pixel looks like cloud when one image is brighter in every band by this many robust standard deviations of all."""
+CLOUDY_REFLECTANCE = 0.03
+"""And by this, in reflectance: the least that a cloud adds."""
 UPSAMPLING = 20
 """The residual shift is found to this fraction of an LR pixel."""
 
@@ -21,6 +25,8 @@ class Quality:
     """Share of its LR pixels that are clear and have data in every band."""
     shares: dict[str, float]
     """Share of its LR pixels with each `Mask` code but CLEAR, by name."""
+    cloudy_share: float
+    """Share of its LR pixels where one image is far brighter than the other in every band, as cloud is."""
     correlation: float
     """Of HR brought to LR, with LR: mean over bands."""
     shift_px: float
@@ -54,13 +60,29 @@ def _to_lr(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return by_both.reshape(bands, rows // many * few, cols // many * few)
 
 
+def cloudy(lr: np.ndarray, hr_on_lr: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Say which pixels (patch, row, column) look like cloud in one of (patch, band, row, column) images.
+
+    `rest` (band, 2) is the median of LR - HR over the scene and its robust standard deviation; NaN where not known.
+    """
+    median, scale = rest.T[:, :, None, None]
+    over = (lr - hr_on_lr - median) / np.maximum(CLOUDY * scale, CLOUDY_REFLECTANCE)
+    return (over > 1).all(axis=1) | (over < -1).all(axis=1)
+
+
 def measure(
-    lr: np.ndarray, on_lr: np.ndarray, within: np.ndarray, codes: np.ndarray, clear: np.ndarray, bands: Sequence[str]
+    lr: np.ndarray,
+    on_lr: np.ndarray,
+    within: np.ndarray,
+    codes: np.ndarray,
+    clear: np.ndarray,
+    bands: Sequence[str],
+    rest: np.ndarray,
 ) -> list[Quality]:
     """Measure patches on the LR grid.
 
     `lr`, `on_lr` and `within`, (patch, band, row, column), are LR, HR's mean over each LR pixel and its variance in it,
-    of reflectance. `codes` and `clear` are (patch, row, column).
+    of reflectance. `codes` and `clear` are (patch, row, column); `rest` is that of `cloudy`.
     """
     count = clear.sum(axis=(1, 2))
     correlations, shifts = correlation(lr, on_lr, clear), residual_shift(lr, on_lr, clear)
@@ -71,11 +93,13 @@ def measure(
     if {"nir", "red"} <= set(bands):
         nir, red = (means[:, list(bands).index(band)] for band in ("nir", "red"))
         ndvi = (nir - red) / np.maximum(1e-6, nir + red)
+    known = (codes == Mask.CLEAR) | (codes == Mask.CHANGED)
+    cloud = (cloudy(lr, on_lr, rest) & known).mean(axis=(1, 2))
     shares = {code.name.lower(): (codes == code).mean(axis=(1, 2)) for code in Mask if code != Mask.CLEAR}
     return [
         Quality(
-            float(clear[k].mean()), {name: float(share[k]) for name, share in shares.items()}, float(correlations[k]),
-            float(shifts[k]), float(textures[k]), float(means[k].mean()), float(ndvi[k]),
+            float(clear[k].mean()), {name: float(share[k]) for name, share in shares.items()}, float(cloud[k]),
+            float(correlations[k]), float(shifts[k]), float(textures[k]), float(means[k].mean()), float(ndvi[k]),
         )
         for k in range(len(lr))
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely import STRtree
 
+from crossres.errors import UserError
 from crossres.pairs.ground import widened
 from crossres.settings.dataset import DatasetSettings
 
@@ -43,6 +44,52 @@ def assign(
     as many strata of like `look` ((n, k) numbers by name: brightness, texture, NDVI) as a split needs, and one of each
     is drawn. So a split is like the whole, not like one end of it. Test is drawn before val.
     """
+    result, free = _given(settings, names, groups)
+    rng = np.random.default_rng([settings.seed, 2])
+    for split, share in (("test", settings.test_share), ("val", settings.val_share)):
+        free = _draw(split, share, result, free, names, groups, look, rng)
+    return result | {names[i]: "train" for g in free for i in g}
+
+
+def assign_folds(
+    settings: DatasetSettings, names: Sequence[str], groups: Sequence[Sequence[int]], look: np.ndarray
+) -> list[dict[str, str]]:
+    """Return for each of `settings.folds` folds what `assign` does for one split of all.
+
+    Each group that `settings.assign` does not name is in the test split of just one fold; folds differ by one group in
+    size at most, and one of each stratum of like look goes to each. Val is drawn from the rest of a fold by share.
+    Raises `UserError` when there are fewer groups than folds.
+    """
+    assert settings.folds is not None
+    given, free = _given(settings, names, groups)
+    free.sort(key=lambda g: [names[i] for i in g])
+    if len(free) < settings.folds:
+        what = {"pair": "places (pairs that overlap are one)", "block": "blocks of ground"}[settings.split]
+        raise UserError(
+            f"dataset.folds: {settings.folds} folds need as many {what} that nothing assigns, and there are "
+            f"{len(free)}; set it to {len(free)} or less, or get more pairs"
+        )
+    rng = np.random.default_rng([settings.seed, 4])
+    looks = np.array([look[g].mean(axis=0) for g in free])
+    order = np.concatenate(strata(looks, len(free) // settings.folds))
+    fold = np.empty(len(free), int)
+    for start in range(0, len(order), settings.folds):
+        members = order[start : start + settings.folds]
+        fold[members] = rng.permutation(settings.folds)[: len(members)]
+    found = []
+    for number in range(settings.folds):
+        result = given | {names[i]: "test" for k, g in enumerate(free) if fold[k] == number for i in g}
+        rest = [g for k, g in enumerate(free) if fold[k] != number]
+        rng = np.random.default_rng([settings.seed, 2, number])
+        rest = _draw("val", settings.val_share, result, rest, names, groups, look, rng)
+        found.append(result | {names[i]: "train" for g in rest for i in g})
+    return found
+
+
+def _given(
+    settings: DatasetSettings, names: Sequence[str], groups: Sequence[Sequence[int]]
+) -> tuple[dict[str, str], list[Sequence[int]]]:
+    """Return the split of each name that a glob of `settings.assign` matches, and of its group; and other groups."""
     result: dict[str, str] = {}
     for name in names:
         for glob, split in reversed(settings.assign.items()):
@@ -52,19 +99,24 @@ def assign(
     for g in groups:
         taken = sorted({result[names[i]] for i in g if names[i] in result}, key=SPLITS.index)
         result |= {names[i]: taken[-1] for i in g if taken and names[i] not in result}
-    rng = np.random.default_rng([settings.seed, 2])
-    for split, share in (("test", settings.test_share), ("val", settings.val_share)):
-        have = sum(any(result.get(names[i]) == split for i in g) for g in groups)
-        wanted = max(1, round(share * len(groups))) - have if share > 0 else 0
-        count = min(wanted, len(free) - (0 if "train" in result.values() else 1))
-        if count <= 0:
-            continue
-        free.sort(key=lambda g: [names[i] for i in g])
-        drawn = {int(rng.choice(stratum)) for stratum in strata(np.array([look[g].mean(axis=0) for g in free]), count)}
-        for k in drawn:
-            result |= {names[i]: split for i in free[k]}
-        free = [g for k, g in enumerate(free) if k not in drawn]
-    return result | {names[i]: "train" for g in free for i in g}
+    return result, free
+
+
+def _draw(
+    split: str, share: float, result: dict[str, str], free: list[Sequence[int]], names: Sequence[str],
+    groups: Sequence[Sequence[int]], look: np.ndarray, rng: np.random.Generator,
+) -> list[Sequence[int]]:  # fmt: skip
+    """Put so many of the free groups into a split that it has its share of all; return those that stay free."""
+    have = sum(any(result.get(names[i]) == split for i in g) for g in groups)
+    wanted = max(1, round(share * len(groups))) - have if share > 0 else 0
+    count = min(wanted, len(free) - (0 if "train" in result.values() else 1))
+    if count <= 0:
+        return free
+    free = sorted(free, key=lambda g: [names[i] for i in g])
+    drawn = {int(rng.choice(stratum)) for stratum in strata(np.array([look[g].mean(axis=0) for g in free]), count)}
+    for k in drawn:
+        result |= {names[i]: split for i in free[k]}
+    return [g for k, g in enumerate(free) if k not in drawn]
 
 
 def strata(look: np.ndarray, count: int) -> list[np.ndarray]:

@@ -27,6 +27,11 @@ class Moments:
             self.total[k] += int(values.sum())
             self.square[k] += int((values * values).sum())
 
+    def include(self, other: "Moments") -> None:
+        """Count what another has counted."""
+        for own, more in ((self.count, other.count), (self.total, other.total), (self.square, other.square)):
+            own[:] = [a + b for a, b in zip(own, more, strict=True)]
+
     def mean(self) -> list[float]:
         """Return the mean reflectance of each band; NaN without pixels."""
         return [t / n * SCALE + OFFSET if n else float("nan") for t, n in zip(self.total, self.count, strict=True)]

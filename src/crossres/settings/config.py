@@ -20,7 +20,7 @@ from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
 from crossres.settings.paths import holds_secret
-from crossres.settings.sample import SOLVERS, SampleSettings
+from crossres.settings.sample import SOLVERS, SampleSettings, Sweep
 from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
 from crossres.settings.threads import ThreadSettings
@@ -86,7 +86,22 @@ class Config(Section):
                     )
             if kind in self.models and kind not in sweep.models:
                 raise ValueError(f"{where}: has the name of a model that is not in it; give it another name")
+            self._rivals_fit(where, sweep)
         return self
+
+    def _rivals_fit(self, where: str, sweep: Sweep) -> None:
+        """Raise `ValueError` when an LR start cannot be held against the noise starts that a sweep names."""
+        for rival in sweep.against:
+            other = self.sample.sweeps.get(rival)
+            if other is None or "noise" not in other.starts:
+                raise ValueError(f"{where}.against: {rival!r} is no sweep with a noise start; name one of those")
+            if len(other.models) != len(sweep.models):
+                raise ValueError(
+                    f"{where}.against: {rival} has {len(other.models)} models and this sweep {len(sweep.models)}; "
+                    "give both as many seeds"
+                )
+        if sweep.against and "lr" not in sweep.starts:
+            raise ValueError(f"{where}.against: this sweep has no LR start to hold against them; add lr to starts")
 
     def _but_for_seed(self, name: str) -> tuple[ModelSettings, TrainSettings]:
         model, train = self.variant(name)

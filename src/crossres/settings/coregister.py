@@ -6,13 +6,28 @@ from pydantic import Field
 
 from crossres.settings.base import Section
 
+WINDOW_PX, SMALLEST_WINDOW_PX, SMALLEST_STRIDE_PX = 64, 16, 4
+LARGE_PX = 96
+"""Images with a shorter side have too few windows of `WINDOW_PX`."""
+
 
 class CoregisterSettings(Section):
     """Registration of HR to LR."""
 
     search_m: float = Field(150.0, ge=0, le=2000, description="largest global shift looked for, in metres per axis")
-    window_px: int = Field(64, ge=16, le=256, description="side of a matching window, in LR pixels")
-    stride_px: int = Field(16, ge=4, le=256, description="step between matching windows, in LR pixels")
+    window_px: int | None = Field(
+        None,
+        ge=16,
+        le=256,
+        description="side of a matching window, in LR pixels; null is 64, and half of the shorter side of images that "
+        "are smaller than 96",
+    )
+    stride_px: int | None = Field(
+        None,
+        ge=4,
+        le=256,
+        description="step between matching windows, in LR pixels; null is a quarter of window_px",
+    )
     min_reliability: float = Field(
         0.3,
         ge=0,
@@ -39,3 +54,9 @@ class CoregisterSettings(Section):
         "pairs as aligned already, and measures nothing",
     )
     seed: int = Field(0, ge=0, description="seed of the choice of held-out pixels")
+
+    def windows(self, side_px: float) -> tuple[int, int]:
+        """Return side of and step between windows in images whose shorter side has so many LR pixels."""
+        own = WINDOW_PX if side_px >= LARGE_PX else max(SMALLEST_WINDOW_PX, int(side_px) // 4 * 2)
+        side = self.window_px or own
+        return side, self.stride_px or max(SMALLEST_STRIDE_PX, side // 4)

@@ -26,8 +26,7 @@ class EvaluateSettings(Section):
         description="file of AlexNet's weights, .safetensors or .pth, with torchvision's names, for LPIPS of the red, "
         "green and blue bands; null leaves LPIPS out",
     )
-    bootstrap: int = Field(4000, ge=200, le=1_000_000, description="resamplings of scenes behind each interval")
-    seed: int = Field(0, ge=0, description="seed of SWD's projections and of the bootstrap")
+    seed: int = Field(0, ge=0, description="seed of SWD's projections")
 
 
 class ReportSettings(Section):

@@ -1,5 +1,7 @@
 """`patches`: from an aligned pair to patches."""
 
+from fractions import Fraction
+
 from pydantic import Field
 
 from crossres.settings.base import Section
@@ -8,8 +10,14 @@ from crossres.settings.base import Section
 class PatchSettings(Section):
     """Extraction of patch pairs from one aligned pair."""
 
-    lr_px: int = Field(32, ge=8, le=512, description="side of a patch, in LR pixels")
-    stride_px: int = Field(16, ge=1, le=512, description="step between patches, in LR pixels")
+    lr_px: int = Field(
+        32,
+        ge=8,
+        le=512,
+        description="side of a patch, in LR pixels; at a rational factor, such as x10/3, the next multiple of its "
+        "denominator, so that patches end between fine pixels",
+    )
+    stride_px: int = Field(16, ge=1, le=512, description="step between patches, in LR pixels; the same")
     min_valid_share: float = Field(
         0.9,
         ge=0,
@@ -39,3 +47,8 @@ class PatchSettings(Section):
         ge=0,
         description="patches of pairs further apart in time are left out, in days; null keeps them",
     )
+
+    def whole_px(self, factor: Fraction) -> tuple[int, int]:
+        """Return side and step of patches in LR pixels, made larger to multiples of a factor's denominator."""
+        n = factor.denominator
+        return -(-self.lr_px // n) * n, -(-self.stride_px // n) * n

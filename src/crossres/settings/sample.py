@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from crossres.settings.base import Section
+from crossres.settings.sample_keys import Antithetic, Eta, LrDates, Samples, Sigma, Solver, Spacing, Weights
 
 SOLVERS: dict[str, tuple[str, ...]] = {
     "residual": ("ab2", "midpoint", "euler"),
@@ -21,54 +22,10 @@ EVALUATIONS = {"ab2": 1, "midpoint": 2, "euler": 1, "ddim": 1, "dpm++2m": 1, "an
 Start = Literal["lr", "noise"]
 """Where a solver starts."""
 STARTS: tuple[Start, ...] = get_args(Start)
-WAY = ("weights", "solver", "eta", "antithetic", "sigma", "lr_dates")
+WAY = ("weights", "solver", "spacing", "eta", "antithetic", "sigma", "lr_dates")
 """What is alike along a curve over NFE, beside the model and the start."""
 Curves = dict[str, dict[str, dict[Start, dict[int, str]]]]
 """Kind of model -> model -> start -> NFE -> arm. The models of a kind are seeds of one training."""
-
-Weights = Annotated[
-    Literal["last", "best"],
-    Field(
-        description="which of its weights: the last (averaged), or those that did best in validation on the way",
-    ),
-]
-Solver = Annotated[
-    Literal["ab2", "midpoint", "euler", "ddim", "dpm++2m", "ancestral"] | None,
-    Field(
-        description="ab2, midpoint or euler on the residual path, midpoint, euler or ab2 on the straight one, ddim or"
-        " dpm++2m on vp, ancestral on resshift; null takes the first of them",
-    ),
-]
-Eta = Annotated[
-    float | None,
-    Field(ge=0, le=1, description="fresh noise in each step of ddim; null takes 1 for an LR start, else 0"),
-]
-Samples = Annotated[int, Field(ge=1, le=256, description="samples drawn; mean and std are over them")]
-Antithetic = Annotated[
-    bool,
-    Field(
-        description="whether samples come in pairs, the second of each from the noise of the first with the other sign:"
-        " their mean is free of most noise; an odd number of samples is drawn independently"
-    ),
-]
-Sigma = Annotated[
-    float | None,
-    Field(
-        gt=0,
-        le=1,
-        description="noise of an LR start: of the source on the straight path and, where it only spaces the steps, on"
-        " the residual one; of the state at t0 = 2/pi asin(sigma) on vp; null takes what validation chose or, on the"
-        " residual path, the residual's RMS",
-    ),
-]
-LrDates = Annotated[
-    int | None,
-    Field(
-        ge=1,
-        le=16,
-        description="how many LR dates of search.lr_dates the network is shown, the first counted; null: all it knows",
-    ),
-]
 
 
 class ArmSettings(Section):
@@ -85,11 +42,17 @@ class ArmSettings(Section):
         2, ge=1, le=1000, description="solver steps; midpoint evaluates the network twice in each, the others once"
     )
     solver: Solver = None
+    spacing: Spacing = "even"
     eta: Eta = None
     samples: Samples = 4
     antithetic: Antithetic = True
     sigma: Sigma = None
     lr_dates: LrDates = None
+
+    @property
+    def drawn_once(self) -> bool:
+        """Whether its image is one sample: none to be set beside means of several."""
+        return self.samples == 1 and self.start in {*STARTS, "one-step"}
 
     @property
     def nfe(self) -> int:
@@ -120,11 +83,17 @@ class Sweep(Section):
     )
     weights: Weights = "last"
     solver: Solver = None
+    spacing: Spacing = "even"
     eta: Eta = None
     samples: Samples = 1
     antithetic: Antithetic = True
     sigma: Sigma = None
     lr_dates: LrDates = None
+    against: tuple[str, ...] = Field(
+        (),
+        description="other sweeps whose noise starts the claim holds this one's LR start against, beside its own: the"
+        " best of them at each NFE. Each has as many models, paired in their order",
+    )
 
     def points(self) -> list[ArmSettings]:
         """Return the arm of each point; `solver` must be named. `ValueError` for an NFE of half a step."""
@@ -206,6 +175,10 @@ class SampleSettings(Section):
                     arms[name] = point
         return self.model_copy(update={"arms": arms, "sweeps": sweeps})
 
+    def against(self) -> dict[str, tuple[str, ...]]:
+        """Return for each sweep the other sweeps whose noise starts its LR start is held against."""
+        return {kind: sweep.against for kind, sweep in self.sweeps.items()}
+
     def curves(self) -> Curves:
         """Return which arms make curves over NFE: an entry a sweep, and one for each other model and way of sampling.
 
@@ -239,7 +212,10 @@ def _name_in(arms: Mapping[str, ArmSettings], point: ArmSettings) -> str | None:
 
 
 def _point_name(point: ArmSettings, usual: str) -> str:
-    """Return <model>_<start>_<NFE>, and what is set beside these: two sweeps may differ in that alone."""
+    """Return <model>_<start>_<NFE>, and what is set beside these: two sweeps may differ in that alone.
+
+    It names folders, so dpm++2m is dpmpp2m there.
+    """
     plain = ArmSettings(solver=usual)
     own = [f"{key}_{getattr(point, key)}" for key in WAY if getattr(point, key) != getattr(plain, key)]
-    return "_".join([point.model, point.start, str(point.nfe), *own])
+    return "_".join([point.model, point.start, str(point.nfe), *own]).replace("+", "p")

@@ -7,26 +7,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from crossres.settings.base import Section
-
-
-class SensorSettings(Section):
-    """What cannot be read from a plain GeoTIFF: its bands, how its numbers become reflectance, its optics."""
-
-    name: str = Field("generic", description="name of the sensor in items and reports")
-    bands: tuple[str, ...] | None = Field(
-        None,
-        min_length=1,
-        description="common name of each band of the file, in file order; null takes the names, or the colours, that "
-        "the file gives them",
-    )
-    scale: float | None = Field(
-        None, gt=0, description="reflectance = scale * DN + offset; null takes what the file says, else reflectance"
-    )
-    offset: float | None = Field(None, ge=-10, le=10, description="the same; null with a scale is 0")
-    nodata: float | None = Field(None, description="DN that means no data; null takes the file's own tag")
-    datetime: str | None = Field(
-        None, description="acquisition time (ISO 8601, UTC) where the file has none in TIFFTAG_DATETIME"
-    )
+from crossres.settings.published import DatasetSource
+from crossres.settings.sensor import SensorSettings
 
 
 class StacApiSource(Section):
@@ -98,11 +80,12 @@ class DegradedSource(Section):
     )
 
 
-CATALOGUED = (CatalogSource, FolderSource, Gaofen2Source)
+CATALOGUED = (CatalogSource, FolderSource, Gaofen2Source, DatasetSource)
 """Sources that are searched through a static catalogue."""
 
 Source = Annotated[
-    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source, Field(discriminator="kind")
+    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source | DatasetSource,
+    Field(discriminator="kind"),
 ]
 
 
@@ -124,7 +107,7 @@ class _OneOrMore:
 
 Sources = Annotated[tuple[Source, ...], Field(min_length=1), _OneOrMore]
 LrSource = Annotated[
-    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source | DegradedSource,
+    StacApiSource | SentinelHubSource | CatalogSource | FolderSource | Gaofen2Source | DatasetSource | DegradedSource,
     Field(discriminator="kind"),
 ]
 LrSources = Annotated[tuple[LrSource, ...], Field(min_length=1), _OneOrMore]
@@ -143,7 +126,11 @@ class PairingWeights(Section):
     sun: float = Field(1.0, ge=0, le=100, description="weight of the angle between the two directions of the Sun")
 
 
-class SearchSettings(Section):
+def _hr_may_be_left_out(schema: dict[str, Any]) -> None:
+    schema["required"].remove("hr")
+
+
+class SearchSettings(Section, json_schema_extra=_hr_may_be_left_out):
     """Which scenes to look for and how to pair them."""
 
     area: str | tuple[float, float, float, float] | None = Field(
@@ -153,7 +140,10 @@ class SearchSettings(Section):
     )
     datetime: str | None = Field(None, description="time range as STAC writes it, start/end; null is any time")
     lr: LrSources = Field(description="where LR scenes come from: one source, or a list of sources")
-    hr: Sources = Field(description="where HR scenes come from: one source, or a list of sources")
+    hr: Sources = Field(
+        description="where HR scenes come from: one source, or a list of sources; left out where LR is of kind "
+        "dataset, which has both",
+    )
     lr_dates: int = Field(
         1,
         ge=1,
@@ -195,6 +185,13 @@ class SearchSettings(Section):
         200.0, ge=0, le=5000, description="how far around the HR footprint the LR scene is read, in metres"
     )
     weights: PairingWeights = PairingWeights()
+    pairs_per_job: int = Field(
+        1,
+        ge=1,
+        le=500,
+        description="pairs that one job fetches, aligns and cuts into patches, for sets of many small pairs; they then "
+        "stand in batches/, and a pair whose files on disk are damaged is declined. 1: a job for each step of a pair",
+    )
     lock: str | None = Field(
         None,
         description="lock file of an earlier run (`crossres lock`): its scenes and pairs are taken as they stand, no "
@@ -205,6 +202,27 @@ class SearchSettings(Section):
     def degraded(self) -> DegradedSource | None:
         """How LR scenes are made of HR scenes, where they are."""
         return next((source for source in self.lr if isinstance(source, DegradedSource)), None)
+
+    @property
+    def published(self) -> bool:
+        """Whether LR and HR are pairs of published sets."""
+        return all(isinstance(source, DatasetSource) for source in self.lr)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_set_has_both(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or "hr" in content:
+            return content
+        lr = content.get("lr")
+        kinds = [source.get("kind") for source in (lr if isinstance(lr, list) else [lr]) if isinstance(source, dict)]
+        return {**content, "hr": lr} if "dataset" in kinds else content
+
+    @model_validator(mode="after")
+    def _sets_stand_alone(self) -> "SearchSettings":
+        sets = [isinstance(source, DatasetSource) for source in (*self.lr, *self.hr)]
+        if any(sets) and not (all(sets) and self.lr == self.hr):
+            raise ValueError("lr: published sets (kind dataset) stand alone; name them in lr, and leave hr out")
+        return self
 
     @model_validator(mode="after")
     def _degraded_stands_alone(self) -> "SearchSettings":

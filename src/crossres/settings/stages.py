@@ -20,29 +20,31 @@ READS: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate", "-simulate.places"),
     "link_world": ("simulate.seed",),
     "catalog": ("search.lr", "search.hr"),
-    "search": ("search", "grid.gsd_m", "grid.bands", "grid.lr_bands", "acquire.private_hosts"),
+    "search": ("search", "-search.pairs_per_job", "grid.gsd_m", "grid.bands", "grid.lr_bands", "acquire.private_hosts"),
     "download": ("acquire", "grid.gsd_m", "grid.bands", "grid.lr_bands"),
     "coregister": ("coregister", "grid", "-grid.lr_bands"),
     "dates": ("coregister", "grid.bands", "grid.lr_bands"),
     "normalise": ("normalise", "grid"),
+    "align": (),
     "patches": ("patches", "grid.gsd_m", "grid.bands"),
+    "prepare": ("acquire", "coregister", "normalise", "patches", "grid"),
     "dataset": ("dataset", "grid.gsd_m", "grid.bands", "grid.lr_bands"),
-    "held_out": ("patches.lr_px",),
+    "held_out": (),
     "cache": (),
     "train": ("model", "train", "models.{model}"),
     "distill_model": ("distill",),
     "sample": ("sample.arms.{arm}", "sample.tiling", "grid.lr_mtf"),
     "external": ("grid.bands", "evaluate.external.{external}"),
-    "evaluate": ("evaluate", "-evaluate.bootstrap", "grid", "-grid.lr_bands"),
-    "summarise": ("evaluate.bootstrap", "evaluate.seed"),
-    "claim": ("evaluate.bootstrap", "evaluate.seed", "sample.arms", "sample.sweeps"),
+    "evaluate": ("evaluate", "grid", "-grid.lr_bands"),
+    "summarise": (),
+    "claim": ("sample.arms", "sample.sweeps"),
     "figures": ("sample.arms", "sample.sweeps"),
     "report": ("report",),
 }
 """Sections and keys that a rule is given; one with a minus is left out of its section, and {model}, {arm} and
 {external} are the job's own. A source's own keys go to the rule catalog only where a catalogue is made of it."""
 
-CATALOGUE_IS_MADE = ("folder", "gaofen2")
+CATALOGUE_IS_MADE = ("folder", "gaofen2", "dataset")
 """Kinds of sources that a static catalogue is made of."""
 
 CHOOSES: dict[str, tuple[str, ...]] = {
@@ -50,11 +52,16 @@ CHOOSES: dict[str, tuple[str, ...]] = {
     "download": ("search.lock",),
     "dates": ("search.lr_dates",),
     "patches": ("search.lr_dates",),
-    "sample": ("sample.arms", "sample.sweeps", "search.lr_dates"),
+    "prepare": ("search.lock", "search.lr_dates", "search.pairs_per_job"),
+    "dataset": ("search.pairs_per_job",),
+    "held_out": ("dataset.folds",),
+    "train": ("dataset.folds",),
+    "distill_model": ("dataset.folds",),
+    "sample": ("sample.arms", "sample.sweeps", "search.lr_dates", "dataset.folds"),
     "external": ("evaluate.external",),
-    "evaluate": ("dataset.split",),
+    "evaluate": ("dataset.split", "dataset.folds"),
     "summarise": ("sample.primary",),
-    "report": ("sample.primary",),
+    "report": ("sample.primary", "dataset.folds"),
 }
 """Keys that choose a rule's jobs, its input files or another of its parameters, beside its settings."""
 
@@ -66,27 +73,31 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "coregister": ("search", "download"),
     "dates": ("search", "download", "coregister"),
     "normalise": ("download", "coregister"),
+    "align": ("search", "download", "coregister", "normalise", "prepare"),
     "patches": ("search", "coregister", "dates", "normalise"),
-    "dataset": ("search", "coregister", "patches"),
-    "held_out": ("normalise", "dataset"),
+    "prepare": ("simulate", "link_world", "search"),
+    "dataset": ("search", "coregister", "patches", "prepare"),
+    "held_out": ("normalise", "prepare", "dataset"),
     "cache": ("dataset",),
     "train": ("dataset", "cache"),
     "distill_model": ("dataset", "cache", "train"),
-    "sample": ("dates", "normalise", "train", "distill_model"),
-    "external": ("search", "normalise"),
-    "evaluate": ("normalise", "held_out", "sample", "external"),
+    "sample": ("dates", "normalise", "prepare", "train", "distill_model"),
+    "external": ("search", "normalise", "prepare"),
+    "evaluate": ("normalise", "prepare", "held_out", "sample", "external"),
     "summarise": ("dataset", "evaluate"),
     "claim": ("summarise",),
     "figures": ("dataset", "evaluate", "summarise"),
     "report": (
-        "resolved_config", "search", "coregister", "dates", "normalise", "dataset", "train", "evaluate", "summarise",
-        "claim", "figures",
+        "resolved_config", "search", "coregister", "dates", "normalise", "prepare", "dataset", "train", "evaluate",
+        "summarise", "claim", "figures",
     ),
 }  # fmt: skip
 """The rules whose files a rule reads."""
 
 
-COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {"resolved_config": "config", "distill_model": "distill"}
+COMMANDS = {rule: rule.replace("_", "-") for rule in READS} | {
+    "resolved_config": "config", "distill_model": "distill", "align": "align-page",
+}  # fmt: skip
 """The command of `crossres` that a rule runs."""
 
 

@@ -111,7 +111,7 @@ def test_folders_and_zips_of_what_is_no_image_say_what_is_there(tmp_path):
     folder.mkdir()
     assert "holds no image that is known (GeoTIFF, JPEG 2000), and no metadata" in refused(folder, tmp_path)
     (folder / "a.vrt").write_text("<VRTDataset/>")
-    assert "a.vrt is a VRT: write it as an image of its own with `gdal_translate`" in refused(folder, tmp_path)
+    assert "a.vrt is a VRT: write it as an image of its own with `rio convert`" in refused(folder, tmp_path)
     (folder / "a.vrt").rename(folder / "a.zip")
     assert "a.zip is another archive: unpack it and name it" in refused(folder, tmp_path)
 
@@ -206,8 +206,8 @@ def test_an_image_without_a_place_says_how_to_give_it_one(tmp_path):
     image(tmp_path / "nowhere.tif", transform=Affine.identity())
     image(tmp_path / "flat.tif", transform=Affine(10, 0, 0, 0, 0, 0))
     lines = {
-        "points": "by ground control points alone; bring it to a grid, for example with `gdalwarp",
-        "bare": "has no coordinate reference system; assign one, for example with `gdal_translate -a_srs",
+        "points": "by ground control points alone; bring it to a grid, for example with `rio warp",
+        "bare": "has no coordinate reference system; assign one, for example with `rio edit-info FILE --crs",
         "nowhere": "does not say where its pixels lie",
         "flat": "does not say where its pixels lie",
     }

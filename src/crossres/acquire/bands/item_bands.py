@@ -11,7 +11,7 @@ from rasterio.warp import reproject as warp
 from rasterio.windows import Window
 
 from crossres.acquire.bands.assets import SHOWN, BandAsset, band_assets, class_asset
-from crossres.acquire.bands.class_masks import mask_from_classes
+from crossres.acquire.bands.class_masks import as_classes, mask_from_classes
 from crossres.acquire.bands.coarser import interpolated, on_finest, window_around
 from crossres.acquire.bands.common_grid import class_window, common_grid
 from crossres.acquire.bands.numbers import (
@@ -159,7 +159,7 @@ class ItemBands:
         window = class_window(self._class_grid, grid) if self._class_grid else None
         if window is not None:
             with self._files[self._classes.key].open() as src:
-                read = src.read(self._classes.index + 1, window=window).astype(np.uint8)
+                read = as_classes(src.read(self._classes.index + 1, window=window), self._classes.asset)
                 warp(
                     read, classes, src_transform=src.window_transform(window), src_crs=src.crs,
                     dst_transform=grid.affine, dst_crs=crs_of(grid).to_wkt(),

@@ -44,18 +44,23 @@ def without_duplicates(candidates: list[Candidate], role: str) -> tuple[list[Can
 
 
 def with_unique_ids(lr: list[Candidate], hr: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Give different scenes that share an id, and would share a file, each a hash of its content behind it.
+    """Give different scenes that share an id, and would share a file, each an ending of its own.
 
-    Where even that is the same, an HR scene and an LR scene of the same name, time and grid, their roles follow.
+    One LR and one HR scene of a name, as of files of one name in two folders, get their role; others a hash of their
+    content and, where even that is the same (one name, time and grid), their role behind it.
     """
     ids = Counter(c.id for c in (*lr, *hr))
     contents = Counter((c.id, c.identity) for c in (*lr, *hr))
+    of_lr, of_hr = Counter(c.id for c in lr), Counter(c.id for c in hr)
 
     def unique(candidate: Candidate, role: str) -> Candidate:
-        if ids[candidate.id] == 1:
+        name = candidate.id
+        if ids[name] == 1:
             return candidate
-        ending = f"-{role}" if contents[candidate.id, candidate.identity] > 1 else ""
-        return replace(candidate, id=f"{candidate.id}-{candidate.identity[:8]}{ending}")
+        if of_lr[name] == of_hr[name] == 1 and not ids[f"{name}-lr"] and not ids[f"{name}-hr"]:
+            return replace(candidate, id=f"{name}-{role}")
+        ending = f"-{role}" if contents[name, candidate.identity] > 1 else ""
+        return replace(candidate, id=f"{name}-{candidate.identity[:8]}{ending}")
 
     return [unique(c, "lr") for c in lr], [unique(c, "hr") for c in hr]
 

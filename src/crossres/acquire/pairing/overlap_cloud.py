@@ -12,6 +12,7 @@ from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
 
 from crossres.acquire.bands.assets import class_asset
+from crossres.acquire.bands.class_masks import as_classes
 from crossres.acquire.pairing.candidates import Candidate
 from crossres.acquire.regions import LON_LAT, crs_of, reproject
 from crossres.acquire.remote.asset import asset_raster
@@ -80,7 +81,8 @@ def _classes(part: Candidate, region: BaseGeometry) -> np.ndarray | None:
             return None
         step = max(1.0, max(window.height, window.width) / LONGEST_SIDE)
         shape = (max(1, round(window.height / step)), max(1, round(window.width / step)))
-        classes = src.read(place.index + 1, window=window, out_shape=shape, resampling=Resampling.nearest)
+        read = src.read(place.index + 1, window=window, out_shape=shape, resampling=Resampling.nearest)
+        classes = as_classes(read, place.asset)
     decimated = crop(grid, window).affine * Affine.scale(window.width / shape[1], window.height / shape[0])
     inside = geometry_mask([outline], shape, decimated, all_touched=True, invert=True)
     return np.stack([classes, inside.astype(classes.dtype)])

@@ -158,7 +158,7 @@ def _tree(tree: Tree, bands: tuple[str, ...], gsd_m: float, transfer: Transfer) 
     images = tree.images
     if not images:
         inner = next((name for name in tree.names if name.lower().endswith((".zip", ".vrt"))), None)
-        packed = "a VRT: write it as an image of its own with `gdal_translate`" if inner and inner[-1] in "tT" else ""
+        packed = "a VRT: write it as an image of its own with `rio convert`" if inner and inner[-1] in "tT" else ""
         hint = f"; {printable(inner)} is {packed or 'another archive: unpack it and name it'}" if inner else ""
         raise UserError(
             f"{tree.shown}: holds no image that is known (GeoTIFF, JPEG 2000), and no metadata of a SAFE{hint}"

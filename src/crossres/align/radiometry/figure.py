@@ -50,10 +50,11 @@ def radiometry_figure(
     names = ("HR at LR scale", "LR") if report["direction"] == "hr-to-lr" else ("LR", "HR at LR scale")
     for k, (axes, band) in enumerate(zip(np.atleast_1d(bottom.subplots(1, len(bands))), bands, strict=True)):
         _draw_relation(axes, found, k, x[k], y[k], (clear & ~pifs, clear & pifs))
-        title(axes, f"{band}: gain {report['bands'][band]['gain']:.3f}")
+        row = report["bands"][band]
+        title(axes, f"{band}: gain {row['gain']:.3f} ({row['method']})")
         axes.set_xlabel(f"{names[0]} reflectance")
     bottom.axes[0].set_ylabel(f"{names[1]} reflectance")
-    caption(figure, report["summary"], warns=not report["normalised"])
+    caption(figure, report["summary"], warns=not report["normalised"] or report["doubt"] is not None)
     return figure
 
 

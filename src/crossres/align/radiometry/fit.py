@@ -1,20 +1,27 @@
 """The relation between the radiometries of a pair's images: what makes one of them look as the other's sensor sees."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from crossres.align.radiometry.choice import LEFT_ALONE, METHODS, BandPixels, Choice, choose, fitted
 from crossres.align.radiometry.gain_field import GainField, fit_gain_field
 from crossres.align.radiometry.irmad import NoChange, find_no_change
-from crossres.align.radiometry.relation import Relation, orthogonal_line, quantile_curve, standard_errors, straight
+from crossres.align.radiometry.relation import Relation
+from crossres.align.radiometry.seam import find_seam
 from crossres.settings.normalise import NormaliseSettings
 
-BLOCK_PX = 32
-"""Side, in LR pixels, of the blocks of pixels that are drawn or held out together."""
+BLOCK_PX = 4, 32
+"""Least and largest side, in LR pixels, of the blocks of pixels that are drawn or held out together."""
+BLOCKS = 64
+"""A small scene has about as many."""
 FOLDS = 5
 """Invariant pixels are held out of the fit in this many parts, by block."""
 MIN_CLEAR = 50
 """With fewer clear LR pixels nothing is fitted."""
+MIN_CORRELATION = 0.2
+"""With less in every band the images have nothing in common."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class ClearPixels:
     @property
     def blocks(self) -> np.ndarray:
         """(n,) number of the block each pixel is in."""
-        return self.rows // BLOCK_PX * (self.shape[1] // BLOCK_PX + 1) + self.cols // BLOCK_PX
+        side = int(np.clip((self.shape[0] * self.shape[1] / BLOCKS) ** 0.5, *BLOCK_PX))
+        return self.rows // side * (self.shape[1] // side + 1) + self.cols // side
 
 
 @dataclass(frozen=True)
@@ -43,20 +51,34 @@ class PairRadiometry:
 
     adjustment: np.ndarray | None
     """(band, band) spectral band adjustment, applied first; None where the sensors' responses are not known."""
-    relations: tuple[Relation, ...]
-    """One a band, of reflectance before (adjusted) to reflectance after."""
+    choices: tuple[Choice, ...]
+    """What each band got, and why."""
     field: GainField | None
     """Multiplies what the relations give."""
-    errors: tuple[tuple[float, float], ...]
-    """Standard errors of gain and offset, a band; NaN where the relation is no fitted line."""
     no_change: NoChange | None
     """None where it was not looked for."""
     pifs: np.ndarray
-    """(n,) pixels of the sample that the relations were fitted to."""
+    """(n,) pixels of the sample that are invariant: what relations were fitted to, where they hold."""
     held_out: np.ndarray
     """(band, n) what relations fitted without the pixel's block make of it; NaN where it is not invariant."""
     reason: str | None
     """Why the images are left as they are; None when they are not."""
+    accepted: bool = True
+    """Whether the pair is of use; the reason says why not."""
+
+    def without(self, bands: Collection[int], why: str) -> "PairRadiometry":
+        """Return this with some bands left as they are; all, where their relations hang together."""
+        if self.adjustment is not None or self.field is not None:
+            bands = range(len(self.choices))
+        instead = replace(LEFT_ALONE, why=why, doubt=True)
+        choices = tuple(instead if k in bands else choice for k, choice in enumerate(self.choices))
+        held_out = np.where(np.isin(np.arange(len(choices)), list(bands))[:, None], np.nan, self.held_out)
+        return replace(self, choices=choices, held_out=held_out, adjustment=None, field=None)
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """One a band."""
+        return tuple(choice.relation for choice in self.choices)
 
     def adjusted(self, values: np.ndarray) -> np.ndarray:
         """Return (band, ...) reflectance after the spectral adjustment alone."""
@@ -89,62 +111,133 @@ def fit_relations(
     Never raises: where there is nothing to fit, the images are left as they are and the reason says so.
     """
     bands, count = sample.low.shape
-    identity = tuple(straight(1.0, 0.0) for _ in range(bands))
-    unknown = ((float("nan"),) * 2,) * bands
-    nothing = np.full((bands, count), np.nan)
+    none = np.zeros(count, bool)
 
-    def left_alone(reason: str, no_change: NoChange | None = None, pifs: np.ndarray | None = None) -> PairRadiometry:
-        pifs = np.zeros(count, bool) if pifs is None else pifs
-        return PairRadiometry(None, identity, None, unknown, no_change, pifs, nothing, reason)
+    def left(reason: str, accepted: bool = True) -> PairRadiometry:
+        choices = (LEFT_ALONE,) * bands
+        return PairRadiometry(None, choices, None, no_change, none, np.full((bands, count), np.nan), reason, accepted)
 
+    no_change = None
     if not accepted:
-        return left_alone("the pair was declined in registration")
+        return left("the pair was declined in registration", False)
     if count < MIN_CLEAR:
-        return left_alone(f"only {count} clear LR pixels")
+        return left(f"only {count} clear LR pixels")
     no_change = find_no_change(sample.low.T, sample.high.T)
     if settings.method == "none":
-        return left_alone("normalise.method is none", no_change)
-    pifs = np.ones(count, bool)
-    if settings.method == "irmad":
-        pifs = no_change(sample.low.T, sample.high.T) > settings.pif_probability
-    if pifs.sum() < settings.min_pifs:
-        reason = f"only {int(pifs.sum())} invariant pixels, fewer than normalise.min_pifs"
-        return left_alone(reason, no_change, pifs)
+        return left("normalise.method is none")
+    if (best := _correlation(sample)) < MIN_CORRELATION:
+        return left(
+            f"LR and HR have nothing in common: their correlation is {best:.2f} in the best band, below "
+            f"{MIN_CORRELATION}; clouds, or other ground (normalise.method: none takes the pair as it is)",
+            False,
+        )
+    if count < settings.min_pifs:
+        return left(f"only {count} clear LR pixels, fewer than normalise.min_pifs ({settings.min_pifs}); lower it")
 
-    source, target = (sample.high, sample.low) if settings.direction == "hr-to-lr" else (sample.low, sample.high)
-    source = source if adjustment is None else adjustment @ source
-    x, y = source[:, pifs].astype(np.float64), target[:, pifs].astype(np.float64)
-    rows, cols, blocks = sample.rows[pifs], sample.cols[pifs], sample.blocks[pifs]
+    probability = no_change(sample.low.T, sample.high.T)
+    pifs = probability > settings.pif_probability if settings.method == "irmad" else ~none
+    unchanged = probability >= settings.change_probability
+    before, y = (sample.high, sample.low) if settings.direction == "hr-to-lr" else (sample.low, sample.high)
 
-    def fit(chosen: np.ndarray) -> tuple[tuple[Relation, ...], GainField | None]:
-        curve = quantile_curve if settings.method == "histogram" else lambda a, b: straight(*orthogonal_line(a, b))
-        relations = tuple(curve(a[chosen], b[chosen]) for a, b in zip(x, y, strict=True))
-        if settings.gain_field_order == 0:
-            return relations, None
-        related = np.stack([relation(a[chosen]) for relation, a in zip(relations, x, strict=True)])
-        where = rows[chosen], cols[chosen]
-        return relations, fit_gain_field(settings.gain_field_order, sample.shape, *where, related, y[:, chosen])
+    def related(x: np.ndarray) -> tuple[list[Choice], GainField | None]:
+        """Return what each band gets, and the field: the relations asked for may hold by its help alone."""
+        each = [BandPixels(*band, pifs, unchanged, sample.blocks) for band in zip(x, y, before, strict=True)]
+        if settings.gain_field_order and pifs.sum() >= settings.min_pifs:
+            asked = [fitted(settings.method, band) for band in each]
+            if (field := _field(settings, asked, x, y, before, pifs, sample)) is not None:
+                return asked, field
+        choices = [choose(settings, band) for band in each]
+        return choices, _field(settings, choices, x, y, before, pifs, sample)
 
-    relations, field = fit(np.ones(len(rows), bool))
-    held_out = nothing.copy()
-    held_out[:, pifs] = _cross_validated(fit, x, rows, cols, blocks)
-    lines = settings.method != "histogram"
-    errors = tuple(standard_errors(a, b, blocks) for a, b in zip(x, y, strict=True)) if lines else unknown
-    return PairRadiometry(adjustment, relations, field, errors, no_change, pifs, held_out, None)
+    x = before if adjustment is None else (adjustment @ before).astype(np.float32)
+    choices, field = related(x)
+    if adjustment is not None and any(choice.worse for choice in choices):
+        adjustment, x = None, before
+        choices, field = related(x)
+    asked: list[Choice] = []
+    if pifs.sum() >= settings.min_pifs and any(choice.why for choice in choices):  # two relations may be why
+        each = zip(x, y, before, strict=True)
+        asked = [fitted(settings.method, BandPixels(*b, pifs, unchanged, sample.blocks)) for b in each]
+    if why := _two_relations(choices, field, x, y, sample) or _two_relations(asked, None, x, y, sample):
+        return replace(left(why, False), pifs=pifs)
+    doubts = [choice.why for choice in choices if choice.doubt]
+    if doubts and all(choice.method == "none" for choice in choices):
+        return replace(left(f"no relation brings the images closer ({doubts[0]})"), choices=tuple(choices), pifs=pifs)
+    order = 0 if field is None else settings.gain_field_order
+    held_out = _cross_validated(choices, order, x, y, pifs, sample)
+    return PairRadiometry(adjustment, tuple(choices), field, no_change, pifs, held_out, None)
 
 
-def _cross_validated(fit, x: np.ndarray, rows: np.ndarray, cols: np.ndarray, blocks: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _correlation(sample: ClearPixels) -> float:
+    """Return that of the best band over all clear pixels; a band without contrast counts as 0."""
+    best = 0.0
+    for low, high in zip(sample.low.astype(np.float64), sample.high.astype(np.float64), strict=True):
+        if min(low.std(), high.std()) > 1e-9:
+            best = max(best, float(np.corrcoef(low, high)[0, 1]))
+    return best
+
+
+def _two_relations(
+    choices: Sequence[Choice], field: GainField | None, x: np.ndarray, y: np.ndarray, sample: ClearPixels
+) -> str | None:
+    """Say in which band the scene has two relations, and how far apart; None without any."""
+    gains = np.ones((len(choices), 1)) if field is None else field.at(sample.rows, sample.cols)
+    for k, choice in enumerate(choices):
+        rest = y[k] - choice.relation(x[k]) * gains[k]
+        step = find_seam(rest, y[k], sample.rows, sample.cols, sample.shape)
+        if step is not None:
+            return (
+                f"the scene has two relations: across a line the images differ by {abs(step):.4f} in band {k + 1}, "
+                f"{abs(step / y[k].mean()):.0%} of its mean, as the sides of a mosaic do; cut it there "
+                "(normalise.method: none takes the pair as it is)"
+            )
+    return None
+
+
+def _field(
+    settings: NormaliseSettings,
+    choices: Sequence[Choice],
+    x: np.ndarray,
+    y: np.ndarray,
+    before: np.ndarray,
+    pifs: np.ndarray,
+    sample: ClearPixels,
+) -> GainField | None:
+    """Return the smooth field of gains; None where there is to be none, or it would raise a band's RMSE."""
+    if settings.gain_field_order == 0:
+        return None
+    used = pifs if pifs.sum() >= settings.min_pifs else np.ones(len(pifs), bool)
+    related = np.stack([choice.relation(band) for choice, band in zip(choices, x, strict=True)])
+    where = sample.rows[used], sample.cols[used]
+    field = fit_gain_field(settings.gain_field_order, sample.shape, *where, related[:, used], y[:, used])
+    after = related * field.at(sample.rows, sample.cols)
+    was, then = (np.square(np.subtract(v, y, dtype=np.float64)).mean(axis=1) for v in (before, after))
+    return field if (then <= was).all() else None
+
+
+def _cross_validated(
+    choices: Sequence[Choice], order: int, x: np.ndarray, y: np.ndarray, pifs: np.ndarray, sample: ClearPixels
+) -> np.ndarray:
     """Return (band, n) values of invariant pixels by fits that have not seen their block; NaN with one block alone."""
+    blocks = sample.blocks
     names, block = np.unique(blocks, return_inverse=True)
+    related = np.full(x.shape, np.nan)
     result = np.full(x.shape, np.nan)
     folds = min(FOLDS, len(names))
     if folds < 2:
         return result
     fold = np.random.default_rng(0).permutation(np.arange(len(names)) % folds)[block]
     for k in range(folds):
-        out = fold == k
-        relations, field = fit(~out)
-        result[:, out] = np.stack([relation(a[out]) for relation, a in zip(relations, x, strict=True)])
-        if field is not None:
-            result[:, out] *= field.at(rows[out], cols[out])
+        out, kept = fold == k, fold != k
+        for band, choice in enumerate(choices):
+            used = kept & pifs if choice.method == "irmad" else kept
+            if used.any():
+                related[band] = METHODS[choice.method](x[band, used], y[band, used], blocks[used])(x[band])
+        used = kept & pifs
+        if order and used.any():
+            where = sample.rows[used], sample.cols[used]
+            field = fit_gain_field(order, sample.shape, *where, related[:, used], y[:, used])
+            related *= field.at(sample.rows, sample.cols)
+        result[:, out] = related[:, out]
+    result[:, ~pifs] = np.nan
     return result

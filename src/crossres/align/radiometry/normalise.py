@@ -19,7 +19,7 @@ from rasterio.windows import Window
 from crossres.align.radiometry.changes import changed_areas, suspects
 from crossres.align.radiometry.figure import radiometry_figure
 from crossres.align.radiometry.fit import ClearPixels, PairRadiometry, fit_relations
-from crossres.align.radiometry.statement import detail_correlation, statement
+from crossres.align.radiometry.statement import detail_correlation, statement, worse_bands
 from crossres.drawing import save
 from crossres.files import read_json, write_json
 from crossres.imagery.engine import per_block, store
@@ -56,7 +56,8 @@ def normalise(
     `lr` is the LR scene folder; `registered` and `registration` come from `coregister`. Writes `lr.tif` (LR window),
     `hr.tif` (its fine grid), `mask.tif` (`Mask` codes on the LR grid: nodata of either image, the LR scene's own
     classes, changed), `pifs.tif` (1 where a pixel is invariant), `radiometry.json` and `radiometry.png` into the folder
-    `output`. A declined pair passes through. One relation a band holds for the whole pair: local ones would copy the LR
+    `output`. A declined pair passes through, and `radiometry.json` says whether this stage declines it. A relation
+    that raises a band's RMSE is not kept. One relation a band holds for the whole pair: local ones would copy the LR
     image into the HR image. Bands that only LR has stay as they are. Goes through the pixels twice: for what the
     relations are fitted to, and to write. What stands in memory for the whole scene is masks at LR scale.
     """
@@ -77,41 +78,48 @@ def normalise(
         adjustment = band_adjustment(one.attrs.get("sensor", ""), other.attrs.get("sensor", ""), grid.bands)
     found = fit_relations(settings, sample, adjustment, accepted=state["accepted"])
 
-    related = partial(_related, _relations_of(found))
-    after = (low, related(high, 1.0)) if to_low else (related(low, 1.0), high)
     numbers = lazy_raster(registered, None, "numbers", CHUNK_PX)
-    if to_low and found.reason is None:
-        numbers = da.map_blocks(to_dn, related(fine.reflectance.data, float(factor)), dtype=np.uint16)
-    clear = da.from_array(mask == Mask.CLEAR, chunks=own.chunks, name=False)
-    flags = np.empty((1, *mask.shape), np.uint8)
-    pictures = _Pictures(mask.shape, 4 * len(grid.bands))
-    with _new(output / "lr.tif", scene) as lr_file, _new(output / "hr.tif", fine) as hr_file:
-        noted = da.map_blocks(
-            partial(_noted, settings, found.no_change), clear[None], low, high, *after, dtype=np.uint8,
-            chunks=((1,), *own.chunks), meta=np.empty((0, 0, 0), np.uint8),
-        )  # fmt: skip
-        compared = da.concatenate([low, high, *after]).rechunk({0: -1})
-        dn = da.map_blocks(to_dn, da.concatenate([after[0], others]).rechunk({0: -1}), dtype=np.uint16)
-        store([numbers, dn, noted, compared], [hr_file, lr_file, Held(flags), pictures], "normalise")
-    suspect, pifs = (flags[0] & bit > 0 for bit in (SUSPECT, INVARIANT))
-    pifs &= found.reason is None
-    mask[changed_areas(suspect) & (mask == Mask.CLEAR)] = Mask.CHANGED
+    clear = mask == Mask.CLEAR
 
-    seen = int((mask != Mask.NODATA).sum())
-    changed_share = float((mask == Mask.CHANGED).sum() / seen) if seen else 0.0
-    unchanged = mask[sample.rows, sample.cols] == Mask.CLEAR
-    clear_pixels = int((mask == Mask.CLEAR).sum())
-    report = statement(settings, grid.bands, found, sample, unchanged, clear_pixels, changed_share) | {
-        "pair": state["pair"],
-        "detail_correlation": _detail(registered, output / "hr.tif", float(factor)),
-    }
+    def write(found: PairRadiometry) -> tuple[np.ndarray, np.ndarray, _Pictures, dict[str, Any]]:
+        """Write both images; return the mask with what changed, the invariant pixels, pictures and the statement."""
+        related = partial(_related, _relations_of(found))
+        after = (low, related(high, 1.0)) if to_low else (related(low, 1.0), high)
+        moved = numbers
+        if to_low and found.reason is None:
+            moved = da.map_blocks(to_dn, related(fine.reflectance.data, float(factor)), dtype=np.uint16)
+        flags = np.empty((1, *mask.shape), np.uint8)
+        pictures = _Pictures(mask.shape, 4 * len(grid.bands))
+        with _new(output / "lr.tif", scene) as lr_file, _new(output / "hr.tif", fine) as hr_file:
+            noted = da.map_blocks(
+                partial(_noted, settings, found.no_change), da.from_array(clear, chunks=own.chunks, name=False)[None],
+                low, high, *after, dtype=np.uint8, chunks=((1,), *own.chunks), meta=np.empty((0, 0, 0), np.uint8),
+            )  # fmt: skip
+            compared = da.concatenate([low, high, *after]).rechunk({0: -1})
+            dn = da.map_blocks(to_dn, da.concatenate([after[0], others]).rechunk({0: -1}), dtype=np.uint16)
+            store([moved, dn, noted, compared], [hr_file, lr_file, Held(flags), pictures], "normalise")
+        suspect, pifs = (flags[0] & bit > 0 for bit in (SUSPECT, INVARIANT))
+        pifs &= found.reason is None
+        codes = np.where(changed_areas(suspect) & clear, Mask.CHANGED, mask).astype(np.uint8)
+        seen = int((codes != Mask.NODATA).sum())
+        changed_share = float((codes == Mask.CHANGED).sum() / seen) if seen else 0.0
+        unchanged = codes[sample.rows, sample.cols] == Mask.CLEAR
+        clear_pixels = int((codes == Mask.CLEAR).sum())
+        report = statement(settings, grid.bands, found, sample, unchanged, clear_pixels, changed_share)
+        return codes, pifs, pictures, report
+
+    codes, pifs, pictures, report = write(found)
+    while grown := worse_bands(report):  # the mask, too, depends on the relations, so it is known only now
+        found = found.without(grown, f"{settings.method}: over what did not change RMSE would grow")
+        codes, pifs, pictures, report = write(found)
+    report |= {"pair": state["pair"], "detail_correlation": _detail(registered, output / "hr.tif", float(factor))}
     on = scene.odc.geobox
-    write_mask(output / "mask.tif", mask, on)
+    write_mask(output / "mask.tif", codes, on)
     write_cog(output / "pifs.tif", pifs[None], on, ("pif",), CODES)
     write_json(output / "radiometry.json", report)
     few = slice(None, None, pictures.step)
     before, then = pictures.pairs()
-    figure = radiometry_figure(grid.bands, found, before, then, mask[few, few], pifs[few, few], report)
+    figure = radiometry_figure(grid.bands, found, before, then, codes[few, few], pifs[few, few], report)
     save(figure, output / "radiometry.png")
     log.info("%s: %s", state["pair"], report["summary"])
 
@@ -142,7 +150,7 @@ def _seen(
 
 def _relations_of(found: PairRadiometry) -> PairRadiometry:
     """Return what is applied to pixels, without what was found of the sample's."""
-    return replace(found, pifs=np.zeros(0, bool), held_out=np.zeros((len(found.relations), 0)))
+    return replace(found, pifs=np.zeros(0, bool), held_out=np.zeros((len(found.choices), 0)))
 
 
 def _related(found: PairRadiometry, image: da.Array, factor: float) -> da.Array:

@@ -6,6 +6,8 @@ import numpy as np
 
 QUANTILES = np.linspace(0.005, 0.995, 100)
 BOOTSTRAP = 500
+PRIOR = 0.15
+"""Standard deviation of gains between two sensors' reflectances, about 1."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,16 @@ class Relation:
     y: np.ndarray
     """(k,) reflectance after."""
 
+    @property
+    def gain(self) -> float:
+        """From end to end."""
+        return float((self.y[-1] - self.y[0]) / (self.x[-1] - self.x[0]))
+
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return float32 reflectance after the relation; NaN stays NaN."""
         values = np.asarray(values, np.float64)
         if len(self.x) == 2:
-            gain = (self.y[1] - self.y[0]) / (self.x[1] - self.x[0])
-            return (self.y[0] + gain * (values - self.x[0])).astype(np.float32)
+            return (self.y[0] + self.gain * (values - self.x[0])).astype(np.float32)
         inner = np.interp(values, self.x, self.y)
         slope = [(self.y[i + 1] - self.y[i]) / (self.x[i + 1] - self.x[i]) for i in (0, len(self.x) - 2)]
         low, high = np.minimum(values - self.x[0], 0) * slope[0], np.maximum(values - self.x[-1], 0) * slope[1]
@@ -45,6 +51,18 @@ def orthogonal_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     sxx, syy, sxy = ((x - mx) ** 2).mean(), ((y - my) ** 2).mean(), ((x - mx) * (y - my)).mean()
     gain = float((syy - sxx + np.hypot(syy - sxx, 2 * sxy)) / (2 * sxy)) if sxy > 1e-12 else 1.0
     return gain, float(my - gain * mx)
+
+
+def drawn_line(x: np.ndarray, y: np.ndarray, error: float) -> tuple[float, float]:
+    """Return gain and offset of `orthogonal_line` with the gain drawn towards 1 by its standard error.
+
+    What the points know of the gain is weighed against PRIOR; above 1 the error counts in parts of the gain. Where
+    they know it well that is the line itself. It goes through the points' centre. Gain 1 when the error is NaN.
+    """
+    own, offset = orthogonal_line(x, y)
+    weight = float(np.nan_to_num(1 / (1 + (error / max(1.0, own) / PRIOR) ** 2)))
+    gain = weight * own + 1 - weight
+    return gain, offset + (own - gain) * float(np.mean(x, dtype=np.float64))
 
 
 def standard_errors(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[float, float]:

@@ -12,6 +12,11 @@ from crossres.imagery.numbers import NODATA
 from crossres.settings.normalise import NormaliseSettings
 
 BRIGHTNESS_BINS = 5
+DONE = {
+    "regression": "the line of all clear pixels",
+    "offset": "an offset alone",
+    "none": "been left as it is",
+}
 
 
 def statement(
@@ -27,7 +32,8 @@ def statement(
 
     `before` and `after` are over clear, unchanged pixels: RMSE, bias (HR - LR) and correlation. `held_out` is over
     invariant pixels, each by a fit that has not seen its block of the image; invariant pixels are those that agree
-    best, so it says how well the relation is known, and `after` what is left between the images.
+    best, so it says how well the relation is known, and `after` what is left between the images. `rest` is the median
+    and the robust standard deviation of LR - HR after.
     """
     to_lr = settings.direction == "hr-to-lr"
     low, high = sample.low, sample.high
@@ -36,15 +42,17 @@ def statement(
     target = low if to_lr else high
     rows: dict[str, Any] = {}
     for k, band in enumerate(bands):
-        x, y = found.relations[k].x, found.relations[k].y
-        gain = float((y[-1] - y[0]) / (x[-1] - x[0]))
+        x, y, gain = found.relations[k].x, found.relations[k].y, found.relations[k].gain
         known = np.isfinite(found.held_out[k])
         rest = (found.held_out[k] - target[k])[known]
+        choice = found.choices[k]
         rows[band] = {
+            "method": choice.method,
+            "why": choice.why,
             "gain": gain,
             "offset": float(y[0] - gain * x[0]) if len(x) == 2 else None,
-            "gain_standard_error": found.errors[k][0],
-            "offset_standard_error": found.errors[k][1],
+            "gain_standard_error": choice.errors[0],
+            "offset_standard_error": choice.errors[1],
             "before": _agreement(low[k][unchanged], high[k][unchanged]),
             "after": _agreement(low_after[k][unchanged], high_after[k][unchanged]),
             "held_out": {
@@ -52,6 +60,7 @@ def statement(
                 "rmse": float(np.sqrt((rest**2).mean())) if rest.size else None,
                 "bias": float(rest.mean()) if rest.size else None,
             },
+            "rest": _rest(low_after[k][unchanged], high_after[k][unchanged]),
             "bias_by_brightness": _bias_by_brightness(low_after[k][unchanged], high_after[k][unchanged]),
         }
     fitted = found.reason is None
@@ -60,8 +69,10 @@ def statement(
     return {
         "method": settings.method,
         "direction": settings.direction,
+        "accepted": found.accepted,
         "normalised": fitted,
         "reason": found.reason,
+        "doubt": _doubt(bands, found),
         "spectral_adjustment": None if found.adjustment is None else found.adjustment,
         "gain_field": _field(found),
         "sampled_pixels": sample.low.shape[1],
@@ -72,12 +83,37 @@ def statement(
         "bands": rows,
         "summary": (
             f"RMSE {rmse['before']:.4f} before, {rmse['after']:.4f} after over {clear_pixels} clear LR pixels, "
-            f"{share:.0%} invariant, {changed_share:.1%} changed"
+            f"{share:.0%} invariant, {changed_share:.1%} changed" + _others_in_words(bands, found)
             if fitted
-            else f"left as it is: {found.reason}"
+            else f"{'left as it is' if found.accepted else 'declined'}: {found.reason}"
         ),
         "left": _in_words(rows) if fitted else f"Nothing was changed: {found.reason}.",
     }
+
+
+def worse_bands(report: dict[str, Any]) -> list[int]:
+    """Return the numbers of the bands whose RMSE grew."""
+    pairs = [(band["before"]["rmse"], band["after"]["rmse"]) for band in report["bands"].values()]
+    return [k for k, (before, after) in enumerate(pairs) if before is not None and after > before]
+
+
+def _doubt(bands: Sequence[str], found: PairRadiometry) -> str | None:
+    """Say which bands have another relation than was asked for, because that was wrong; None without any."""
+    parts = [
+        f"{band} has {DONE[choice.method]} ({choice.why})"
+        for band, choice in zip(bands, found.choices, strict=True)
+        if choice.doubt
+    ]
+    return "; ".join(parts) or None
+
+
+def _rest(low: np.ndarray, high: np.ndarray) -> dict[str, float | None]:
+    """Return the median and the robust standard deviation of LR - HR."""
+    if low.size < 2:
+        return {"median": None, "scale": None}
+    rest = low.astype(np.float64) - high
+    median = float(np.median(rest))
+    return {"median": median, "scale": float(1.4826 * np.median(np.abs(rest - median)))}
 
 
 def _field(found: PairRadiometry) -> dict[str, Any] | None:
@@ -90,6 +126,12 @@ def _field(found: PairRadiometry) -> dict[str, Any] | None:
         "shortest_wave_px": KERNEL_PX,
         "gain_range": [[float(band.min()), float(band.max())] for band in gains],
     }
+
+
+def _others_in_words(bands: Sequence[str], found: PairRadiometry) -> str:
+    """Say in a few words which bands fell back."""
+    other = {band: choice.method for band, choice in zip(bands, found.choices, strict=True) if choice.why}
+    return "".join(f"; {band}: {DONE[method].removeprefix('been ')}" for band, method in other.items())
 
 
 def _in_words(rows: dict[str, Any]) -> str:

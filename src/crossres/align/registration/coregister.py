@@ -10,7 +10,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 from shapely.geometry import box
 
-from crossres.align.registration.figure import registration_figure
+from crossres.align.registration.figure import in_words, registration_figure
 from crossres.align.registration.register import TAKEN_AS_ALIGNED, Registration, register, taken_as_aligned
 from crossres.align.warping.degrade import blur, chunk_px, clear, on_lr_grid
 from crossres.align.warping.resample import resampled
@@ -138,9 +138,9 @@ def _in_words(report: dict[str, Any]) -> str:
         return f"declined: {report['reason']}"
     if report["model"] == "none":
         return TAKEN_AS_ALIGNED
-    east, north = report["shift_m"]
     return (
-        f"{report['model']}, shift {east:.1f} m east {north:.1f} m north, held-out check windows "
-        f"{report['rmse_held_out_px']:.3f} LR pixels RMSE, {report['rejected_check_share']:.0%} rejected, "
+        f"{report['model']}, HR lay {in_words(report['shift_m'])} of LR, {report['held_out_windows']} held-out check "
+        f"windows {report['rmse_held_out_px']:.3f} LR pixels RMSE, CE90 {report['ce90_m']:.2g} m, "
+        f"{report['rejected_check_share']:.0%} rejected, "
         f"{report['tie_points']} of {report['usable_windows']} windows kept"
     )

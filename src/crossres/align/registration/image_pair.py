@@ -52,11 +52,14 @@ class ImagePair:
         self.rows, self.cols = (o + np.arange(n) for o, n in zip(origin, lr.shape[1:], strict=True))
         self.first, self.clear = orientation(lr), np.isfinite(lr).all(axis=0)
         shape = lr.shape[1], lr.shape[2]
-        self.windows = regular_windows(shape, min(settings.window_px, *(n // 2 * 2 for n in shape)), settings.stride_px)
+        window_px, self.stride_px = settings.windows(min(*shape, *(n / hr.lr_px for n in hr.grid.shape)))
+        self.windows = regular_windows(shape, min(window_px, *(n // 2 * 2 for n in shape)), self.stride_px)
         side = round(CHECK_WINDOWS * self.windows.side / 2) * 2
         wider = (side - self.windows.side) // 2
         rows, cols = self.windows.rows, self.windows.cols
         self.check_windows = Windows(rows[::CHECK_STRIDE] - wider, cols[::CHECK_STRIDE] - wider, side)
+        self.extent = Extent(*origin, *shape, self.stride_px)
+        """Of the fields."""
         number = np.arange(rows.size * cols.size).reshape(rows.size, cols.size)
         self.checked = number[::CHECK_STRIDE, ::CHECK_STRIDE].reshape(-1)
         """Which windows have a check window around them."""

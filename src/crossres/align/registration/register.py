@@ -26,7 +26,9 @@ from crossres.settings.coregister import CoregisterSettings
 COMMON_SMOOTHNESS = 10.0
 """Of the spline from which both halves start: it holds no bend too short for their own windows to put right."""
 
-
+FEW_WINDOWS = 30
+"""Of fewer windows it is their size and step that leave too few, and not what the scene shows."""
+SIGN = "how far east and north of the LR image HR content lay; it was moved by as much the other way"
 TAKEN_AS_ALIGNED = "taken as aligned already (coregister.model: none): nothing was measured or moved"
 
 
@@ -62,6 +64,11 @@ class Registration:
         length = np.hypot(*self.residual.T)
         return length[np.isfinite(length)]
 
+    def _ce90_m(self, pixel_m: tuple[float, float]) -> float | None:
+        """Return the radius in metres that holds 90 % of the held-out residuals that are no outliers."""
+        metres = np.hypot(*(self.residual * pixel_m[::-1]).T)
+        return float(np.percentile(metres[np.isfinite(metres)], 90)) if np.isfinite(metres).any() else None
+
     def report(self, pixel_m: tuple[float, float]) -> dict[str, Any]:
         """Return the figures of the registration; `pixel_m` is the LR grid's step in metres along columns and rows."""
         if self.model.kind == "none":
@@ -75,10 +82,13 @@ class Registration:
             "reason": self.reason,
             "model": self.model.kind,
             "smoothness": self.model.smoothness if self.model.kind == "spline" else None,
+            "shift_sign": SIGN,
             "shift_m": [float(shift[1] * pixel_m[0]), float(shift[0] * pixel_m[1])],
             "coarse_shift_m": [float(self.coarse[1] * pixel_m[0]), float(self.coarse[0] * pixel_m[1])],
             "rmse_held_out_px": _rms(length),
             "p90_held_out_px": float(np.percentile(length, 90)) if length.size else None,
+            "ce90_m": self._ce90_m(pixel_m),
+            "held_out_windows": length.size,
             "rmse_held_out_by_model_px": self.scores,
             "field_standard_error_px": _rms(np.hypot(*self.standard_error[points.kept].T)),
             "check_windows": self.check_windows,
@@ -104,10 +114,10 @@ def register(
     `lr` is (band, row, column) reflectance of a part of the LR scene, NaN where not clear, whose first pixel has the
     row and column `origin` in the scene's `grid`. Never raises for a bad pair: it is declined, with a reason.
     """
-    extent = Extent(origin[0], origin[1], lr.shape[1], lr.shape[2], settings.stride_px)
-    field = zero_field(extent)
     models = [m for m in MODELS if settings.model in {"auto", m.kind}]
     images = ImagePair(settings, lr, grid, origin, hr)
+    extent = images.extent
+    field = zero_field(extent)
     whole = match_whole(images.first, images.moved(field)[0], search_px)
     coarse = np.array([whole.rows[0], whole.cols[0]])
     field.linear[0] = coarse
@@ -125,7 +135,7 @@ def register(
             residual, check_windows = images.residuals(model, extent, (white, black))
             fields = [half.field(model, extent).at(*points.points.T) for half in (white, black)]
             error = (fields[0] - fields[1]) / 2
-    reason = _reason_to_decline(settings, points, check_windows, _rms(np.hypot(*error[points.kept].T)))
+    reason = _reason_to_decline(settings, images, points, check_windows, _rms(np.hypot(*error[points.kept].T)))
     field = fit_to(model, extent, points) if reason is None else zero_field(extent)
     seen = points.clear_share > 0
     return Registration(
@@ -159,11 +169,18 @@ def _reject(settings: CoregisterSettings, model: Model, extent: Extent, points: 
 
 
 def _reason_to_decline(
-    settings: CoregisterSettings, points: TiePoints, check_windows: int, standard_error: float | None
+    settings: CoregisterSettings, images: ImagePair, points: TiePoints, check_windows: int, standard_error: float | None
 ) -> str | None:
     usable, kept = int(points.usable.sum()), int(points.kept.sum())
     if usable < settings.min_tie_points:
-        return f"only {usable} windows have clear pixels and texture, fewer than coregister.min_tie_points"
+        windows = f"only {usable} windows have clear pixels and texture, fewer than coregister.min_tie_points"
+        if len(points.reason) >= FEW_WINDOWS:
+            return windows
+        rows, cols = images.clear.shape
+        return (
+            f"{windows}: of {images.windows.side} pixels every {images.stride_px}, {rows} x {cols} LR pixels have but "
+            f"{len(points.reason)}; set coregister.window_px and stride_px smaller, or null"
+        )
     if kept < settings.min_tie_points:
         return f"only {kept} of {usable} windows match, fewer than coregister.min_tie_points"
     if kept < settings.min_kept_share * usable:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from crossres.diffusion.paths.samplers import Velocity
 from crossres.settings.sample import EVALUATIONS
+from crossres.settings.sample_keys import Spacing
 
 VectorField = Callable[[Tensor, float, float], Tensor]
 """The network over an image: (x, t, sigma) to its output; `x` is (sample, band, row, column)."""
@@ -55,6 +56,8 @@ class Chain:
     """Noise of the start, in HR standard deviations; 1 is pure noise."""
     eta: float
     """Share of fresh noise in each step, 0 (none, an ODE) to 1 (as in DDPM)."""
+    spacing: Spacing = "even"
+    """Whether steps are even in the path's time or in its angle; only the residual and the straight path ask."""
 
     @property
     def nfe(self) -> int:

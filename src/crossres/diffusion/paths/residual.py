@@ -68,8 +68,12 @@ class Residual:
         return 0.0
 
     def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
-        """Solve dz/da from noise at a = 0 to a = pi/2, in steps that are even in the t of a source with that sigma."""
-        angles = self.angles(chain.steps, chain.sigma)
+        """Solve dz/da from noise at a = 0 to a = pi/2.
+
+        Steps are even in a, or in the t of a source with that sigma.
+        """
+        by_angle = chain.spacing == "angle"
+        angles = [LAST * share for share in even(chain.steps)] if by_angle else self.angles(chain.steps, chain.sigma)
         return y + self.residual_rms * _end(lambda z, t: field(z, t, 1.0), noise(0), angles, chain.solver)
 
     def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:

@@ -93,9 +93,16 @@ class Straight:
         return 0.0
 
     def run(self, field: VectorField, y: Tensor, noise: Noise, chain: Chain) -> Tensor:
-        """Solve dx/dt = v from x_s at t = 0 to t = 1."""
+        """Solve dx/dt = v from x_s at t = 0 to t = 1, in steps that are even in t or in the angle."""
         start = source_state(y, noise(0), chain.sigma)
-        return ODE_SOLVERS[chain.solver](lambda x, t: field(x, t, chain.sigma), start, even(chain.steps))
+        times = self.times(chain.steps, chain.sigma) if chain.spacing == "angle" else even(chain.steps)
+        return ODE_SOLVERS[chain.solver](lambda x, t: field(x, t, chain.sigma), start, times)
+
+    def times(self, steps: int, sigma: float) -> list[float]:
+        """Return the steps + 1 times that are even in the angle a of `residual`, tan(a) = t r / ((1 - t) s)."""
+        angles = [math.pi / 2 * share for share in even(steps)[:-1]]
+        pairs = [(sigma * math.sin(a), self.residual_rms * math.cos(a)) for a in angles]
+        return [done / (done + left) for done, left in pairs] + [1.0]
 
     def lesson(self, teacher: Velocity, y: Tensor, draws: Draws, steps: int, solver: str) -> Example:
         """Return sources of every noise and the velocities that lead in one step to where the teacher does."""

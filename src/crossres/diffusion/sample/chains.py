@@ -33,6 +33,11 @@ def chain_of(name: str, arm: ArmSettings, path: DiffusionPath, sigma: float, dis
         )
     if arm.eta is not None and solver != "ddim":
         raise UserError(f"sample.arms.{name}: eta belongs to solver ddim, not {solver}; leave it out")
+    if arm.spacing == "angle" and path.name not in {"residual", "straight"}:
+        raise UserError(
+            f"sample.arms.{name}: spacing angle belongs to the residual and the straight path, and model {arm.model!r} "
+            f"was trained on {path.name}; leave it out"
+        )
     eta = path.usual_eta(start) if arm.eta is None else arm.eta
     steps = 1 if arm.start == "one-step" else arm.steps
-    return Chain(start, steps, solver, 1.0 if start == "noise" else arm.sigma or sigma, eta)
+    return Chain(start, steps, solver, 1.0 if start == "noise" else arm.sigma or sigma, eta, arm.spacing)

@@ -56,7 +56,8 @@ def check_gsd(name: str, gsd_m: float, grid: GeoBox) -> None:
     if not crs.is_projected and not crs.is_compound:
         what = "its pixels are degrees" if crs.is_geographic else "its coordinates are no map projection's"
         raise UserError(
-            f"{name}: {what}, and the model needs metres; warp it, for example with `gdalwarp -t_srs EPSG:32632`"
+            f"{name}: {what}, and the model needs metres; warp it, for example with "
+            "`rio warp FILE NEW --dst-crs EPSG:32632`"
         )
     sizes = ground_pixel_m(grid)
     if any(abs(size - gsd_m) > SAME_SIZE * gsd_m for size in sizes):

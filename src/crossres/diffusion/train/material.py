@@ -46,6 +46,11 @@ def read_material(
     `target` and `lr_dates` are `train.target` and `train.lr_dates`.
     """
     about = read_json(summary)
+    if "folds" in about:
+        raise UserError(
+            f"{summary}: is of a dataset in folds, each of which trains a model of its own; name "
+            "folds/fold-0/summary.json and folds/fold-0/index.parquet beside it, or those of another fold"
+        )
     standard = _standard(about, summary)
     factor = Fraction(about["factor"])
     data = Split(dataset, index, "train", factor, standard, target, lr_dates)

@@ -13,15 +13,18 @@ from crossres.evaluate.charts.nfe import over_nfe
 from crossres.evaluate.metrics.registry import BY_KEY
 from crossres.evaluate.results.claim import QUALITIES, Judgement
 from crossres.evaluate.results.claim_curves import KEYS, JudgedKind
-from crossres.settings.sample import STARTS
+from crossres.evaluate.results.speed_up import SpeedUp
+from crossres.settings.sample import STARTS, Start
 
 
 def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series]) -> Figure:
-    """Draw each metric over NFE with its interval as a band; a dashed line where the noise start is at its best.
+    """Draw each metric over NFE with its interval as a band; dashed is the best of the noise starts.
 
     `beside` holds the means, by metric, of images that take no steps.
     """
-    figure, axes = chart(9.2, 8.2, 3, 2)
+    judged = sum(found.judgement is not None for found in kinds.values())
+    lines = len(_lines(kinds)) + 3 * judged  # of the legend and of what is said in words
+    figure, axes = chart(9.2, 8.2 + 0.25 * max(0, lines - 9), 3, 2)
     ticks = sorted({nfe for found in kinds.values() for by_nfe in found.points.values() for nfe in by_nfe})
     for ax, key in zip(axes, KEYS):
         _draw_curves(ax, key, kinds)
@@ -41,31 +44,43 @@ def draw_claim(kinds: Mapping[str, JudgedKind], beside: Mapping[str, pd.Series])
     if kinds:
         handles, labels = axes[0].get_legend_handles_labels()
         axes[-1].legend(handles, labels, frameon=False, fontsize=8, labelcolor=MUTED, loc="upper left")
-    words = [_in_words(kind, found.judgement) for kind, found in kinds.items()]
+    words = [_in_words(kind, found.judgement) for kind, found in kinds.items() if found.judgement]
     text = "\n".join(words or ["no model is sampled from both starts"])
     axes[-1].text(0, 0.05, text, transform=axes[-1].transAxes, fontsize=8, color=INK, va="bottom")
     return figure
 
 
 def _draw_curves(ax: Axes, key: str, kinds: Mapping[str, JudgedKind]) -> None:
-    lines = [(kind, found, start) for kind, found in kinds.items() for start in STARTS]
-    for i, (kind, found, start) in enumerate(lines):
-        points = [(nfe, point) for nfe, point in found.points[start, key].items() if point]
+    for i, (kind, found, start) in enumerate(_lines(kinds)):
+        points = [(nfe, point) for nfe, point in found.points.get((start, key), {}).items() if point]
         if not points:
             continue
         nfes, values = zip(*points)
         colour, label = COLOURS[i % 8], f"{start.upper() if start == 'lr' else start} start, {kind}"
-        ax.plot(nfes, [v.mean for v in values], MARKERS[i % 8] + "-", color=colour, ms=5, lw=1.4, label=label)
+        ax.plot(
+            nfes, [v.mean for v in values], MARKERS[(i + i // 8) % 8] + "-", color=colour, ms=5, lw=1.4, label=label
+        )
         ax.fill_between(nfes, [v.low for v in values], [v.high for v in values], color=colour, alpha=0.13, lw=0)
-        if start == "noise" and key in QUALITIES:
-            best = found.judgement.speed_up[key].tau
+        if start == "lr" and key in QUALITIES and found.judgement:
+            best = found.judgement.evidence[key].speed_up.tau
             ax.axhline(best, color=colour, lw=0.9, ls=(0, (4, 3)))
 
 
+def _lines(kinds: Mapping[str, JudgedKind]) -> list[tuple[str, JudgedKind, Start]]:
+    """Return the curves that there are: kind of model and start."""
+    starts = ((kind, found, start) for kind, found in kinds.items() for start in STARTS)
+    return [(kind, found, start) for kind, found, start in starts if (start, KEYS[0]) in found.points]
+
+
 def _in_words(kind: str, judgement: Judgement) -> str:
-    speed, first = judgement.speed_up["swd"], judgement.matches["swd"][0]
+    found = [
+        f"{one.speed_up.value:.3g}{_ends(one.speed_up)} in {BY_KEY[quality].label}"
+        for quality, one in judgement.evidence.items()
+    ]
+    first = judgement.evidence["swd"].matches[0]
     takes = f"takes {first.noise_nfe} from noise" if first.noise_nfe else "is never reached from noise"
-    return (
-        f"{kind}: speed-up {speed.value:.3g} in SWD (95 % {speed.low:.3g} to {speed.high:.3g}), "
-        f"{judgement.verdict};\nwhat {first.lr_nfe} do from LR {takes}"
-    )
+    return f"{kind}: {judgement.verdict};\nspeed-up {', '.join(found)};\nwhat {first.lr_nfe} do from LR {takes} (SWD)"
+
+
+def _ends(found: SpeedUp) -> str:
+    return "" if found.low is None or found.high is None else f" ({found.low:.3g} to {found.high:.3g})"

@@ -31,16 +31,20 @@ def figures(sample: SampleSettings, summary: Path, scenes: list[Path], output: P
     content = Summary.read(summary)
     with whole(output) as part:
         part.mkdir()
-        _metrics(content, part / "metrics.png")
-        _spectra([Spectra.read(scene) for scene in sorted(scenes)], content.arm_order, part / "spectra.png")
+        once = {name for name, arm in sample.arms.items() if arm.drawn_once}
+        _metrics(content, once, part / "metrics.png")
+        _spectra([Spectra.read(scene) for scene in sorted(scenes)], content.arm_order, once, part / "spectra.png")
         _calibration(content, part / "calibration.png")
-        _tradeoff(content, part / "tradeoff.png")
+        _tradeoff(content, once, part / "tradeoff.png")
         if over_steps := draw_nfe(content, sample):
             save(over_steps, part / "nfe.png")
 
 
-def _metrics(content: Summary, path: Path) -> None:
-    """A dot per arm and image with its interval over scenes; filled is the mean of samples, open one sample."""
+def _metrics(content: Summary, once: set[str], path: Path) -> None:
+    """A dot per arm and image with its interval over scenes; filled is the mean of samples, open one sample.
+
+    Arms that are drawn `once` have no mean, here and below.
+    """
     arms = list(content.arm_order)
     colours = arm_colours(arms)
     figure, axes = chart(9.2, 0.9 + 0.62 * len(arms), 2, 3)
@@ -49,7 +53,8 @@ def _metrics(content: Summary, path: Path) -> None:
         for i, arm in enumerate(arms):
             for image, lift in zip(IMAGES, (-0.14, 0.14)):
                 found = content.arms[arm][image][key]
-                if not found or (image == "sample" and found == content.arms[arm]["mean"][key]):
+                alike = found == content.arms[arm]["mean"][key]
+                if not found or (image == "mean" if arm in once else image == "sample" and alike):
                     continue
                 ax.plot([found.low, found.high], [i + lift] * 2, color=colours[arm], lw=1.6, alpha=0.55)
                 face = colours[arm] if image == "mean" else "white"
@@ -70,7 +75,7 @@ def _metrics(content: Summary, path: Path) -> None:
     save(figure, path)
 
 
-def _spectra(scenes: list[Spectra], arms: Sequence[str], path: Path) -> None:
+def _spectra(scenes: list[Spectra], arms: Sequence[str], once: set[str], path: Path) -> None:
     """One chart per image; geometric mean over the scenes that share the first one's frequencies."""
     first = scenes[0]
     alike = [s for s in scenes if np.array_equal(s.frequency_per_m, first.frequency_per_m)]
@@ -87,7 +92,8 @@ def _spectra(scenes: list[Spectra], arms: Sequence[str], path: Path) -> None:
     )
     figure, axes = chart(9.2, 3.9, 1, 2)
     for ax, image, name in zip(axes, IMAGES, ("Mean of samples", "One sample")):
-        draw_spectra(ax, merged, arms, image, legend=image == "mean")
+        shown = [arm for arm in arms if image == "sample" or arm not in once]
+        draw_spectra(ax, merged, shown, image, legend=image == "sample")
         title(ax, name)
     save(figure, path)
 
@@ -131,14 +137,15 @@ def _diagonal(ax: Axes, top: float, above: str, below: str) -> None:
     ax.text(0.97, 0.30, below, transform=ax.transAxes, fontsize=8, color=MUTED, ha="right")
 
 
-def _tradeoff(content: Summary, path: Path) -> None:
+def _tradeoff(content: Summary, once: set[str], path: Path) -> None:
     """Fidelity against perception: no arm can have both to the end, so a fair comparison shows both."""
     arms = list(content.arm_order)
     colours, markers = arm_colours(arms), arm_markers(arms)
     figure, axes = chart(9.2, 4.0, 1, 2)
     for ax, key in zip(axes, ("swd", "spectrum_error")):
         for arm in arms:
-            pairs = [(content.value(arm, image, "psnr_db"), content.value(arm, image, key)) for image in IMAGES]
+            images = [image for image in IMAGES if image == "sample" or arm not in once]
+            pairs = [(content.value(arm, image, "psnr_db"), content.value(arm, image, key)) for image in images]
             points = [(x, y) for x, y in pairs if x is not None and y is not None]
             if not points:
                 continue

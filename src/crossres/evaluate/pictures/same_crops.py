@@ -12,7 +12,7 @@ from crossres.evaluate.pictures.embedding import photo_of
 from crossres.evaluate.pictures.stretch import Stretch, shown_bands
 from crossres.evaluate.results.scene_result import SceneResult
 from crossres.imagery.numbers import NODATA, to_reflectance
-from crossres.layout import RunFolder
+from crossres.layout import RunFolder, pair_of
 
 SHOWN_PX = 192
 PERCENTILES = (0.5, 99.5)
@@ -36,7 +36,7 @@ def common_places(runs: list[Path], primaries: list[str], pairs: list[str], coun
     """
     found = []
     for pair in pairs:
-        hr_path = RunFolder(runs[0]).aligned(pair) / "hr.tif"
+        hr_path = RunFolder(runs[0]).aligned(pair_of(pair)) / "hr.tif"
         if not hr_path.exists():
             continue
         scene = SceneResult.read(RunFolder(runs[0]).evaluated / pair)
@@ -51,7 +51,7 @@ def common_places(runs: list[Path], primaries: list[str], pairs: list[str], coun
                 continue
             low, high = np.nanpercentile(hr, PERCENTILES, axis=(1, 2)).astype(np.float32)
             stretch = Stretch((0, 1, 2), low, np.maximum(high, low + 1e-4), 1.0)
-            images = {"LR": RunFolder(runs[0]).aligned(pair) / "lr.tif"}
+            images = {"LR": RunFolder(runs[0]).aligned(pair_of(pair)) / "lr.tif"}
             images |= {run.name: RunFolder(run).sr(pair, arm) / "sample.tif" for run, arm in zip(runs, primaries)}
             cuts = {name: _cut(path, names, box) for name, path in images.items()} | {"HR": hr}
             uris = {n: None if cut is None else photo_of(stretch.colour(cut)) for n, cut in cuts.items()}

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossres.evaluate.metrics.registry import BY_KEY, shown
-from crossres.evaluate.results.claim import GUARDS, QUALITIES, Evidence, Judgement, Match, Verdict
+from crossres.evaluate.results.claim import GUARDS, QUALITIES, Evidence, Judgement, Verdict
 from crossres.evaluate.results.claim_curves import read_claim
 from crossres.evaluate.results.intervals import Interval
+from crossres.evaluate.results.speed_up import Match, SpeedUp
+
+SAME_ODE = "the same ODE with steps spaced as from noise"
+"""What a noise start on the residual path is."""
 
 
 @dataclass(frozen=True)
@@ -18,45 +22,62 @@ class ClaimTable:
     scenes: int
     claimed: str
     """The speed-up that is asked for."""
+    against: str
+    """What the LR start was held against, in words."""
     columns: list[str]
     rows: list[tuple[str, list[str]]]
     """What stands in a row, and a cell for each column."""
 
 
-def claim_tables(path: Path) -> list[ClaimTable]:
-    """Return a table for each kind of model in claim.json; none when there is no such file or no kind."""
+def claim_tables(path: Path, one_ode: frozenset[str] = frozenset()) -> list[ClaimTable]:
+    """Return a table for each kind of model in claim.json; none when there is no such file or no kind.
+
+    `one_ode` names the kinds whose noise start solves the same equation as their LR start.
+    """
     if not path.exists():
         return []
-    return [_table(kind, judgement) for kind, judgement in read_claim(path).items()]
+    return [_table(kind, judgement, one_ode) for kind, judgement in read_claim(path).items()]
 
 
-def _table(kind: str, judgement: Judgement) -> ClaimTable:
-    each: dict[str, Evidence] = {"all seeds": judgement}
+def _table(kind: str, judgement: Judgement, one_ode: frozenset[str]) -> ClaimTable:
+    each = {"all seeds": judgement.evidence}
     if judgement.seeds > 1:
         each |= {f"seed {i + 1}": one for i, one in enumerate(judgement.by_seed)}
-    found = list(each.values())
-    rows = [row for key in QUALITIES for row in _speed_rows(key, found)]
-    rows += [
-        (f"{BY_KEY[key].label}: LR start minus noise start", [_apart(key, one.differences[key]) for one in found])
-        for key in GUARDS
+    rows = [row for key in QUALITIES for row in _rows(key, [found[key] for found in each.values()])]
+    rivals = [
+        f"{SAME_ODE} ({rival})" if rival in one_ode else f"the noise start of {rival}" for rival in judgement.against
     ]
     return ClaimTable(
-        kind, judgement.verdict, judgement.scenes, f"{judgement.claimed:g}", columns=list(each), rows=rows
-    )
+        kind, judgement.verdict, judgement.scenes, f"{judgement.claimed:g}", ", ".join(rivals), list(each), rows
+    )  # fmt: skip
 
 
-def _speed_rows(key: str, found: list[Evidence]) -> list[tuple[str, list[str]]]:
-    label = BY_KEY[key].label
-    speed = [one.speed_up[key] for one in found]
-    matches = [one.matches[key] for one in found]
-    asked = ", ".join(str(match.lr_nfe) for match in matches[0])
-    return [
-        (f"{label}: best of the noise start", [shown(key, s.tau) for s in speed]),
-        (f"{label}: evaluations there", [str(s.noise_nfe) for s in speed]),
-        (f"{label}: evaluations of the LR start", [str(s.lr_nfe or "never") for s in speed]),
-        (f"{label}: speed-up", [f"{s.value:g} ({s.low:g} to {s.high:g})" for s in speed]),
-        (f"{label}: evaluations from noise that do what {asked} do from LR", [_needed(m) for m in matches]),
+def _rows(quality: str, found: list[Evidence]) -> list[tuple[str, list[str]]]:
+    label = BY_KEY[quality].label
+    speed = [one.speed_up for one in found]
+    asked = ", ".join(str(match.lr_nfe) for match in found[0].matches)
+    rows = [
+        (f"{label}: best of noise starts", [shown(quality, s.tau) for s in speed]),
+        (f"{label}: evaluations there", [f"{s.best_nfe} ({one.noise_of[s.best_nfe]})" for s, one in zip(speed, found)]),
+        (f"{label}: evaluations from noise within 5 % of it", [str(s.noise_nfe) for s in speed]),
+        (f"{label}: evaluations from LR within 5 % of it", [str(s.lr_nfe or "never") for s in speed]),
+        (f"{label}: speed-up", [_speed(s) for s in speed]),
+        (f"{label}: evaluations from noise that do what {asked} do from LR", [_needed(one.matches) for one in found]),
     ]
+    rows += [
+        (
+            f"{label}: {BY_KEY[key].label} there, LR start minus noise start",
+            [_apart(key, one.differences[key]) for one in found],
+        )
+        for key in GUARDS
+    ]
+    return [*rows, (f"{label}: the claim", [one.verdict for one in found])]
+
+
+def _speed(found: SpeedUp) -> str:
+    if found.low is None or found.high is None:
+        return f"{found.value:g}"
+    return f"{found.value:g} ({found.low:g} to {found.high:g})"
 
 
 def _needed(matches: tuple[Match, ...]) -> str:

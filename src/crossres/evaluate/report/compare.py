@@ -20,7 +20,6 @@ from crossres.evaluate.results.summary import ALL_STRATA, Summary
 from crossres.files import whole
 from crossres.layout import RunFolder
 
-REPLICATES = 4000
 PLACES = 6
 
 
@@ -147,10 +146,10 @@ def _column(values: pd.DataFrame, image: Image, key: str, common: list[str]) -> 
 
 
 def _cell(metric: Metric[Any], column: np.ndarray, apart: np.ndarray | None) -> Cell:
-    found = interval(column, REPLICATES, 0)
+    found = interval(column)
     text = metric.text(found.mean if found else None, unit=False)
     ends = [metric.text(end, unit=False) for end in (found.low, found.high)] if found and found.n > 1 else []
-    change = difference(apart, metric, REPLICATES, 0) if apart is not None else None
+    change = difference(apart, metric) if apart is not None else None
     return Cell(
         text=text, range=" to ".join(ends),
         change=metric.text(change.mean, signed=True, unit=False) if change else "",

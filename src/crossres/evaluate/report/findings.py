@@ -1,6 +1,7 @@
 """The report's findings in words: worse is called worse, and what the scenes cannot decide is called undecided."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -11,6 +12,7 @@ from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, shown
 from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.report.baselines import Arms, bicubic_of
+from crossres.evaluate.report.claim_table import SAME_ODE
 from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.intervals import Standing
 from crossres.evaluate.results.summary import Summary
@@ -31,11 +33,14 @@ class Finding:
     words: str
 
 
-def findings(summary: Summary, arms: Arms) -> list[Finding]:
-    """Return the findings in the order a reader asks: how true, how sharp, how sure, and does the LR start pay."""
+def findings(summary: Summary, arms: Arms, paths: Mapping[str, str]) -> list[Finding]:
+    """Return the findings in the order a reader asks: how true, how sharp, how sure, and does the LR start pay.
+
+    `paths` is the path that each model was trained on.
+    """
     primary, bicubic = summary.primary, bicubic_of(summary, arms)
     found = [_true(summary, primary, bicubic), _sharp(summary, primary, bicubic), _sure(summary, primary)]
-    return [*found, *_start_pays(summary, primary, arms)]
+    return [*found, *_start_pays(summary, primary, arms, paths)]
 
 
 def _true(summary: Summary, primary: str, bicubic: str | None) -> Finding:
@@ -131,7 +136,7 @@ def _rests_on(found: Support | None) -> str:
     return words
 
 
-def _start_pays(summary: Summary, primary: str, arms: Arms) -> list[Finding]:
+def _start_pays(summary: Summary, primary: str, arms: Arms, paths: Mapping[str, str]) -> list[Finding]:
     """Compare the LR start with the noise starts of the same model; empty when there is nothing to compare."""
     mine = arms.get(primary)
     rivals = [
@@ -154,6 +159,10 @@ def _start_pays(summary: Summary, primary: str, arms: Arms) -> list[Finding]:
         "Diffusion usually starts from noise. A start from LR with noise on it should need fewer evaluations of the "
         "network. SWD is a distance between the textures of small patches, hallucination the share of made-up detail."
     ]
+    if paths.get(mine.model) == "residual":
+        sentences.append(
+            f"On this model’s path a start from noise is {SAME_ODE}: what is compared is where the steps fall."
+        )
     sentences += [f"Against {_listed(names)}, one sample of the LR start is {words}." for words, names in alike.items()]
     seen = summary.differences[rivals[0]]["sample"]["psnr_db"]
     if seen and seen.few:

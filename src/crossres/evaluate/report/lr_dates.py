@@ -67,9 +67,8 @@ def _table(config: Config, arms: dict[str, int], values: pd.DataFrame) -> DatesT
         metric = BY_KEY[key]
         own = values[(values["image"] == image) & (values.metric == key)]
         of = own.pivot(index="scene", columns="arm", values="value").sort_index().reindex(columns=list(arms))
-        draws = config.evaluate.bootstrap, config.evaluate.seed
-        means = [_cell(key, interval(of[arm].to_numpy(), *draws)) for arm in arms]
-        apart = [difference((of[arm] - of[fewest]).to_numpy(), metric, *draws) for arm in more]
+        means = [_cell(key, interval(of[arm].to_numpy())) for arm in arms]
+        apart = [difference((of[arm] - of[fewest]).to_numpy(), metric) for arm in more]
         label = f"{metric.label}, {NAMES[image].lower()}"
         said = ["–", *(f"{_cell(key, d, signed=True)}: {d.words(metric)}" if d else "–" for d in apart)]
         rows += [(label, means), (f"{label}: against {arm_label(fewest)}", said)]

@@ -42,7 +42,7 @@ def opening(summary: Summary, arms: Arms) -> Opening:
     answer = "There is no bicubic interpolation to compare with; the numbers below stand alone."
     if bicubic:
         answer = f"{_truer(summary, bicubic, apart)} {_sharper(summary, bicubic)}".strip()
-    return Opening(answer, scores, _product(arms[primary]), _distrust(summary, bicubic))
+    return Opening(answer, scores, _product(arms[primary]), _distrust(summary, bicubic, arms))
 
 
 def _truer(summary: Summary, bicubic: str, apart: Difference | None) -> str:
@@ -102,7 +102,7 @@ def _product(arm: ArmSettings) -> str:
     )
 
 
-def _distrust(summary: Summary, bicubic: str | None) -> list[str]:
+def _distrust(summary: Summary, bicubic: str | None, arms: Arms) -> list[str]:
     """Return what a reader should not believe too easily, the gravest first."""
     found, primary = [], summary.primary
     if summary.note:
@@ -114,7 +114,8 @@ def _distrust(summary: Summary, bicubic: str | None) -> list[str]:
     made_up = summary.value(primary, "sample", "hallucination")
     if made_up is not None:
         found.append(f"{100 * made_up:.0f} % of one sample’s detail is in neither LR nor HR: the model made it up.")
-    measured = {arm: summary.value(arm, "mean", "psnr_db") for arm in summary.arm_order}
+    shown_as_mean = [arm for arm in summary.arm_order if arm == primary or arm not in arms or not arms[arm].drawn_once]
+    measured = {arm: summary.value(arm, "mean", "psnr_db") for arm in shown_as_mean}
     psnr = {arm: value for arm, value in measured.items() if value is not None}
     truest = max(psnr, key=lambda arm: psnr[arm], default=primary)
     if primary in psnr and psnr[truest] > psnr[primary]:

@@ -26,10 +26,18 @@ class Dataset:
     declined: tuple["DeclinedPair", ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
     """Patches by the reason why they are in no split."""
+    folds: tuple[tuple[str, ...], ...] = ()
+    """The pairs that each fold holds out, whole or in part; none where places are not held out in turn."""
 
     def split_of(self, pair: str) -> str:
-        """Return the split that a pair is in."""
+        """Return the split that a pair is in; that of one which a fold holds out is test."""
+        if self.folds_of(pair):
+            return "test"
         return next((split for split, pairs in self.splits.items() if pair in pairs), "left out")
+
+    def folds_of(self, pair: str) -> list[int]:
+        """Return the folds that hold a pair out."""
+        return [number for number, pairs in enumerate(self.folds) if pair in pairs]
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,34 @@ class Registration:
     shift_m: tuple[float, ...] | None = None
     """East, north."""
     rmse_held_out_px: float | None = None
+    ce90_m: float | None = None
+    """Radius that holds 90 % of the residuals at held-out check windows, in metres."""
+    held_out_windows: int | None = None
+    """How many these are."""
+    rejected_check_share: float | None = None
     tie_points: int | None = None
     kept_share: float | None = None
+
+
+@dataclass(frozen=True)
+class Radiometry:
+    """Whether the pair's images have one radiometry."""
+
+    method: str | None = None
+    """`normalise.method`."""
+    accepted: bool | None = None
+    reason: str | None = None
+    """Why they were left as they are, or the pair was declined."""
+    doubt: str | None = None
+    """Which bands have a simpler relation than was asked for, because that was wrong."""
+    summary: str = ""
+    left: str = ""
+    """What is left between the images, in a sentence."""
+
+    @property
+    def failed(self) -> str | None:
+        """What to warn of."""
+        return self.doubt or (None if self.method == "none" else self.reason)
 
 
 @dataclass(frozen=True)
@@ -107,6 +141,7 @@ class Pair:
     """Year, month and day; empty where that is not known."""
     hr_date: str
     registration: Registration
+    radiometry: Radiometry = Radiometry()
     dates: tuple[FurtherDate, ...] = ()
     """Further LR dates, where a model sees several."""
 
@@ -122,15 +157,17 @@ def read_pairs(inputs: ReportInputs, dataset: Dataset, lr_dates: int = 1) -> lis
 
     def pair(found: Found) -> Pair:
         folder = aligned.get(found.id)
-        lr_date, hr_date = (_date(inputs.items.scene(name)) for name in (found.lr, found.hr))
+        lr_date, hr_date = (day_of(inputs.items.scene(name)) for name in (found.lr, found.hr))
         registration = read_record(Registration, folder / "registration.json") if folder else Registration()
+        radiometry = read_record(Radiometry, folder / "radiometry.json") if folder else Radiometry()
         dates = read_record(Dates, folder / "dates.json").dates if folder and lr_dates > 1 else ()
-        return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration, dates)
+        return Pair(found, dataset.split_of(found.id), lr_date, hr_date, registration, radiometry, dates)
 
     return [pair(read_record(Found, path)) for path in sorted(inputs.items.pairs.glob("*.json"))]
 
 
-def _date(item: Path) -> str:
+def day_of(item: Path) -> str:
+    """Return the day that a scene's item says, as YYYY-MM-DD; empty where it says none."""
     properties = read_json(item)["properties"] if item.exists() else {}
     return str(properties.get("datetime") or properties.get("start_datetime") or "")[:10]
 

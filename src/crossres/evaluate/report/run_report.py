@@ -19,6 +19,7 @@ from crossres.evaluate.report.html import render
 from crossres.evaluate.report.inputs import ReportInputs
 from crossres.evaluate.report.lr_dates import dates_tables
 from crossres.evaluate.report.opening import opening
+from crossres.evaluate.report.opensr import opensr_report
 from crossres.evaluate.report.pairs import Dataset, read_declined, read_pairs, reasons_in_short
 from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
 from crossres.evaluate.report.stages import SHOWN_PX, read_history, read_model_facts, read_plates
@@ -52,17 +53,19 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
     page = render(
         "report.html",
         settings=settings, summary=summary, dataset=dataset, pairs=pairs,
-        opening=opening(summary, arms), findings=findings(summary, arms), tables=metric_tables(summary, arms),
+        opening=opening(summary, arms), findings=findings(summary, arms, paths), tables=metric_tables(summary, arms),
         strata=strata_table(summary, arms), not_available=_not_available(summary), scenes=scenes,
         ranked=ranked_places(scenes), history=read_history(inputs.model / "history.csv"),
         scene_count=len(inputs.scenes), missing=missing_baselines(arms, paths), map=place_map(pairs),
         declined=declined[:DECLINED_ROWS], declined_count=len(declined), reasons=reasons_in_short(declined),
         refused=[pair for pair in pairs if pair.registration.accepted is False],
+        unrelated=[pair for pair in pairs if pair.registration.accepted and pair.radiometry.accepted is False],
         taken=[pair for pair in pairs if pair.registration.model == "none"],
         plates=read_plates(inputs.aligned, test, lr_dates), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
         dates=dates_tables(config, inputs.summary.with_suffix(".parquet")),
-        claims=claim_tables(inputs.summary.with_name("claim.json")),
+        claims=claim_tables(inputs.summary.with_name("claim.json"), _one_ode(config, paths)),
+        opensr=opensr_report(inputs.summary.with_name("opensr_test.csv"), inputs.scenes),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
         yaml=yaml.safe_dump(public(written), sort_keys=False, allow_unicode=True, width=100),
@@ -77,6 +80,12 @@ def _not_available(summary: Summary) -> dict[str, str]:
     """Return what readers ask for and this run has not measured, with the reason."""
     measured = {BY_KEY[key].label for arm in summary.arms.values() for key, found in arm["sample"].items() if found}
     return {name: why for name, why in NOT_AVAILABLE.items() if name not in measured}
+
+
+def _one_ode(config: Config, paths: Mapping[str, str]) -> frozenset[str]:
+    """Return the kinds of model whose starts are one ODE: those on the residual path."""
+    kinds = config.sample.curves().items()
+    return frozenset(kind for kind, models in kinds if all(paths[model] == "residual" for model in models))
 
 
 def _photo(path: Path) -> str | None:

@@ -54,17 +54,28 @@ class Table:
 def metric_tables(summary: Summary, arms: Arms) -> list[Table]:
     """Return a table for the mean of samples and one for a single sample: a row per metric, a column per arm.
 
-    A metric without any value, such as an index whose bands are missing, has no row.
+    A metric without any value, such as an index whose bands are missing, has no row. An arm that is drawn once has no
+    value among means, and where all are there is no table of means.
     """
     bicubic = bicubic_of(summary, arms)
+    once = {arm for arm in summary.arm_order if arm in arms and arms[arm].drawn_once}
+    several = any(arm.samples > 1 for arm in arms.values())
     return [
-        Table(NAMES[image], [row for metric in METRICS if (row := _row(summary, bicubic, image, metric))])
+        Table(
+            NAMES[image],
+            [
+                row
+                for metric in METRICS
+                if (row := _row(summary, bicubic, image, metric, once if image == "mean" else set()))
+            ],
+        )
         for image in IMAGES
+        if several or image == "sample" or not once
     ]
 
 
-def _row(summary: Summary, bicubic: str | None, image: Image, metric: Metric[Any]) -> Row | None:
-    found = {arm: summary.arms[arm][image][metric.key] for arm in summary.arm_order}
+def _row(summary: Summary, bicubic: str | None, image: Image, metric: Metric[Any], once: set[str]) -> Row | None:
+    found = {arm: None if arm in once else summary.arms[arm][image][metric.key] for arm in summary.arm_order}
     if not any(found.values()):
         return None
     gains = {arm: metric.gain(of.mean) for arm, of in found.items() if of and metric.better}
@@ -72,11 +83,12 @@ def _row(summary: Summary, bicubic: str | None, image: Image, metric: Metric[Any
     cells = [
         Cell(
             arm, metric.text(of.mean if of else None, unit=False), arm in gains and gains[arm] == best > worst,
-            _interval(metric, of),
+            "drawn once: see one sample" if arm in once else _interval(metric, of),
         )
         for arm, of in found.items()
     ]  # fmt: skip
-    apart = summary.differences[bicubic][image][metric.key] if bicubic and metric.better else None
+    compared = bicubic and metric.better and summary.primary not in once
+    apart = summary.differences[bicubic][image][metric.key] if bicubic and compared else None
     against = Against(metric.text(apart.mean, signed=True, unit=False), apart.words(metric)) if apart else None
     return Row(metric, cells, against)
 

@@ -1,7 +1,7 @@
 """The claim from a run's own results: its curves over NFE, what is judged of them, and the files of both."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from crossres.evaluate.results.intervals import Interval, interval
 from crossres.evaluate.results.summary import ALL_STRATA
 from crossres.files import whole
 from crossres.records import read_record, write_record
-from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.sample import STARTS, ArmSettings, Curves, Start
 
 log = logging.getLogger(__name__)
@@ -23,57 +22,85 @@ KEYS = (*QUALITIES, *GUARDS)
 COLUMNS = ["kind", "start", "nfe", "metric", "mean", "low", "high", "n"]
 
 
+Points = dict[tuple[Start, str], dict[int, Interval | None]]
+"""(start, metric) -> NFE -> mean over scenes and seeds, with its interval."""
+
+
 @dataclass(frozen=True)
 class JudgedKind:
-    """A kind of model: its curves over NFE from both starts, and what follows from them."""
+    """A kind of model: its curves over NFE, and what follows from them."""
 
-    points: dict[tuple[Start, str], dict[int, Interval | None]]
-    """(start, metric) -> NFE -> mean over scenes and seeds, with its interval over scenes."""
-    judgement: Judgement
+    points: Points
+    judgement: Judgement | None
+    """None of a kind that others are held against and that has no LR start."""
 
 
-def judge_kinds(settings: EvaluateSettings, arms: Curves, values: Mapping[str, pd.DataFrame]) -> dict[str, JudgedKind]:
-    """Judge the claim for each kind of model that is sampled from both starts.
+@dataclass(frozen=True)
+class Sides:
+    """What is held against one another: the LR start of a kind of model, and noise starts by kind."""
 
-    `arms` says which arms make a curve, `values` is as `one_sample` returns it.
+    lr: Curve
+    noise: dict[str, Curve]
+
+
+def judge_kinds(
+    arms: Curves, against: Mapping[str, Sequence[str]], values: Mapping[str, pd.DataFrame]
+) -> dict[str, JudgedKind]:
+    """Judge the claim for each kind of model with an LR start and noise starts to hold it against.
+
+    `arms` says which arms make a curve, `against` which other kinds' noise starts a kind is held against, `values` is
+    as `one_sample` returns it. Kinds that are only held against come last, unjudged.
     """
-    return {
-        kind: JudgedKind(
-            points={(start, key): _at_each_nfe(starts[start], key, settings) for start in STARTS for key in KEYS},
-            judgement=judge_claim(starts["lr"], starts["noise"], settings.bootstrap, settings.seed),
-        )
-        for kind, starts in curves(arms, values).items()
-    }
+    judged: dict[str, JudgedKind] = {}
+    others: dict[str, JudgedKind] = {}
+    for kind, sides in curves(arms, against, values).items():
+        points = _points("lr", sides.lr)
+        for rival, curve in sides.noise.items():
+            if rival == kind:
+                points |= _points("noise", curve)
+            else:
+                others[rival] = JudgedKind(_points("noise", curve), None)
+        judged[kind] = JudgedKind(points, judge_claim(sides.lr, sides.noise))
+    return judged | {kind: found for kind, found in others.items() if kind not in judged}
 
 
-def curves(arms: Curves, values: Mapping[str, pd.DataFrame]) -> dict[str, dict[Start, Curve]]:
-    """Return kind of model -> start -> curve, for kinds that are sampled from both starts.
+def curves(
+    arms: Curves, against: Mapping[str, Sequence[str]], values: Mapping[str, pd.DataFrame]
+) -> dict[str, Sides]:  # fmt: skip
+    """Return by kind of model what is held against one another; kinds with nothing of the sort are left out.
 
-    `values` holds a table per arm: a row per scene, a column per metric. Scenes that an arm of the kind lacks are left
-    out of it.
+    `values` holds a table per arm: a row per scene, a column per metric. Scenes that an arm lacks are left out of what
+    it is part of.
     """
-    found: dict[str, dict[Start, Curve]] = {}
-    for kind, seeds in arms.items():
-        if not all(set(starts) == set(STARTS) for starts in seeds.values()):
+    found: dict[str, Sides] = {}
+    for kind in arms:
+        rivals = [rival for rival in dict.fromkeys((kind, *against.get(kind, ()))) if _has(arms, rival, "noise")]
+        if not _has(arms, kind, "lr") or not rivals:
             continue
-        tables = [values[arm] for starts in seeds.values() for by_nfe in starts.values() for arm in by_nfe.values()]
-        scenes = sorted(set.intersection(*(set(table.index) for table in tables)))
-        one = next(iter(seeds.values()))
-        both: dict[Start, Curve] = {
-            start: {
-                nfe: {
-                    key: np.array([values[s[start][nfe]].loc[scenes, key] for s in seeds.values()], np.float64)
-                    for key in KEYS
-                }
-                for nfe in sorted(one[start])
-            }
-            for start in STARTS
-        }
-        if complete_scenes(both["lr"], both["noise"]).any():
-            found[kind] = both
+        parts: list[tuple[str, Start]] = [(kind, "lr"), *((rival, STARTS[1]) for rival in rivals)]
+        names = [arm for of, start in parts for model in arms[of].values() for arm in model[start].values()]
+        scenes = sorted(set.intersection(*(set(values[arm].index) for arm in names)))
+        lr, *noise = (_curve(arms[of], start, scenes, values) for of, start in parts)
+        if complete_scenes(lr, *noise).any():
+            found[kind] = Sides(lr, dict(zip(rivals, noise)))
         else:
             log.info("claim: no scene has every metric of %s from both starts; it is not judged", kind)
     return found
+
+
+def _has(arms: Curves, kind: str, start: Start) -> bool:
+    return all(start in starts for starts in arms.get(kind, {"": {}}).values())
+
+
+def _curve(
+    models: Mapping[str, Mapping[Start, Mapping[int, str]]], start: Start, scenes: Sequence[str],
+    values: Mapping[str, pd.DataFrame],
+) -> Curve:  # fmt: skip
+    of_start = [starts[start] for starts in models.values()]
+    return {
+        nfe: {key: np.array([values[by_nfe[nfe]].loc[scenes, key] for by_nfe in of_start], np.float64) for key in KEYS}
+        for nfe in sorted(of_start[0])
+    }
 
 
 def one_sample(table: Path) -> dict[str, pd.DataFrame]:
@@ -97,7 +124,7 @@ def without_steps(arms: Mapping[str, ArmSettings], values: Mapping[str, pd.DataF
 
 def write_claim(kinds: Mapping[str, JudgedKind], output: Path, table: Path) -> None:
     """Write the judgements as claim.json, and the curves as a table: a row per kind, start, NFE and metric."""
-    write_record(output, Claim({kind: found.judgement for kind, found in kinds.items()}))
+    write_record(output, Claim({kind: found.judgement for kind, found in kinds.items() if found.judgement}))
     rows = [
         dict(kind=kind, start=start, nfe=nfe, metric=key, **asdict(point))
         for kind, found in kinds.items()
@@ -114,8 +141,5 @@ def read_claim(path: Path) -> dict[str, Judgement]:
     return read_record(Claim, path).kinds
 
 
-def _at_each_nfe(curve: Curve, key: str, settings: EvaluateSettings) -> dict[int, Interval | None]:
-    return {
-        nfe: interval(metrics[key].mean(axis=0), settings.bootstrap, settings.seed)
-        for nfe, metrics in sorted(curve.items())
-    }
+def _points(start: Start, curve: Curve) -> Points:
+    return {(start, key): {nfe: interval(metrics[key]) for nfe, metrics in sorted(curve.items())} for key in KEYS}

@@ -16,12 +16,9 @@ from crossres.evaluate.results.scene_result import Calibrations, SceneResult, re
 from crossres.evaluate.results.summary import ALL_STRATA, Declined, StrataSummary, Summary
 from crossres.files import whole
 from crossres.imagery.numbers import SUPPORT
-from crossres.settings.evaluate import EvaluateSettings
 
 
-def summarise(
-    settings: EvaluateSettings, scenes: list[Path], primary: str, summary_json: Path, summary_table: Path
-) -> None:
+def summarise(scenes: list[Path], primary: str, summary_json: Path, summary_table: Path) -> None:
     """Bring scenes together: means, and the primary arm's paired difference to every other arm, with 95 % intervals.
 
     `scenes` are folders written by `evaluate_scene`. The table has a row per scene, arm, image, band, stratum and
@@ -41,11 +38,11 @@ def summarise(
     table = pd.DataFrame(_rows(results), columns=["scene", "arm", "image", "band", "stratum", "metric", "value"])
     Summary(
         primary=primary, arm_order=arms, bands=first.bands, lr_gsd_m=first.lr_gsd_m, hr_gsd_m=first.hr_gsd_m,
-        factor=first.factor, level=LEVEL, replicates=settings.bootstrap, note=_note(len(results)),
+        factor=first.factor, level=LEVEL, note=_note(len(results)),
         scenes={pair: result.scene() for pair, result in results.items()},
         declined=tuple(Declined(r.pair, arm, reason) for r in results.values() for arm, reason in r.declined.items()),
-        arms=_arms(settings, table, arms), differences=_differences(settings, table, primary, arms),
-        strata=_strata(settings, results, arms),
+        arms=_arms(table, arms), differences=_differences(table, primary, arms),
+        strata=_strata(results, arms),
         calibration=_calibration([read_calibrations(scene) for scene in sorted(scenes)], arms),
     ).write(summary_json)  # fmt: skip
     with whole(summary_table) as part:
@@ -64,7 +61,7 @@ def _rows(results: Mapping[str, SceneResult]) -> Iterator[tuple[str, str, str, s
                         yield pair, arm, image, band, stratum, metric, value
 
 
-def _strata(settings: EvaluateSettings, results: Mapping[str, SceneResult], arms: tuple[str, ...]) -> StrataSummary:
+def _strata(results: Mapping[str, SceneResult], arms: tuple[str, ...]) -> StrataSummary:
     """Return means and intervals by land cover; scenes with other strata than the first's are left out."""
     rule = next(iter(results.values())).strata.rule
     alike = [result.strata for result in results.values() if result.strata.rule == rule]
@@ -72,7 +69,7 @@ def _strata(settings: EvaluateSettings, results: Mapping[str, SceneResult], arms
 
     def over_scenes(arm: str, image: Image, name: str, key: str) -> Interval | None:
         values = [strata.arms[arm][image][name].get(key, np.nan) for strata in alike if arm in strata.arms]
-        return interval(np.array(values), settings.bootstrap, settings.seed)
+        return interval(np.array(values))
 
     return StrataSummary(
         rule=rule, scenes=len(alike), names=names,
@@ -102,23 +99,21 @@ def _values(table: pd.DataFrame, arm: str, image: Image) -> pd.DataFrame:
     return by_scene.reindex(columns=[metric.key for metric in METRICS])
 
 
-def _arms(
-    settings: EvaluateSettings, table: pd.DataFrame, arms: tuple[str, ...]
-) -> dict[str, dict[Image, dict[str, Interval | None]]]:
+def _arms(table: pd.DataFrame, arms: tuple[str, ...]) -> dict[str, dict[Image, dict[str, Interval | None]]]:
     def intervals(values: pd.DataFrame) -> dict[str, Interval | None]:
-        return {m.key: interval(values[m.key].to_numpy(), settings.bootstrap, settings.seed) for m in METRICS}
+        return {m.key: interval(values[m.key].to_numpy()) for m in METRICS}
 
     return {arm: {image: intervals(_values(table, arm, image)) for image in IMAGES} for arm in arms}
 
 
 def _differences(
-    settings: EvaluateSettings, table: pd.DataFrame, primary: str, arms: tuple[str, ...]
+    table: pd.DataFrame, primary: str, arms: tuple[str, ...]
 ) -> dict[str, dict[Image, dict[str, Difference | None]]]:
     """Return primary minus other, paired by scene."""
 
     def apart(other: str, image: Image) -> dict[str, Difference | None]:
         values = _values(table, primary, image) - _values(table, other, image)
-        return {m.key: difference(values[m.key].to_numpy(), m, settings.bootstrap, settings.seed) for m in METRICS}
+        return {m.key: difference(values[m.key].to_numpy(), m) for m in METRICS}
 
     return {other: {image: apart(other, image) for image in IMAGES} for other in arms if other != primary}
 

@@ -50,8 +50,6 @@ class Summary:
     """LR pixel / HR pixel."""
     level: Number
     """Of all intervals."""
-    replicates: int
-    """Resamplings of the scenes behind each interval."""
     note: str | None
     """What to know of the intervals before they are read."""
     scenes: dict[str, Scene]

@@ -1,0 +1,1 @@
+"""Published sets of LR and HR pairs, each read in the layout that its authors gave it."""
