@@ -1,7 +1,8 @@
 """Whether the NDVI of small parcels is right: of a few LR pixels each, where LR mixes them with their neighbours.
 
 Parcels are HR's: connected pixels of one class (see `land_cover`) between its boundaries, of 4 to 100 LR pixels.
-Squares of `SQUARE_PX` pixels are gone through one by one: a parcel that lies across their border counts as several. The NDVI is that of a parcel's mean red and near infrared.
+Squares of `SQUARE_PX` pixels are gone through one by one: a parcel that lies across their border counts as several. The
+NDVI is that of a parcel's mean red and near infrared.
 """
 
 from collections.abc import Iterator, Sequence
