@@ -24,7 +24,7 @@ from crossres.evaluate.report.pairs import Dataset, read_declined, read_pairs, r
 from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
 from crossres.evaluate.report.stages import SHOWN_PX, read_history, read_model_facts, read_plates
 from crossres.evaluate.report.tables import metric_tables, strata_table
-from crossres.evaluate.report.uses import uses_table
+from crossres.evaluate.report.uses import uses
 from crossres.evaluate.results.summary import Summary
 from crossres.files import whole
 from crossres.records import read_record
@@ -70,7 +70,7 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
         yaml=yaml.safe_dump(public(written), sort_keys=False, allow_unicode=True, width=100),
         seeds=_seeds(written), versions=_versions(), hashes=_hashes(inputs), metrics=METRICS,
-        uses=uses_table(summary, arms),
+        uses=uses(summary, arms),
     )  # fmt: skip
     with whole(output) as part:
         part.write_text(page, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the report says of downstream use: a table of every image, and in words whether SR helps."""
+"""What the report says of downstream use: tables of every image, and in words whether SR helps."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from crossres.evaluate.metrics.metric import IMAGES, Image
 from crossres.evaluate.metrics.registry import BY_KEY
 from crossres.evaluate.report.baselines import Arms, bicubic_of
 from crossres.evaluate.report.tables import NAMES
-from crossres.evaluate.results.arm_names import arm_label
+from crossres.evaluate.results.intervals import Difference
 from crossres.evaluate.results.summary import Summary
 
 TASKS = {
@@ -14,45 +14,104 @@ TASKS = {
     "Land cover": ("cover_accuracy", "cover_miou"),
     "NDVI of small parcels": ("parcel_ndvi_rmse",),
 }
-HELPS = {"better", "ahead", "ahead in every scene"}
+KEYS = tuple(key for keys in TASKS.values() for key in keys)
 
 
 @dataclass(frozen=True)
-class UsesTable:
-    """Every image, held against HR in each task."""
+class UseCell:
+    """A metric of one image."""
+
+    value: str
+    against: str
+    """Of the product: the difference to bicubic with its interval and verdict; empty elsewhere."""
+
+
+@dataclass(frozen=True)
+class UseRow:
+    """One arm in each task."""
+
+    arm: str
+    cells: list[UseCell]
+
+
+@dataclass(frozen=True)
+class UseTable:
+    """All arms: means of samples, or single samples."""
+
+    name: str
+    rows: list[UseRow]
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What images are good for, held against HR."""
 
     columns: list[str]
-    rows: list[tuple[str, list[str]]]
+    tables: list[UseTable]
     words: list[str]
+    """A sentence for each task and image of the product."""
 
 
-def uses_table(summary: Summary, arms: Arms) -> UsesTable:
-    """Return every image's metrics, means and single samples apart, and the product's verdicts against bicubic."""
-    keys = [key for task in TASKS.values() for key in task]
-    rows = []
-    for arm in summary.arm_order:
-        single = summary.arms[arm]["mean"] == summary.arms[arm]["sample"]
-        for image in IMAGES[:1] if single else IMAGES:
-            name = arm_label(arm) if single else f"{arm_label(arm)}, {NAMES[image].lower()}"
-            rows.append((name, [BY_KEY[key].text(summary.value(arm, image, key), unit=False) for key in keys]))
+def uses(summary: Summary, arms: Arms) -> Uses:
+    """Return how every arm does in each task, means and single samples apart, and whether the product helps."""
     bicubic = bicubic_of(summary, arms)
-    words = [_words(summary, bicubic, task, image) for task in TASKS for image in IMAGES] if bicubic else []
-    return UsesTable([BY_KEY[key].label for key in keys], rows, words)
+    once = {arm for arm in summary.arm_order if arm in arms and arms[arm].drawn_once}
+    means = summary.primary not in once
+    tables = []
+    for image in IMAGES:
+        shown = [arm for arm in summary.arm_order if image == "sample" or arm not in once]
+        if shown and (means or image == "sample"):
+            tables.append(UseTable(NAMES[image], [_row(summary, bicubic, arm, image) for arm in shown]))
+    images = IMAGES if means else IMAGES[1:]
+    words = [_words(summary, bicubic, task, image) for task in TASKS for image in images] if bicubic else []
+    return Uses([_label(key) for key in KEYS], tables, words)
+
+
+def _label(key: str) -> str:
+    metric = BY_KEY[key]
+    return f"{metric.label} ({metric.better} is better)"
+
+
+def _row(summary: Summary, bicubic: str | None, arm: str, image: Image) -> UseRow:
+    cells = []
+    for key in KEYS:
+        apart = summary.differences[bicubic][image][key] if bicubic and arm == summary.primary else None
+        value = BY_KEY[key].text(summary.value(arm, image, key), unit=False)
+        cells.append(UseCell(value, _against(key, apart) if apart else ""))
+    return UseRow(arm, cells)
+
+
+def _against(key: str, apart: Difference) -> str:
+    metric = BY_KEY[key]
+    mean, low, high = (metric.text(end, signed=True, unit=False) for end in (apart.mean, apart.low, apart.high))
+    return f"{mean}{f' ({low} to {high})' if apart.n > 1 else ''}, {apart.words(metric)}"
 
 
 def _words(summary: Summary, bicubic: str, task: str, image: Image) -> str:
-    said = []
-    for key in TASKS[task]:
-        if apart := summary.differences[bicubic][image][key]:
-            metric = BY_KEY[key]
-            low, high = (metric.text(end, signed=True) for end in (apart.low, apart.high))
-            said.append((
-                summary.standing(bicubic, image, key) in HELPS,
-                f"{metric.label} {metric.text(apart.mean, signed=True)} ({low} to {high}), {apart.words(metric)}",
-            ))  # fmt: skip
+    found = {key: apart for key in TASKS[task] if (apart := summary.differences[bicubic][image][key])}
     name = f"{task}, {NAMES[image].lower()}"
-    if not said:
-        return f"{name}: nothing can be said here."
-    helps = [one for one, _ in said]
-    verdict = "SR helps" if all(helps) else "SR helps in part" if any(helps) else "SR does not help here"
-    return f"{name}: {verdict}. Against bicubic: {'; '.join(text for _, text in said)}."
+    if not found:
+        return f"{name}: not measured here."
+    verdict = _verdict([(BY_KEY[key].label, apart, apart.words(BY_KEY[key])) for key, apart in found.items()])
+    return f"{name}: {verdict}."
+
+
+def _verdict(found: list[tuple[str, Difference, str]]) -> str:
+    """Say whether SR helps, of (metric, difference, words) of a task."""
+    if any(apart.few for _, apart, _ in found):
+        few = [f"{_few(apart)} ({label})" for label, apart, _ in found]
+        never = not any(apart.ahead for _, apart, _ in found)
+        return f"{', '.join(few)}: too few to say{'; here it did not help' if never else ''}"
+    words = {said for *_, said in found}
+    if words == {"better"}:
+        return "SR helps; better than bicubic in every figure"
+    if "worse" in words:
+        mixed = "" if words == {"worse"} else ": " + ", ".join(f"{said} ({label})" for label, _, said in found)
+        return "SR does not help; it is worse than bicubic" + mixed
+    if "better" in words:
+        return "SR helps in part: " + ", ".join(f"{said} ({label})" for label, _, said in found)
+    return "not shown that SR helps: its difference to bicubic may be chance"
+
+
+def _few(apart: Difference) -> str:
+    return f"ahead in {apart.ahead} of {apart.n} place{'' if apart.n == 1 else 's'}"
