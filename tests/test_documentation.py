@@ -14,7 +14,7 @@ from crossres.settings.explained import models_of
 from crossres.settings.search import SearchSettings
 from documentation import PAGES, ROOT, Block, blocks, codes, links
 
-PROSE = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "config").glob("*.yaml"))]
+PROSE = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "config").rglob("*.yaml"))]
 BASH = blocks("bash")
 YAML = blocks("yaml")
 COMMANDS = [(block.where, words) for block in BASH for words in block.commands()]

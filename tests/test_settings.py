@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from crossres.errors import UserError
 from crossres.settings.config import Config, load, parse, schema
@@ -14,6 +15,8 @@ from crossres.settings.paths import expand
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+REAL = ROOT / "config" / "real"
+REAL_SETS = sorted(set(REAL.glob("*.yaml")) - {REAL / "claim.yaml"})
 
 
 def default():
@@ -23,6 +26,16 @@ def default():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
 def test_every_experiment_is_valid(path):
     assert load(path).run
+
+
+@pytest.mark.parametrize("path", REAL_SETS, ids=lambda p: p.name)
+def test_what_is_compared_on_real_sets_goes_with_each_of_them(path):
+    content = yaml.safe_load((REAL / "claim.yaml").read_text())
+    update_config(content, yaml.safe_load(path.read_text()))
+    config = parse(content)
+    assert config.run == f"real_{path.stem}"
+    assert config.dataset.folds
+    assert config.sample.against()["residual"]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +63,7 @@ def test_every_experiment_is_valid(path):
             "models.main.train.start_from: leads back to where it began (main -> main)",
         ),
         (["sample"], {"primary": "best"}, "sample.primary: 'best' is not one of sample.arms"),
+        (["evaluate"], {"bootstrap": 4000}, "evaluate.bootstrap: intervals are Student's t now, without resampling"),
         (["evaluate"], {"lr_mtf": 0.3}, "evaluate.lr_mtf: there is one for all stages now: write it as grid.lr_mtf"),
         (["run"], "../x", "run: string should match"),
         (["search", "lr", "kind"], "ftp", "search.lr: input tag 'ftp'"),

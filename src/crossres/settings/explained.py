@@ -14,6 +14,7 @@ LONGEST_TEXT = 500
 MOVED = {
     "lr_mtf": "there is one for all stages now: write it as grid.lr_mtf",
     "threads": "threads of each stage stand in a section of their own, such as threads.sample",
+    "bootstrap": "intervals are Student's t now, without resampling: leave it out",
     "processes": "a scene is shared by threads.sample, or by workers of the section dask",
 }
 """Keys of earlier versions, by their last part, and what to write instead."""

@@ -20,7 +20,7 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special  # not scipy.stats, which takes most of a second to load
 
 from crossres.evaluate.metrics.metric import Metric
 
@@ -123,7 +123,7 @@ def half_width(table: np.ndarray) -> float:
 @cache
 def _quantile(count: int) -> float:
     """Return how many standard errors an interval of the mean of so many reaches on either side."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+    return float(special.stdtrit(count - 1, (1 + LEVEL) / 2))
 
 
 def difference(apart: np.ndarray, metric: Metric[Any]) -> Difference | None:
