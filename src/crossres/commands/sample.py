@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
-from crossres.outputs import PRODUCT, scene_outputs
+from crossres.outputs import PRODUCT
 
 OUTPUTS = (replace(PRODUCT, each_of="name"),)
 
@@ -30,5 +30,6 @@ def run(args: argparse.Namespace) -> None:
     for name in args.name:
         if name not in sample.arms:
             raise UserError(f"--name: {name!r} is not one of sample.arms: {', '.join(sample.arms)}")
-    for name, output in scene_outputs(args.name, args.output):
+    for name in args.name:
+        output = args.output if len(args.name) == 1 else args.output / name
         sample_scene(sample.arms[name], sample.tiling, name, args.lr, args.model, output, mtf, args.dates)

@@ -76,7 +76,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "align": ("search", "download", "coregister", "normalise", "prepare"),
     "patches": ("search", "coregister", "dates", "normalise"),
     "prepare": ("simulate", "link_world", "search"),
-    "dataset": ("search", "coregister", "patches", "prepare"),
+    "dataset": ("search", "coregister", "normalise", "patches", "prepare"),
     "held_out": ("normalise", "prepare", "dataset"),
     "cache": ("dataset",),
     "train": ("dataset", "cache"),

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 from safetensors import safe_open as open_tensors
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from crossres.diffusion.model.network import Network
@@ -192,4 +192,5 @@ def _tensors(run: Run) -> dict[str, Tensor]:
 
 def _write(path: Path, tensors: dict[str, Tensor], about: str) -> None:
     with whole(path) as part:
-        save_file(tensors, part, {"run": about})
+        # Not save_file: a job that is killed in it leaves a temporary file of its own here.
+        part.write_bytes(save(tensors, {"run": about}))
