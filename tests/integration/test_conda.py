@@ -119,7 +119,8 @@ def test_an_environment_has_all_that_its_stages_import_and_nothing_from_elsewher
     text = "".join(path.read_text() for path in (project.folder / "workflow" / "rules").glob("*.smk"))
     assert f"{environment}.yaml" in text
     prefix = environments(project)[f"crossres-{environment}"]
-    rules = {"acquire": ["catalog", "search", "download", "external", "prepare"], "torch": ["train", "distill_model", "sample"],
+    rules = {"acquire": ["catalog", "search", "download", "external", "prepare"],
+             "torch": ["train", "distill_model", "sample"],
              "evaluate": ["align", "evaluate", "summarise", "claim", "figures", "report"]}  # fmt: skip
     rules["geo"] = [rule for rule in COMMANDS if not any(rule in others for others in rules.values())]
     modules = {
