@@ -17,6 +17,11 @@ def held_out_in(pair: str, fold: int) -> str:
     return f"{pair}.fold-{fold}"
 
 
+def below_fold(fold: int | str) -> str:
+    """Return what a path has of a fold, below the folder of a model or of all folds."""
+    return f"/fold-{fold}"
+
+
 def pair_of(scene: str) -> str:
     """Return the pair that a held-out scene is, or is a part of."""
     return re.sub(r"\.fold-\d+$", "", scene)

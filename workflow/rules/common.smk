@@ -21,6 +21,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 try:
+    from crossres import layout
     from crossres.code_version import command_version
     from crossres.errors import UserError
     from crossres.files import whole
@@ -61,7 +62,7 @@ BY_PAIR = CONFIG.dataset.split in ("pair", "published")
 
 # Folds as they stand in paths: below the folder of a model; and in the names of held-out scenes, where
 # folds hold out parts of a pair. One empty word without dataset.folds: paths are then without them.
-FOLDS = [f"/fold-{number}" for number in range(CONFIG.dataset.folds or 0)] or [""]
+FOLDS = [layout.below_fold(number) for number in range(CONFIG.dataset.folds or 0)] or [""]
 PARTS = [f".{fold[1:]}" for fold in FOLDS] if CONFIG.dataset.folds and not BY_PAIR else [""]
 BY_NAME = r"[A-Za-z0-9_.-]+"
 

@@ -142,9 +142,9 @@ def fold_of(wildcards):
     if CONFIG.dataset.folds is None:
         return ""
     if wildcards.part:
-        return f"/{wildcards.part[1:]}"
+        return layout.below_fold(wildcards.part.removeprefix(".fold-"))
     folds = dataset_summary().get("folds", [])
-    return next((f"/fold-{number}" for number, pairs in enumerate(folds) if wildcards.pair in pairs), FOLDS[0])
+    return next((layout.below_fold(number) for number, pairs in enumerate(folds) if wildcards.pair in pairs), FOLDS[0])
 
 
 def split_tables(fold):
