@@ -104,7 +104,7 @@ if BATCHED:
         params:
             settings=settings("external"),
             pairs=lambda wildcards: pairs_held_out(wildcards.batch),
-            items=f"{RUN}/items",
+            found=f"{RUN}/items",
             folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
             run=of_this_run,
             files=lambda wildcards: other_inputs(external_results_of_batch(wildcards)),
@@ -113,7 +113,7 @@ if BATCHED:
             "Bring {wildcards.external}'s results of {wildcards.batch} to the HR grid"
         shell:
             "python -m crossres external-batch --settings {params.settings:q} --name {wildcards.external:q}"
-            " --held-out {params.pairs:q} --items {params.items:q} --folder {params.folder} --run {params.run}"
+            " --held-out {params.pairs:q} --items {params.found:q} --folder {params.folder} --run {params.run}"
             " --aligned {input.aligned:q}/aligned --output {output:q} > {log:q} 2>&1"
 
     rule evaluate:
