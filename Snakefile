@@ -21,6 +21,7 @@ include: "workflow/rules/align.smk"
 include: "workflow/rules/pairs.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
+include: "workflow/rules/external.smk"
 include: "workflow/rules/evaluate.smk"
 
 

@@ -4,6 +4,7 @@ JSON of this package is recognised to the byte: what somebody has changed by han
 """
 
 import filecmp
+from collections.abc import Callable
 from pathlib import Path
 
 from crossres.errors import UserError
@@ -106,6 +107,15 @@ def is_external(folder: Path) -> bool:
         return "mean.tif" not in names and _holds(folder / "declined.json", "reason")
     whole = {"mean.tif", "std.tif", "sample.tif"} <= names
     return whole and filecmp.cmp(folder / "mean.tif", folder / "sample.tif", shallow=False)
+
+
+def each_is(is_own: Callable[[Path], bool], depth: int = 2) -> Callable[[Path], bool]:
+    """Return whether all folders so deep inside of one are products that `is_own` tells."""
+
+    def all_are(folder: Path) -> bool:
+        return all(is_own(path) for path in folder.glob("/".join("*" * depth)) if path.is_dir())
+
+    return all_are
 
 
 def is_evaluation(folder: Path) -> bool:

@@ -10,6 +10,9 @@ RUN_PARTS = {
     "report.html", "scenes", "sr", "world",
 }  # fmt: skip
 """What rules write into the folder of a run."""
+BATCH = r"batch-\d+"
+DRAWN_BY = ("model", "one_step", "external")
+"""What images of a batch come from: sr/<batch>/<one of these>/<name>/<scene>/<arm>, of several folds below the fold."""
 
 
 def held_out_in(pair: str, fold: int) -> str:
@@ -27,6 +30,12 @@ def pair_of(scene: str) -> str:
     return re.sub(r"\.fold-\d+$", "", scene)
 
 
+def fold_of(scene: str) -> int | None:
+    """Return the fold whose part of a pair a held-out scene is; None where it is a whole pair."""
+    found = re.search(r"\.fold-(\d+)$", scene)
+    return int(found[1]) if found else None
+
+
 def last_written(paths: Iterable[Path]) -> dict[str, Path]:
     """Return of the paths of each name the one that was written last, in order of name.
 
@@ -38,6 +47,11 @@ def last_written(paths: Iterable[Path]) -> dict[str, Path]:
 def in_batches(folder: Path, kind: str, name: str = "*") -> dict[str, Path]:
     """Return what stands in the batches of a folder by name; `kind` is scenes, aligned or patches."""
     return last_written(folder.glob(f"batch-*/{kind}/{name}"))
+
+
+def evaluated_in(folder: Path) -> dict[str, Path]:
+    """Return the folder of each held-out scene that was judged, by name; `folder` is `RunFolder.evaluated`."""
+    return last_written([*folder.glob("*"), *folder.glob("batch-*/*")])
 
 
 @dataclass(frozen=True)
@@ -114,7 +128,7 @@ class RunFolder:
 
     @property
     def evaluated(self) -> Path:
-        """Holds a folder for each pair held out, as `evaluate` writes it."""
+        """Holds a folder for each pair held out, as `evaluate` writes it, or a folder of these for each batch."""
         return self.folder / "evaluation" / "scenes"
 
     @property
@@ -155,7 +169,7 @@ class RunFolder:
 
     def sr(self, pair: str, arm: str) -> Path:
         """A super-resolved scene: mean, std, sample and item."""
-        return self.folder / "sr" / pair / arm
+        return self._all_sr(pair, arm).get((pair, arm), self.folder / "sr" / pair / arm)
 
     def all_scenes(self) -> Iterator[Path]:
         """Yield the folder of each scene that is there, in order of name."""
@@ -167,4 +181,16 @@ class RunFolder:
 
     def all_sr(self) -> Iterator[Path]:
         """Yield the folder of each super-resolved scene."""
-        yield from sorted(self.folder.glob("sr/*/*"))
+        yield from self._all_sr("*", "*").values()
+
+    def _all_sr(self, pair: str, arm: str) -> dict[tuple[str, str], Path]:
+        """Return where products stand by pair and arm, the last written: alone or in a batch."""
+        alone = [path for path in self.folder.glob(f"sr/{pair}/{arm}") if not re.fullmatch(BATCH, path.parent.name)]
+        of_batches = [
+            path
+            for job in ("sr/batch-*", "sr/batch-*/fold-*")
+            for kind in DRAWN_BY
+            for path in self.folder.glob(f"{job}/{kind}/*/{pair}/{arm}")
+        ]
+        by_time = sorted([*alone, *of_batches], key=lambda path: path.stat().st_mtime_ns)
+        return dict(sorted({(path.parent.name, path.name): path for path in by_time}.items()))

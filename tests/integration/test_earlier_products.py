@@ -28,10 +28,10 @@ def test_it_is_replaced_only_when_that_is_asked_for_and_only_where_nothing_was_a
         mine = tmp_path / str(number) / path.name
         mine.parent.mkdir()
         (shutil.copytree if path.is_dir() else shutil.copy)(path, mine)
-        asked = argparse.Namespace(stage=command, outputs=outputs, overwrite=True, output=mine, name=[path.name])
+        asked = argparse.Namespace(stage=command, outputs=outputs, overwrite=True, output=mine)
         guard(asked)
         with pytest.raises(UserError, match="--overwrite"):
-            guard(argparse.Namespace(stage=command, outputs=outputs, overwrite=False, output=mine, name=[path.name]))
+            guard(argparse.Namespace(stage=command, outputs=outputs, overwrite=False, output=mine))
         if command not in {"link-world", "coregister", "normalise", "dataset", "report", "config"}:
             (mine / "notes.txt").write_text("mine")
             with pytest.raises(UserError, match=r"holds notes\.txt"):

@@ -48,17 +48,12 @@ def expected(rules, absent=frozenset()):
     return found | {"all"} if found else set()
 
 
-def by_kind(plan):
-    """Return the rules of a plan; with batches there is a rule `sample` for each model, with a number."""
-    return {re.sub(r"^sample_\d+$", "sample", rule) for rule in plan}
-
-
 def differences(plans, wanted):
     """Return what the plans have too much and what they lack, by what was changed."""
     return {
-        name: {"too much": sorted(by_kind(plan) - wanted[name]), "missing": sorted(wanted[name] - by_kind(plan))}
+        name: {"too much": sorted(set(plan) - wanted[name]), "missing": sorted(wanted[name] - set(plan))}
         for name, plan in plans.items()
-        if by_kind(plan) != wanted[name]
+        if set(plan) != wanted[name]
     }
 
 

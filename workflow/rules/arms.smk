@@ -51,46 +51,56 @@ def start_option(wildcards):
     return "" if folder is None else f"--start-from {as_written(folder)} --run {RUN}"
 
 
-def model_file(name, own=None):
+def model_file(name):
     """Return a function for `input` that gives a file of the model that an arm draws from."""
 
     def of_arm(wildcards):
-        arm = CONFIG.sample.arms[own or wildcards.arm]
+        arm = CONFIG.sample.arms[wildcards.arm]
         return f"{RUN}/{'one_step' if arm.start == 'one-step' else 'model'}/{arm.model}{fold_of(wildcards)}/{name}"
 
     return of_arm
 
 
-def dates_shown(wildcards, own=None):
+def dates_shown(wildcards):
     """Return the file with further LR dates of a pair, where an arm shows its network any."""
-    shown = CONFIG.lr_dates_of(own or wildcards.arm) > 1
+    shown = CONFIG.lr_dates_of(wildcards.arm) > 1
     return [f"{aligned_folder(wildcards)}/dates.tif"] if shown else []
 
 
-def arms_together():
-    """Return the arms that one job can draw: those of one model that are shown as many LR dates or none."""
-    found = {}
-    for name in ARMS:
-        arm = CONFIG.sample.arms[name]
-        found.setdefault((arm.model, arm.start == "one-step", CONFIG.lr_dates_of(name) > 1), []).append(name)
-    return list(found.values())
+def drawn_of(arm):
+    """Return what an arm is drawn with: the folder of its model in the run, and the model's name."""
+    own = CONFIG.sample.arms[arm]
+    return "one_step" if own.start == "one-step" else "model", own.model
 
 
-def settings_of_arms(arms):
-    """Return a function for `params` that gives the file with what a job that draws these is given."""
-
-    @functools.cache
-    def written():
-        each = [json.loads(stages.given(CONFIG, "sample", arm=arm)) for arm in arms]
-        for other in each[1:]:
-            each[0]["sample"]["arms"] |= other["sample"]["arms"]
-        return settings_file("sample", json.dumps(each[0]))
-
-    return lambda wildcards: written()
+def arms_of(wildcards):
+    """Return the arms that one job of a batch draws: all of one model."""
+    return [arm for arm in ARMS if drawn_of(arm) == (wildcards.kind, wildcards.model)]
 
 
-def dates_option(arm):
-    return lambda wildcards: " ".join(f"--dates {shlex.quote(path)}" for path in dates_shown(wildcards, arm))
+def dated_of(wildcards):
+    """Return which of them show their network further LR dates, as an option of `sample-batch`."""
+    dated = [arm for arm in arms_of(wildcards) if CONFIG.lr_dates_of(arm) > 1]
+    return " ".join(["--dated", *map(shlex.quote, dated)]) if dated else ""
+
+
+@functools.cache
+def settings_of_arms(kind, model):
+    """Return the file with what the job that draws these arms is given."""
+    each = [json.loads(stages.given(CONFIG, "sample", arm=arm)) for arm in ARMS if drawn_of(arm) == (kind, model)]
+    for other in each[1:]:
+        each[0]["sample"]["arms"] |= other["sample"]["arms"]
+    return settings_file("sample", json.dumps(each[0]))
+
+
+def drawn_of_batch(wildcards):
+    """Return the folders with all images of the held-out scenes of a batch."""
+    folds = [fold for batch, fold in held_out_by_job() if batch == wildcards.batch]
+    drawn = sorted({"/".join(drawn_of(arm)) for arm in ARMS})
+    return [
+        *(f"{RUN}/sr/{wildcards.batch}{fold}/{model}" for fold in folds for model in drawn),
+        *(f"{RUN}/sr/{wildcards.batch}/external/{name}" for name in EXTERNAL),
+    ]
 
 
 def external_results(wildcards):
@@ -98,6 +108,15 @@ def external_results(wildcards):
 
     A new file then reruns what follows.
     """
-    folder = Path(expand_path(EXTERNAL[wildcards.external]))
-    found = find_result(folder, wildcards.pair, pair_of(wildcards)["lr"])
-    return [str(found)] if found else []
+    return results_of(wildcards.external, [wildcards.pair])
+
+
+def external_results_of_batch(wildcards):
+    """Return the same of all held-out pairs of a batch."""
+    return results_of(wildcards.external, pairs_held_out(wildcards.batch))
+
+
+def results_of(external, pairs):
+    folder = Path(expand_path(EXTERNAL[external]))
+    found = [find_result(folder, pair, pair_content(pair)["lr"]) for pair in pairs]
+    return [str(path) for path in found if path]

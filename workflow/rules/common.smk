@@ -105,6 +105,7 @@ wildcard_constraints:
     batch=r"batch-\d+",
     arm=BY_NAME,
     model=BY_NAME,
+    kind="model|one_step",
     fold=f"({'|'.join(FOLDS)})",
     part=f"({'|'.join(map(re.escape, PARTS))})",
 

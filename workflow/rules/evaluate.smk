@@ -1,88 +1,96 @@
 """Metrics of held-out scenes, what follows from them, and the report.
 
 Needs: aligned/<pair>/ and sr/<pair>/<arm>/ of every held-out pair.
-Gives: evaluation/scenes/<pair>/; evaluation/summary.json and .parquet; evaluation/opensr_test.csv; evaluation/claim.json,
+Gives: evaluation/scenes/<pair>/, with search.pairs_per_job above 1 evaluation/scenes/<batch>/<pair>/ by a job for each
+batch; evaluation/summary.json and .parquet; evaluation/opensr_test.csv; evaluation/claim.json,
 .parquet and .png; evaluation/figures/; report.html, one page that needs nothing beside it.
 """
 
+if not BATCHED:
 
-rule external:
-    input:
-        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
-        aligned=aligned("hr.tif"),
-        result=lambda wildcards: inputs(external_results(wildcards)),
-    output:
-        directory(f"{RUN}/sr/{{pair}}/{{external}}"),
-    log:
-        f"{RUN}/logs/external/{{pair}}/{{external}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/external/{{pair}}/{{external}}.tsv"
-    wildcard_constraints:
-        external="|".join(map(re.escape, EXTERNAL)) or "(?!)",
-    conda:
-        "../../envs/acquire.yaml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(30),
-    params:
-        settings=settings("external"),
-        hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
-        folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
-        run=of_this_run,
-        files=lambda wildcards: other_inputs(external_results(wildcards)),
-        code=code("external"),
-    message:
-        "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
-    shell:
-        "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
-        " --run {params.run} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
+    rule evaluate:
+        input:
+            aligned=aligned("lr.tif", "hr.tif", *(["mask.tif"] if BY_PAIR else [])),
+            mask=[] if BY_PAIR else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
+            arms=[
+                *expand(f"{RUN}/sr/{{{{pair}}}}{{{{part}}}}/{{arm}}", arm=ARMS),
+                *expand(f"{RUN}/sr/{{{{pair}}}}/{{external}}", external=EXTERNAL),
+            ],
+        output:
+            report(
+                directory(f"{RUN}/evaluation/scenes/{{pair}}{{part}}"),
+                patterns=["{figure}.png"],
+                caption="../report/scene.rst",
+                category="Held-out scenes",
+                labels={"pair": "{pair}{part}", "figure": "{figure}"},
+            ),
+        log:
+            f"{RUN}/logs/evaluate/{{pair}}{{part}}.log",
+        benchmark:
+            f"{RUN}/benchmarks/evaluate/{{pair}}{{part}}.tsv"
+        conda:
+            "../../envs/evaluate.yaml"
+        threads: CONFIG.threads.evaluate
+        resources:
+            mem_mb=by_attempt(4000),
+            runtime=by_attempt(60),
+        params:
+            settings=settings("evaluate"),
+            folder=aligned_folder,
+            mask=lambda wildcards, input: input.mask or f"{aligned_folder(wildcards)}/mask.tif",
+            name=lambda wildcards: f"{wildcards.pair}{wildcards.part}",
+            code=code("evaluate"),
+        message:
+            "Evaluate {wildcards.pair}{wildcards.part}"
+        shell:
+            "python -m crossres evaluate --settings {params.settings:q} --pair {params.name:q}"
+            " --aligned {params.folder:q} --mask {params.mask:q} --arms {input.arms:q} --threads {threads}"
+            " --output {output:q} > {log:q} 2>&1"
 
 
-rule evaluate:
-    input:
-        aligned=aligned("lr.tif", "hr.tif", *(["mask.tif"] if BY_PAIR else [])),
-        mask=[] if BY_PAIR else f"{RUN}/pairs/held_out/{{pair}}{{part}}.tif",
-        arms=[
-            *expand(f"{RUN}/sr/{{{{pair}}}}{{{{part}}}}/{{arm}}", arm=ARMS),
-            *expand(f"{RUN}/sr/{{{{pair}}}}/{{external}}", external=EXTERNAL),
-        ],
-    output:
-        report(
-            directory(f"{RUN}/evaluation/scenes/{{pair}}{{part}}"),
-            patterns=["{figure}.png"],
-            caption="../report/scene.rst",
-            category="Held-out scenes",
-            labels={"pair": "{pair}{part}", "figure": "{figure}"},
-        ),
-    log:
-        f"{RUN}/logs/evaluate/{{pair}}{{part}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/evaluate/{{pair}}{{part}}.tsv"
-    conda:
-        "../../envs/evaluate.yaml"
-    threads: CONFIG.threads.evaluate
-    resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
-    params:
-        settings=settings("evaluate"),
-        folder=aligned_folder,
-        mask=lambda wildcards, input: input.mask or f"{aligned_folder(wildcards)}/mask.tif",
-        name=lambda wildcards: f"{wildcards.pair}{wildcards.part}",
-        code=code("evaluate"),
-    message:
-        "Evaluate {wildcards.pair}{wildcards.part}"
-    shell:
-        "python -m crossres evaluate --settings {params.settings:q} --pair {params.name:q}"
-        " --aligned {params.folder:q} --mask {params.mask:q} --arms {input.arms:q} --threads {threads}"
-        " --output {output:q} > {log:q} 2>&1"
+if BATCHED:
+
+    rule evaluate:
+        input:
+            aligned=f"{RUN}/batches/{{batch}}",
+            tables=tables_of_batch,
+            drawn=drawn_of_batch,
+        output:
+            report(
+                directory(f"{RUN}/evaluation/scenes/{{batch}}"),
+                patterns=["{pair,[^/]+}/{figure}.png"],
+                caption="../report/scene.rst",
+                category="Held-out scenes",
+                labels={"pair": "{pair}", "figure": "{figure}"},
+            ),
+        log:
+            f"{RUN}/logs/evaluate/{{batch}}.log",
+        benchmark:
+            f"{RUN}/benchmarks/evaluate/{{batch}}.tsv"
+        conda:
+            "../../envs/evaluate.yaml"
+        threads: CONFIG.threads.evaluate
+        resources:
+            mem_mb=by_attempt(4000),
+            runtime=by_attempt(240),
+        params:
+            settings=settings("evaluate"),
+            scenes=lambda wildcards: held_out_of_batch(wildcards.batch),
+            index=index_option,
+            arms=[*ARMS, *EXTERNAL],
+            code=command_version("evaluate-batch"),
+        message:
+            "Evaluate {wildcards.batch}"
+        shell:
+            "python -m crossres evaluate-batch --settings {params.settings:q} --held-out {params.scenes:q}"
+            " --aligned {input.aligned:q}/aligned {params.index} --drawn {input.drawn:q} --arms {params.arms:q}"
+            " --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarise:
     input:
         dataset=f"{RUN}/pairs/summary.json",
-        scenes=of_held_out("evaluation/scenes/{pair}"),
+        scenes=evaluated,
     output:
         summary=f"{RUN}/evaluation/summary.json",
         table=f"{RUN}/evaluation/summary.parquet",
@@ -145,7 +153,7 @@ rule figures:
     input:
         summary=f"{RUN}/evaluation/summary.json",
         dataset=f"{RUN}/pairs/summary.json",
-        scenes=of_held_out("evaluation/scenes/{pair}"),
+        scenes=evaluated,
     output:
         report(
             directory(f"{RUN}/evaluation/figures"),
@@ -189,7 +197,7 @@ rule report:
         curves=f"{RUN}/model/{SHOWN_MODEL}/curves.png",
         history=f"{RUN}/model/{SHOWN_MODEL}/history.csv",
         card=f"{RUN}/model/{SHOWN_MODEL}/card.json",
-        scenes=of_held_out("evaluation/scenes/{pair}"),
+        scenes=evaluated,
         summary=f"{RUN}/evaluation/summary.json",
         opensr=f"{RUN}/evaluation/opensr_test.csv",
         claim=rules.claim.output,

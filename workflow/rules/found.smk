@@ -4,6 +4,7 @@ Needs: LOCK of sources.smk, and the checkpoints `search` and `dataset`.
 Gives: functions for `input` and `params`; each first has Snakemake run the checkpoint that it needs.
 """
 
+from crossres import layout
 from crossres.settings.train import IN_MEMORY_BYTES
 
 
@@ -161,8 +162,58 @@ def held_out():
     return dataset_summary()["splits"]["test"]
 
 
-def of_held_out(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=held_out())
+def held_out_by_job():
+    """Return the held-out scenes of each batch and fold (as in FOLDS) that has any; read once for each dataset."""
+    dataset_summary()  # first has Snakemake assemble it
+    batches()
+    return _held_out_by_job(Path(checkpoints.dataset.get().output.summary).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _held_out_by_job(written):
+    folds = dataset_summary().get("folds", [])
+    fold_by_pair = {pair: f"/fold-{number}" for number, pairs in enumerate(folds) for pair in pairs}
+    found = {}
+    for scene in held_out():
+        pair, fold = scene, ""
+        if CONFIG.dataset.folds and not BY_PAIR:
+            pair, fold = layout.pair_of(scene), f"/fold-{layout.fold_of(scene)}"
+        elif CONFIG.dataset.folds:
+            fold = fold_by_pair.get(pair, FOLDS[0])
+        found.setdefault((batch_of(pair), fold), []).append(scene)
+    return dict(sorted(found.items()))
+
+
+def held_out_of_job(wildcards):
+    """Return the scenes of a batch that a fold holds out, for `params`."""
+    return held_out_by_job()[wildcards.batch, wildcards.fold]
+
+
+def held_out_of_batch(batch):
+    return [scene for (name, _), scenes in held_out_by_job().items() if name == batch for scene in scenes]
+
+
+def pairs_held_out(batch):
+    """Return the pairs of a batch of which anything is held out."""
+    scenes = held_out_of_batch(batch)
+    return scenes if BY_PAIR else sorted(set(map(layout.pair_of, scenes)))
+
+
+def evaluated(wildcards):
+    """Return the folders of all scenes held out, as `evaluate` writes them: one for each scene, or for each batch."""
+    names = sorted({batch for batch, _ in held_out_by_job()}) if BATCHED else held_out()
+    return expand(f"{RUN}/evaluation/scenes/{{name}}", name=names)
+
+
+def tables_of_batch(wildcards):
+    """Return what tells of the ground of test patches, where splits share a scene's."""
+    held_out_by_job()
+    return [] if BY_PAIR else split_tables(FOLDS[0])
+
+
+def index_option(wildcards):
+    """Return the option of `evaluate-batch` that names these tables, of each fold one."""
+    return "" if BY_PAIR else " ".join(["--index", *(split_table(fold, "index.parquet") for fold in FOLDS)])
 
 
 def training_data(wildcards):

@@ -7,7 +7,8 @@ of it. What `run` reaches is the command's code, by which the workflow knows whe
 
 NAMES = (
     "simulate", "link-world", "catalog", "chips", "search", "download", "lock", "coregister", "dates", "normalise",
-    "align-page", "patches", "prepare", "dataset", "held-out", "cache", "train", "distill", "sample", "super-resolve",
-    "external", "evaluate", "summarise", "claim", "figures", "report", "compare", "costs", "config", "schema",
+    "align-page", "patches", "prepare", "dataset", "held-out", "cache", "train", "distill", "sample", "sample-batch",
+    "super-resolve", "external", "external-batch", "evaluate", "evaluate-batch", "summarise", "claim", "figures",
+    "report", "compare", "costs", "config", "schema",
 )  # fmt: skip
 """In the order of the workflow."""

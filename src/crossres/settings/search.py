@@ -189,8 +189,9 @@ class SearchSettings(Section, json_schema_extra=_hr_may_be_left_out):
         1,
         ge=1,
         le=500,
-        description="pairs that one job fetches, aligns and cuts into patches, for sets of many small pairs; they then "
-        "stand in batches/, and a pair whose files on disk are damaged is declined. 1: a job for each step of a pair",
+        description="pairs that one job fetches, aligns and cuts into patches, draws or judges, for sets of many small "
+        "pairs; they then stand in batches/, and a pair whose files on disk are damaged is declined. "
+        "1: a job for each step of a pair",
     )
     lock: str | None = Field(
         None,

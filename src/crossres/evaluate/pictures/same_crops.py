@@ -12,7 +12,7 @@ from crossres.evaluate.pictures.embedding import photo_of
 from crossres.evaluate.pictures.stretch import Stretch, shown_bands
 from crossres.evaluate.results.scene_result import SceneResult
 from crossres.imagery.numbers import NODATA, to_reflectance
-from crossres.layout import RunFolder, pair_of
+from crossres.layout import RunFolder, evaluated_in, pair_of
 
 SHOWN_PX = 192
 PERCENTILES = (0.5, 99.5)
@@ -35,11 +35,12 @@ def common_places(runs: list[Path], primaries: list[str], pairs: list[str], coun
     by their coordinates.
     """
     found = []
+    evaluated = evaluated_in(RunFolder(runs[0]).evaluated)
     for pair in pairs:
         hr_path = RunFolder(runs[0]).aligned(pair_of(pair)) / "hr.tif"
         if not hr_path.exists():
             continue
-        scene = SceneResult.read(RunFolder(runs[0]).evaluated / pair)
+        scene = SceneResult.read(evaluated[pair])
         names = [scene.bands[i] for i in shown_bands(scene.bands)]
         for place in scene.pictures.crops:
             with rasterio.open(hr_path) as src:

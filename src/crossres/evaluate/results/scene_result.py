@@ -10,6 +10,7 @@ import numpy as np
 from crossres.evaluate.metrics.calibration import Calibration
 from crossres.evaluate.metrics.metric import Image
 from crossres.files import read_json
+from crossres.layout import evaluated_in
 from crossres.records import Array, Number, read_record, write_record
 
 Rank = Literal["best", "median", "worst"]
@@ -185,4 +186,5 @@ def read_calibrations(folder: Path) -> Calibrations:
 
 def held_out(dataset_summary: Path, scenes: Path) -> list[Path]:
     """Return the folder of each pair held out, below `scenes`: thousands of names would pass no command line."""
-    return [scenes / pair for pair in sorted(read_json(dataset_summary)["splits"]["test"])]
+    found = evaluated_in(scenes)
+    return [found.get(pair, scenes / pair) for pair in sorted(read_json(dataset_summary)["splits"]["test"])]

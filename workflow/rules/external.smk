@@ -1,0 +1,77 @@
+"""Results of other models, which are judged beside the arms.
+
+Needs: aligned/<pair>/hr.tif of every held-out pair, and the folders of evaluate.external.
+Gives: sr/<pair>/<name>/, with search.pairs_per_job above 1 sr/<batch>/external/<name>/<pair>/<name>/ by a job for each
+batch.
+"""
+
+if not BATCHED:
+
+    rule external:
+        input:
+            pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+            aligned=aligned("hr.tif"),
+            result=lambda wildcards: inputs(external_results(wildcards)),
+        output:
+            directory(f"{RUN}/sr/{{pair}}/{{external}}"),
+        log:
+            f"{RUN}/logs/external/{{pair}}/{{external}}.log",
+        benchmark:
+            f"{RUN}/benchmarks/external/{{pair}}/{{external}}.tsv"
+        wildcard_constraints:
+            external="|".join(map(re.escape, EXTERNAL)) or "(?!)",
+        conda:
+            "../../envs/acquire.yaml"
+        threads: 1
+        resources:
+            mem_mb=by_attempt(4000),
+            runtime=by_attempt(30),
+        params:
+            settings=settings("external"),
+            hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
+            folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
+            run=of_this_run,
+            files=lambda wildcards: other_inputs(external_results(wildcards)),
+            code=code("external"),
+        message:
+            "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
+        shell:
+            "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
+            " --run {params.run} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
+
+
+if BATCHED:
+
+    rule external:
+        input:
+            pairs=lambda wildcards: [items() / "pairs" / f"{pair}.json" for pair in pairs_held_out(wildcards.batch)],
+            aligned=f"{RUN}/batches/{{batch}}",
+            result=lambda wildcards: inputs(external_results_of_batch(wildcards)),
+        output:
+            directory(f"{RUN}/sr/{{batch}}/external/{{external}}"),
+        log:
+            f"{RUN}/logs/external/{{batch}}/{{external}}.log",
+        benchmark:
+            f"{RUN}/benchmarks/external/{{batch}}/{{external}}.tsv"
+        wildcard_constraints:
+            external="|".join(map(re.escape, EXTERNAL)) or "(?!)",
+        conda:
+            "../../envs/acquire.yaml"
+        threads: 1
+        resources:
+            mem_mb=by_attempt(4000),
+            runtime=by_attempt(240),
+        params:
+            settings=settings("external"),
+            pairs=lambda wildcards: pairs_held_out(wildcards.batch),
+            found=f"{RUN}/items",
+            folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
+            run=of_this_run,
+            files=lambda wildcards: other_inputs(external_results_of_batch(wildcards)),
+            code=command_version("external-batch"),
+        message:
+            "Bring {wildcards.external}'s results of {wildcards.batch} to the HR grid"
+        shell:
+            "python -m crossres external-batch --settings {params.settings:q} --name {wildcards.external:q}"
+            " --held-out {params.pairs:q} --items {params.found:q} --folder {params.folder} --run {params.run}"
+            " --aligned {input.aligned:q}/aligned --output {output:q} > {log:q} 2>&1"
