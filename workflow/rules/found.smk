@@ -172,12 +172,12 @@ def held_out_by_job():
 @functools.lru_cache(maxsize=1)
 def _held_out_by_job(written):
     folds = dataset_summary().get("folds", [])
-    fold_by_pair = {pair: f"/fold-{number}" for number, pairs in enumerate(folds) for pair in pairs}
+    fold_by_pair = {pair: layout.below_fold(number) for number, pairs in enumerate(folds) for pair in pairs}
     found = {}
     for scene in held_out():
         pair, fold = scene, ""
         if CONFIG.dataset.folds and not BY_PAIR:
-            pair, fold = layout.pair_of(scene), f"/fold-{layout.fold_of(scene)}"
+            pair, fold = layout.pair_of(scene), layout.below_fold(layout.fold_of(scene))
         elif CONFIG.dataset.folds:
             fold = fold_by_pair.get(pair, FOLDS[0])
         found.setdefault((batch_of(pair), fold), []).append(scene)
