@@ -1,0 +1,132 @@
+"""Print what runs of config/real say, as tables of docs/explanation/claim.md.
+
+    python config/real/table.py results/real_*
+
+Every table has a row or several for each run: the product beside bicubic and regression, the claim, and the prior
+module's worth. Differences are paired by place (and seed), with their 95 % intervals.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crossres.evaluate.metrics.metric import ALL_BANDS
+from crossres.evaluate.metrics.registry import BY_KEY, shown
+from crossres.evaluate.results.claim_curves import read_claim
+from crossres.evaluate.results.intervals import Interval, difference, few
+from crossres.evaluate.results.summary import ALL_STRATA, Summary
+from crossres.layout import RunFolder
+from crossres.settings.config import load
+
+KEYS = ("psnr_db", "spectrum_error", "swd", "hallucination")
+PRODUCT, WITH_PRIOR, WITHOUT = "lr_start", "residual", "concat"
+NFE = 2
+
+
+def main(runs: Iterable[Path]) -> None:
+    """Print the tables of these runs, of which each is a folder of results."""
+    folders = [RunFolder(run) for run in runs]
+    for title, head, rows in (
+        ("Product", ["set", "", *(BY_KEY[key].label for key in KEYS)], _product),
+        ("Claim", ["set", "quality", "noise start's best", "speed-up", "there", "claim"], _claim),
+        ("Prior", ["set", "", *(BY_KEY[key].label for key in KEYS)], _prior),
+    ):
+        print(f"\n{title}\n")
+        for cells in [head, ["---"] * len(head), *(row for folder in folders for row in rows(folder))]:
+            print("|", " | ".join(cells), "|")
+
+
+def _product(run: RunFolder) -> list[list[str]]:
+    name, values = _name(run), _values(run)
+    seeds = _arms(run, WITH_PRIOR)
+    images = {
+        "bicubic": values["bicubic", "sample"],
+        "regression": values["regression", "sample"],
+        "mean of four samples": values[PRODUCT, "mean"],
+        "one sample": [values[arm, "sample"] for arm in seeds],
+    }
+    rows = [[name, image, *(_mean(key, of) for key in KEYS)] for image, of in images.items()]
+    for image, other in (("mean of four samples", "bicubic"), ("mean of four samples", "regression"),
+                         ("one sample", "bicubic"), ("one sample", "regression")):  # fmt: skip
+        rows.append([name, f"{image} less {other}", *(_apart(key, images[image], images[other]) for key in KEYS)])
+    return rows
+
+
+def _claim(run: RunFolder) -> list[list[str]]:
+    rows = []
+    for kind, judgement in read_claim(run.folder / "evaluation" / "claim.json").items():
+        if kind != WITH_PRIOR:
+            continue
+        for quality, found in judgement.evidence.items():
+            speed = found.speed_up
+            best = f"{shown(quality, speed.tau)} at {speed.best_nfe} ({found.noise_of[speed.best_nfe]})"
+            ends = "" if speed.low is None else f" ({speed.low:g} to {speed.high:g})"
+            parts = f"{speed.noise_nfe} over {speed.lr_nfe or 'never'}"
+            there = "; ".join(
+                f"{BY_KEY[key].label} {_interval(key, apart)}" for key, apart in found.differences.items()
+            )
+            label = BY_KEY[quality].label
+            rows.append([_name(run), label, best, f"{speed.value:g}{ends}: {parts}", there, found.verdict])
+    return rows
+
+
+def _prior(run: RunFolder) -> list[list[str]]:
+    values = _values(run)
+    ours, theirs = ([values[arm, "sample"] for arm in _arms(run, kind)] for kind in (WITH_PRIOR, WITHOUT))
+    return [
+        [_name(run), "with the prior module", *(_mean(key, ours) for key in KEYS)],
+        [_name(run), "without", *(_mean(key, theirs) for key in KEYS)],
+        [_name(run), "difference", *(_apart(key, ours, theirs) for key in KEYS)],
+    ]
+
+
+def _name(run: RunFolder) -> str:
+    scenes = Summary.read(run.folder / "evaluation" / "summary.json").scenes
+    return f"{run.folder.name.removeprefix('real_')} ({len(scenes)})"
+
+
+def _arms(run: RunFolder, kind: str) -> list[str]:
+    """Return the arm of each seed of a kind, from LR with NFE evaluations."""
+    return [starts["lr"][NFE] for starts in load(run.config).sample.curves()[kind].values()]
+
+
+Table = pd.DataFrame
+"""(scene, metric) values of one image of one arm."""
+
+
+def _values(run: RunFolder) -> dict[tuple[str, str], Table]:
+    rows = pd.read_parquet(run.folder / "evaluation" / "summary.parquet")
+    chosen = rows[(rows.band == ALL_BANDS) & (rows.stratum == ALL_STRATA)]
+    return {
+        (str(arm), str(image)): of.pivot(index="scene", columns="metric", values="value").sort_index()
+        for (arm, image), of in chosen.groupby(["arm", "image"])
+    }
+
+
+def _seeds(key: str, of: Table | list[Table]) -> np.ndarray:
+    """Return a metric as (seed, scene)."""
+    return np.array([one[key] for one in (of if isinstance(of, list) else [of])], np.float64)
+
+
+def _mean(key: str, of: Table | list[Table]) -> str:
+    return shown(key, float(np.nanmean(_seeds(key, of))), unit=False)
+
+
+def _apart(key: str, one: Table | list[Table], other: Table | list[Table]) -> str:
+    return _interval(key, difference(_seeds(key, one) - _seeds(key, other), BY_KEY[key]))
+
+
+def _interval(key: str, found: Interval | None) -> str:
+    if found is None:
+        return ""
+    mean = shown(key, found.mean, signed=True, unit=False)
+    if few(found.n):
+        return f"{mean} (few)"
+    return f"{mean} ({shown(key, found.low, unit=False)} to {shown(key, found.high, unit=False)})"
+
+
+if __name__ == "__main__":
+    main(map(Path, sys.argv[1:]))
