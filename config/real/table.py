@@ -32,6 +32,7 @@ def main(runs: Iterable[Path]) -> None:
     for title, head, rows in (
         ("Product", ["set", "", *(BY_KEY[key].label for key in KEYS)], _product),
         ("Claim", ["set", "quality", "noise start's best", "speed-up", "there", "claim"], _claim),
+        ("Starts", ["set", "", *(BY_KEY[key].label for key in KEYS)], _starts),
         ("Prior", ["set", "", *(BY_KEY[key].label for key in KEYS)], _prior),
     ):
         print(f"\n{title}\n")
@@ -70,6 +71,21 @@ def _claim(run: RunFolder) -> list[list[str]]:
             )
             label = BY_KEY[quality].label
             rows.append([_name(run), label, best, f"{speed.value:g}{ends}: {parts}", there, found.verdict])
+    return rows
+
+
+def _starts(run: RunFolder) -> list[list[str]]:
+    """Return what NFE evaluations from LR do, less the noise start of each rival where that is best in SWD."""
+    values, sample = _values(run), load(run.config).sample
+    ours = [values[arm, "sample"] for arm in _arms(run, WITH_PRIOR)]
+    rows = []
+    for rival in sample.against()[WITH_PRIOR]:
+        starts = [starts["noise"] for starts in sample.curves()[rival].values()]
+        by_nfe = {nfe: [values[of[nfe], "sample"] for of in starts] for nfe in starts[0]}
+        best = min(by_nfe, key=lambda nfe: np.nanmean(_seeds("swd", by_nfe[nfe])))
+        theirs = by_nfe[best]
+        rows.append([_name(run), f"{rival}, {best}", *(_mean(key, theirs) for key in KEYS)])
+        rows.append([_name(run), f"LR start, {NFE}, less this", *(_apart(key, ours, theirs) for key in KEYS)])
     return rows
 
 
