@@ -16,6 +16,7 @@ from crossres.evaluate.report.disclosure import public
 from crossres.evaluate.report.html import render
 from crossres.evaluate.report.tables import NAMES
 from crossres.evaluate.results.intervals import difference, few, interval
+from crossres.evaluate.results.summarise import read_table
 from crossres.evaluate.results.summary import ALL_STRATA, Summary
 from crossres.files import whole
 from crossres.layout import RunFolder
@@ -116,12 +117,7 @@ def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
 
 def _values(run: Path, primary: str) -> pd.DataFrame:
     """Return the product's metrics over all bands and land cover: a row per scene and image, a column per metric."""
-    path = RunFolder(run).table
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run the workflow for this run first")
-    table = pd.read_parquet(path)
-    if "stratum" not in table:
-        raise UserError(f"{path}: is of an earlier version; run the workflow for this run again")
+    table = read_table(RunFolder(run).table)
     chosen = table[(table.arm == primary) & (table.band == ALL_BANDS) & (table.stratum == ALL_STRATA)]
     return chosen.pivot(index=["scene", "image"], columns="metric", values="value")
 
