@@ -65,7 +65,7 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         plates=read_plates(inputs.aligned, test, lr_dates), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
         dates=dates_tables(config, table),
-        claims=claim_tables(inputs.summary.with_name("claim.json"), _one_ode(config, paths)),
+        claims=claim_tables(inputs.summary.with_name("claim.json"), config.sample.one_ode(paths)),
         opensr=opensr_report(inputs.summary.with_name("opensr_test.csv"), inputs.scenes),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
@@ -81,12 +81,6 @@ def _not_available(summary: Summary) -> dict[str, str]:
     """Return what readers ask for and this run has not measured, with the reason."""
     measured = {BY_KEY[key].label for arm in summary.arms.values() for key, found in arm["sample"].items() if found}
     return {name: why for name, why in NOT_AVAILABLE.items() if name not in measured}
-
-
-def _one_ode(config: Config, paths: Mapping[str, str]) -> frozenset[str]:
-    """Return the kinds of model whose starts are one ODE: those on the residual path."""
-    kinds = config.sample.curves().items()
-    return frozenset(kind for kind, models in kinds if all(paths[model] == "residual" for model in models))
 
 
 def _photo(path: Path) -> str | None:
