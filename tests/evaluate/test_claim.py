@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from crossres.cli import main
+from crossres.evaluate.charts.claim import draw_claim
 from crossres.evaluate.metrics.scene_metrics import ALL_BANDS
-from crossres.evaluate.report.claim_table import SAME_ODE, claim_tables
+from crossres.evaluate.report.claim_table import claim_tables
+from crossres.evaluate.results.arm_names import SAME_ODE
 from crossres.evaluate.results.claim import Compared, best_of, judge_claim, overall, verdict
-from crossres.evaluate.results.claim_curves import curves, one_sample, read_claim
+from crossres.evaluate.results.claim_curves import curves, judge_kinds, one_sample, read_claim
 from crossres.evaluate.results.speed_up import Match, matches, speed_up
 from crossres.settings.sample import ArmSettings, SampleSettings, Sweep
 
@@ -228,6 +230,17 @@ def test_the_report_has_a_column_for_all_seeds_and_one_for_each(tmp_path):
     assert rows["SWD: evaluations from noise that do what 4, 32 do from LR"] == ["never, never"] * 3
     assert rows["Spectrum error: the claim"] == ["holds"] * 3
     assert second.columns == ["all seeds"]
+
+
+def test_the_figure_calls_a_start_what_it_is(tmp_path):
+    judged(tmp_path, SAMPLE)
+    kinds = judge_kinds(SAMPLE.curves(), SAMPLE.against(), one_sample(tmp_path / "summary.parquet"))
+    *_, last = draw_claim(kinds, {}, {"module"}).axes
+    labels = {text.get_text() for text in last.get_legend().get_texts()}
+    assert {f"{SAME_ODE}, module", "noise start, plain", "noise start, rival", "LR start, module"} <= labels
+    assert "noise start, module" not in labels
+    words = " ".join(last.texts[0].get_text().split())
+    assert "is never reached from noise (SWD) plain" in words
 
 
 def test_midpoint_counts_two_evaluations_a_step_and_is_a_kind_of_its_own():

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from wholly import lazily, made
 
 from crossres.evaluate.metrics import boundaries
+from crossres.evaluate.metrics.boundaries import AGREEING, COUNTED, HERE, MADE_UP, MISSED
 from crossres.evaluate.metrics.downstream import Downstream, UseParts
 from crossres.evaluate.metrics.metric import Values
 from crossres.evaluate.metrics.parcels import Parcels, parcel_map
@@ -24,7 +25,7 @@ def uses(sr: np.ndarray, hr: np.ndarray, clear: np.ndarray, bands: tuple[str, ..
     stds = np.array([band[clear].std() for band in hr])
     truth, image = (lazily(np.where(clear, one, np.float32(0)), chunk) for one in (hr, sr))
     found = Downstream(truth, clear, stds, bands, 16.0)
-    return found.judged(UseParts(*made(found.parts(image))))
+    return found.judged(UseParts(*made(found.parts(image))))[0]
 
 
 def test_hr_itself_is_perfect(land: np.ndarray) -> None:
@@ -41,6 +42,21 @@ def test_a_shifted_boundary_is_found_within_the_tolerance_alone(shift_px: int) -
     hr[:, :, 64:] = 0.3
     found = uses(np.roll(hr, shift_px, axis=2), hr, np.ones((128, 128), bool), ("red",))
     assert found["boundary_f_1px"] == (shift_px <= 1) and found["boundary_f_2px"] == (shift_px <= 2)
+
+
+def test_what_is_drawn_of_boundaries_is_what_is_counted(land: np.ndarray) -> None:
+    clear = np.ones(land.shape[1:], bool)
+    clear[60:100, 90:150] = False
+    stds = np.array([band[clear].std() for band in land])
+    truth, blurred = np.where(clear, land, 0), np.where(clear, gaussian_filter(land, (0, 2, 2)), 0)
+    found = Downstream(lazily(truth, 128), clear, stds, BANDS, 16.0)
+    _, lines = found.judged(UseParts(*made(found.parts(lazily(blurred, 128)))))
+    codes = boundaries.compared(blurred, found.boundaries, stds, found.threshold * lines.threshold[0])
+    agreeing, missed, made_up = (int((codes == code).sum()) for code in (AGREEING, MISSED, MADE_UP))
+    of_hr = int((found.boundaries == HERE | COUNTED).sum())
+    assert agreeing / (agreeing + made_up) == pytest.approx(lines.precision[0])
+    assert 1 - missed / of_hr == pytest.approx(lines.recall[0])
+    assert min(agreeing, missed, made_up) > 0
 
 
 def test_the_more_blur_the_less_of_use(land: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Which lines the chart of quality over NFE has, and what they are called."""
 
 from crossres.evaluate.charts.nfe import series
+from crossres.evaluate.results.arm_names import SAME_ODE
 from crossres.settings.sample import ArmSettings, SampleSettings, Sweep
 
 STARTS = {
@@ -14,6 +15,13 @@ LINES = {"lr start": [(1, "once")], "noise start": [(4, "few"), (32, "many")]}
 def test_a_line_for_each_start_of_what_was_measured():
     assert series(SampleSettings(arms=STARTS), ["many", "few", "once", "theirs"]) == LINES
     assert series(SampleSettings(arms=STARTS), ["few"]) == {"noise start": [(4, "few")]}
+
+
+def test_a_start_from_noise_that_is_the_same_ode_is_called_so():
+    sample = SampleSettings(arms=STARTS)
+    assert sample.one_ode({"main": "residual"}) == {"main"} and not sample.one_ode({"main": "straight"})
+    found = series(sample, STARTS, sample.one_ode({"main": "residual"}))
+    assert found == {"lr start": LINES["lr start"], SAME_ODE: LINES["noise start"]}
 
 
 def test_a_one_step_model_stands_beside_them_and_interpolation_does_not():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from finished_run import ARMS, CONFIG, sampled, write
 
 from crossres.errors import UserError
@@ -221,6 +222,21 @@ def test_runs_stand_side_by_side_paired_by_place(pages: dict[str, Path], run: Pa
         compare([run, tmp_path / "nowhere"], tmp_path / "no.html")
     with pytest.raises(UserError, match="no benchmark files"):
         costs(tmp_path, tmp_path / "no.html")
+
+
+def test_a_product_that_is_drawn_once_stands_beside_no_mean(run: Path, pages: dict[str, Path], tmp_path: Path) -> None:
+    single = shutil.copytree(run, tmp_path / "single")
+    config = yaml.safe_load((single / "config.yaml").read_text())
+    config["sample"]["arms"]["lr_start"]["samples"] = 1
+    (single / "config.yaml").write_text(yaml.safe_dump(config))
+    compare([run, single], tmp_path / "beside.html")
+    text = (tmp_path / "beside.html").read_text(encoding="utf-8")
+    assert "Drawn once: the product of single." in text
+    means, samples = (part.partition("</table>")[0] for part in text.partition('id="numbers"')[2].split("<h3>")[1:3])
+    assert means.startswith("Mean of samples") and samples.startswith("One sample")
+    assert re.search(r"PSNR.*?</tr>", means, re.S)[0].count("–") == 2
+    assert "–" not in re.search(r"PSNR.*?</tr>", samples, re.S)[0]
+    assert "Drawn once" not in pages["compare"].read_text(encoding="utf-8")
 
 
 def test_quality_over_steps_is_drawn_where_steps_vary(run: Path, tmp_path: Path) -> None:

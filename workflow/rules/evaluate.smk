@@ -199,6 +199,7 @@ rule report:
         card=f"{RUN}/model/{SHOWN_MODEL}/card.json",
         scenes=evaluated,
         summary=f"{RUN}/evaluation/summary.json",
+        table=f"{RUN}/evaluation/summary.parquet",
         opensr=f"{RUN}/evaluation/opensr_test.csv",
         claim=rules.claim.output,
         figures=f"{RUN}/evaluation/figures",
@@ -232,6 +233,7 @@ rule report:
             "evaluate/report/report.html",
             "evaluate/report/report.css",
             "evaluate/report/report.js",
+            "evaluate/report/uses.html",
         ),
     message:
         "Write the report"

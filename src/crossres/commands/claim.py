@@ -2,7 +2,7 @@
 
 import argparse
 
-from crossres.commands.options import add_path, add_settings, section
+from crossres.commands.options import add_path, add_settings, paths_of, section
 from crossres.outputs import Output
 
 OUTPUTS = (
@@ -27,4 +27,4 @@ def run(args: argparse.Namespace) -> None:
     values = one_sample(args.table)
     kinds = judge_kinds(sample.curves(), sample.against(), values)
     write_claim(kinds, args.output, args.curves)
-    save(draw_claim(kinds, without_steps(sample.arms, values)), args.figure)
+    save(draw_claim(kinds, without_steps(sample.arms, values), sample.one_ode(paths_of(args))), args.figure)

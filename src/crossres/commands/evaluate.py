@@ -9,7 +9,7 @@ from crossres.outputs import Output
 
 FILES = (
     "metrics.json", "spectra.json", "calibration.json", "opensr_test.json", "spectrum.png", "crops.png", "overview.png",
-    "hallucination.png", "view/*.png", "crops/*/*.png", "places/*/*.png",
+    "hallucination.png", "boundaries.png", "view/*.png", "crops/*/*.png", "places/*/*.png",
 )  # fmt: skip
 OUTPUTS = (Output(folder=FILES, is_own=earlier.is_evaluation),)
 

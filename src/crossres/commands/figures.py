@@ -3,7 +3,7 @@
 import argparse
 
 from crossres import earlier_products as earlier
-from crossres.commands.options import add_path, add_settings, section
+from crossres.commands.options import add_path, add_settings, paths_of, section
 from crossres.outputs import Output
 
 OUTPUTS = (
@@ -28,4 +28,5 @@ def run(args: argparse.Namespace) -> None:
     from crossres.evaluate.charts.over_scenes import figures
     from crossres.evaluate.results.scene_result import held_out
 
-    figures(section(args, "sample"), args.summary, held_out(args.dataset, args.scenes), args.output)
+    sample, scenes = section(args, "sample"), held_out(args.dataset, args.scenes)
+    figures(sample, args.summary, scenes, args.output, sample.one_ode(paths_of(args)))

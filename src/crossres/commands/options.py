@@ -80,6 +80,11 @@ def of_model(args: argparse.Namespace, name: str) -> tuple[ModelSettings, TrainS
         raise UserError(str(error)) from None
 
 
+def paths_of(args: argparse.Namespace) -> dict[str, str]:
+    """Return the path that each of `models` of `--settings` was trained on."""
+    return {name: of_model(args, name)[1].path for name in settings(args).get("models") or {"main": {}}}
+
+
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `--settings` holds: all of a configuration, checked, or some of its sections."""
     content = mapping(args.settings)

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> None:
     from crossres.evaluate.report.inputs import ReportInputs
     from crossres.evaluate.report.run_report import report
     from crossres.layout import RunFolder
-    from crossres.settings.config import load
+    from crossres.settings.config import load_record
 
     inputs = ReportInputs.of_run(args.run, args.primary, args.model)
-    report(section(args, "report"), load(RunFolder(args.run).config), inputs, args.output)
+    report(section(args, "report"), load_record(RunFolder(args.run).config), inputs, args.output)

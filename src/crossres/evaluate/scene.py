@@ -15,7 +15,9 @@ from crossres.evaluate.metrics.consistency import consistency
 from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.opensr_scene import opensr_scene
 from crossres.evaluate.metrics.scene_metrics import Judge, JudgedArm
+from crossres.evaluate.pictures.boundary_plate import Traced, save_boundaries
 from crossres.evaluate.pictures.scene_images import Pictured, save_pictures
+from crossres.evaluate.results.arm_names import arm_label
 from crossres.evaluate.results.opensr_table import write_scene
 from crossres.evaluate.results.scene_result import (
     Dates,
@@ -32,6 +34,8 @@ from crossres.settings.evaluate import EvaluateSettings
 from crossres.settings.grid import GridSettings
 
 log = logging.getLogger(__name__)
+BASELINES = ("bicubic", "regression")
+"""Starts of the arms whose boundaries are drawn beside the pictured arm's."""
 
 
 def evaluate_scene(
@@ -44,8 +48,8 @@ def evaluate_scene(
     mean.tif, std.tif and sample.tif, or declined.json with the reason why it holds none. The first arm with a spread is
     the one that is pictured, else the first; of an external arm the viewer shows one layer. `output` is a folder:
     metrics.json, spectra.json, calibration.json, opensr_test.json, crops.png, overview.png, hallucination.png,
-    spectrum.png, view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png. Raises
-    `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
+    boundaries.png, spectrum.png, view/<layer>.png, crops/<n>/<layer>.png and places/<best, median, worst>/<layer>.png.
+    Raises `UserError` when inputs are missing or do not fit together, or when no pixel is clear.
     """
     declined = {arm: read_json(path)["reason"] for arm in arms if (path := arms[arm] / "declined.json").exists()}
     arms = {arm: folder for arm, folder in arms.items() if arm not in declined}
@@ -74,6 +78,11 @@ def evaluate_scene(
         figure, (ax,) = chart(6.4, 4.2)
         draw_spectra(ax, spectra, list(arms), "sample")
         save(figure, part / "spectrum.png")
+        pictures = save_pictures(settings, truth, pictured, external, judge.hr_on_lr, part)
+        traced = _traced(truth, judged, pictured, {name: _start(arms[name]) for name in judged})
+        save_boundaries(
+            part / "boundaries.png", truth.hr, judge.downstream, traced, truth.bands, pictures.crops[0], truth.hr_gsd_m
+        )
         SceneResult(
             pair=pair, bands=truth.bands, dates=Dates(**truth.dates), lr_gsd_m=truth.lr_gsd_m,
             hr_gsd_m=truth.hr_gsd_m, factor=float(truth.factor), shape_px=truth.clear.shape,
@@ -85,8 +94,30 @@ def evaluate_scene(
                 judge.strata.rule, judge.strata.shares(),
                 {name: {image: found.images[image].strata for image in IMAGES} for name, found in judged.items()},
             ),
-            pictures=save_pictures(settings, truth, pictured, external, judge.hr_on_lr, part),
+            pictures=pictures,
         ).write(part)  # fmt: skip
+
+
+def _start(arm: Path) -> str | None:
+    """Return what an arm starts from, by its item; None for what another model made."""
+    path = arm / "item.json"
+    said = read_json(path)["properties"].get("crossres:settings", {}) if path.exists() else {}
+    return said.get("start")
+
+
+def _traced(
+    pair: AlignedPair, judged: dict[str, JudgedArm], pictured: Pictured, starts: dict[str, str | None]
+) -> list[Traced]:
+    """Return what boundaries are drawn of: plain interpolation, the regression, mean and sample of the pictured arm."""
+    shown = []
+    for start in BASELINES:
+        for name in [name for name, found in starts.items() if found == start and name != pictured.name][:1]:
+            shown.append(Traced(arm_label(name), pair.arms[name].mean, judged[name].images["mean"].boundaries))
+    arm, images = pictured.arm, judged[pictured.name].images
+    if arm.single:
+        return [*shown, Traced(arm_label(pictured.name), arm.sample, images["sample"].boundaries)]
+    both = (("mean", arm.mean, images["mean"]), ("one sample", arm.sample, images["sample"]))
+    return [*shown, *(Traced(f"SR, {name}", image, of.boundaries) for name, image, of in both)]
 
 
 def _spectra(pair: AlignedPair, judge: Judge, judged: dict[str, JudgedArm]) -> Spectra:

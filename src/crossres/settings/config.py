@@ -1,5 +1,6 @@
 """The whole configuration: its sections together, read from YAML and checked."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from crossres.settings.dask import DaskSettings
 from crossres.settings.dataset import DatasetSettings
 from crossres.settings.distill import DistillSettings
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
-from crossres.settings.explained import explain
+from crossres.settings.explained import explain, without_moved
 from crossres.settings.grid import GridSettings
 from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
@@ -27,6 +28,7 @@ from crossres.settings.threads import ThreadSettings
 from crossres.settings.train import TrainSettings
 from crossres.settings.yaml_text import read_mapping, values
 
+log = logging.getLogger(__name__)
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
@@ -228,6 +230,16 @@ def load(path: Path) -> Config:
     if not Path(path).exists():
         raise UserError(f"{path}: no such configuration file")
     return parse(read_mapping(path), str(path))
+
+
+def load_record(path: Path) -> Config:
+    """Read the config.yaml of a finished run: keys that this version no longer has are left out and logged."""
+    if not Path(path).exists():
+        raise UserError(f"{path}: no such configuration file")
+    content = read_mapping(path)
+    if gone := without_moved(content, Config):
+        log.warning("%s: of an earlier version; left out: %s", path, ", ".join(gone))
+    return parse(content, str(path))
 
 
 def schema() -> dict[str, Any]:

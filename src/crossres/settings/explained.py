@@ -42,6 +42,29 @@ def explain(error: ValidationError, section: type[Section], content: Any) -> str
     return f"{key}: {message}{shown}{more}"
 
 
+def without_moved(content: dict[str, Any], section: type[Section]) -> list[str]:
+    """Take the keys of earlier versions out of settings, and return them as the file has them."""
+    gone = []
+    try:
+        section.model_validate(content)
+    except ValidationError as error:
+        for found in error.errors():
+            where = found["loc"]
+            if found["type"] == "extra_forbidden" and where[-1] in MOVED:
+                gone.append(".".join(_written(where, content)))
+                _holder(content, where).pop(where[-1], None)
+    return gone
+
+
+def _holder(content: Any, where: tuple[int | str, ...]) -> Any:
+    """Return the mapping that holds the key at a location, which may name kinds of sources or leave out lists."""
+    for part in where[:-1]:
+        known = isinstance(content, dict) and part in content
+        if known or (isinstance(content, list) and isinstance(part, int)):
+            content = content[part]
+    return content
+
+
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

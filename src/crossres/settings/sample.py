@@ -179,6 +179,14 @@ class SampleSettings(Section):
         """Return for each sweep the other sweeps whose noise starts its LR start is held against."""
         return {kind: sweep.against for kind, sweep in self.sweeps.items()}
 
+    def one_ode(self, paths: Mapping[str, str]) -> frozenset[str]:
+        """Return the kinds of model whose starts are one ODE, and differ in where steps fall: on the residual path.
+
+        `paths` is the path that each model was trained on.
+        """
+        kinds = self.curves().items()
+        return frozenset(kind for kind, models in kinds if all(paths.get(model) == "residual" for model in models))
+
     def curves(self) -> Curves:
         """Return which arms make curves over NFE: an entry a sweep, and one for each other model and way of sampling.
 

@@ -37,8 +37,8 @@ READS: dict[str, tuple[str, ...]] = {
     "external": ("grid.bands", "evaluate.external.{external}"),
     "evaluate": ("evaluate", "grid", "-grid.lr_bands"),
     "summarise": (),
-    "claim": ("sample.arms", "sample.sweeps"),
-    "figures": ("sample.arms", "sample.sweeps"),
+    "claim": ("sample.arms", "sample.sweeps", "train.path", "models"),
+    "figures": ("sample.arms", "sample.sweeps", "train.path", "models"),
     "report": ("report",),
 }
 """Sections and keys that a rule is given; one with a minus is left out of its section, and {model}, {arm} and

@@ -246,6 +246,24 @@ def test_only_a_finished_run_can_be_locked(tmp_path, locked):
     assert not (tmp_path / "other.json").exists()
 
 
+def test_a_run_of_before_is_locked_without_the_keys_that_are_gone(tmp_path, locked, caplog):
+    run, _ = locked
+    lock_run(run, tmp_path / "again.json")
+    record = run / "config.yaml"
+    content = yaml.safe_load(record.read_text())
+    content["evaluate"]["bootstrap"] = content["sample"]["tiling"]["processes"] = 1
+    content["search"]["lr"][0]["lr_mtf"] = 0.3
+    record.write_text(yaml.safe_dump(content))
+    lock_run(run, tmp_path / "old.json")
+    assert (tmp_path / "old.json").read_bytes() == (tmp_path / "again.json").read_bytes()
+    [line] = [r.getMessage() for r in caplog.records if "left out" in r.getMessage()]
+    assert "evaluate.bootstrap" in line and "sample.tiling.processes" in line and "lr_mtf" in line
+    content["evaluate"]["nonsense"] = 1
+    record.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match="nonsense: unknown key"):
+        lock_run(run, tmp_path / "none.json")
+
+
 def test_the_checksum_of_a_folder_follows_names_and_contents(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()

@@ -13,7 +13,7 @@ from crossres.errors import UserError
 from crossres.files import read_json, write_json
 from crossres.imagery.items import Item
 from crossres.layout import RunFolder
-from crossres.settings.config import Config, load
+from crossres.settings.config import Config, load_record
 from crossres.settings.paths import escaped, expand
 from crossres.settings.search import CATALOGUED, CatalogSource
 
@@ -27,7 +27,7 @@ def lock_run(run: Path, output: Path) -> None:
     another checkout and on another machine. Signatures and passwords of URLs are left out.
     """
     items = RunFolder(run).items
-    config = load(RunFolder(run).config)
+    config = load_record(RunFolder(run).config)
     paths = sorted(items.scenes.glob("*.json"))
     if not paths:
         raise UserError(f"{run}: holds no items/scenes/*.json; name the folder of a finished run, such as results/demo")

@@ -10,16 +10,20 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 from crossres.drawing import COLOURS, MARKERS, MUTED, chart, title
 from crossres.evaluate.metrics.metric import Metric
 from crossres.evaluate.metrics.registry import BY_KEY
+from crossres.evaluate.results.arm_names import SAME_ODE
 from crossres.evaluate.results.summary import Summary
 from crossres.settings.sample import SampleSettings
 
 CHARTED = ("swd", "spectrum_error", "psnr_db", "hallucination")
 
 
-def series(sample: SampleSettings, measured: Collection[str]) -> dict[str, list[tuple[int, str]]]:
+def series(
+    sample: SampleSettings, measured: Collection[str], one_ode: Collection[str] = ()
+) -> dict[str, list[tuple[int, str]]]:
     """Return (NFE, arm) in growing order for each curve of the `measured` arms, and for each one-step model.
 
-    A label says the start and, where there are several, the kind of model and the model.
+    A label says the start and, where there are several, the kind of model and the model. The starts of kinds in
+    `one_ode` solve the same equation.
     """
     curves = sample.curves()
     lines: dict[str, list[tuple[int, str]]] = {}
@@ -27,7 +31,8 @@ def series(sample: SampleSettings, measured: Collection[str]) -> dict[str, list[
         for model, starts in models.items():
             told = [kind] * (len(curves) > 1) + [model] * (len(models) > 1)
             for start, by_nfe in starts.items():
-                lines[", ".join([f"{start} start", *told])] = sorted(by_nfe.items())
+                name = SAME_ODE if start == "noise" and kind in one_ode else f"{start} start"
+                lines[", ".join([name, *told])] = sorted(by_nfe.items())
     one_step = {name: arm for name, arm in sample.arms.items() if arm.start == "one-step"}
     for name, arm in one_step.items():
         lines[f"one-step, {arm.model}" if len(one_step) > 1 else "one-step"] = [(arm.nfe, name)]
@@ -35,9 +40,12 @@ def series(sample: SampleSettings, measured: Collection[str]) -> dict[str, list[
     return {label: found for label, found in kept.items() if found}
 
 
-def draw_nfe(summary: Summary, sample: SampleSettings) -> Figure | None:
-    """Return a chart of one sample's quality over NFE with intervals; None when no curve has two NFE."""
-    ways = series(sample, summary.arm_order)
+def draw_nfe(summary: Summary, sample: SampleSettings, one_ode: Collection[str] = ()) -> Figure | None:
+    """Return a chart of one sample's quality over NFE with intervals; None when no curve has two NFE.
+
+    `one_ode` names kinds of model as `series` takes them.
+    """
+    ways = series(sample, summary.arm_order, one_ode)
     if not any(len(found) > 1 for found in ways.values()):
         return None
     figure, axes = chart(9.2, 5.6, 2, 2)

@@ -1,6 +1,6 @@
 """`evaluate`: the charts over all scenes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,13 @@ from crossres.settings.sample import SampleSettings
 CHARTED = ("psnr_db", "cpsnr_db", "spectrum_error", "swd", "hallucination", "lr_l1")
 
 
-def figures(sample: SampleSettings, summary: Path, scenes: list[Path], output: Path) -> None:
+def figures(
+    sample: SampleSettings, summary: Path, scenes: list[Path], output: Path, one_ode: Collection[str] = ()
+) -> None:
     """Draw metrics.png, spectra.png, calibration.png, tradeoff.png and, where steps vary, nfe.png into a folder.
 
-    `sample` says which arms make a curve, `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote.
+    `sample` says which arms make a curve, `summary` is summary.json, `scenes` the folders that `evaluate_scene` wrote,
+    `one_ode` names the kinds of model whose starts solve the same equation.
     """
     content = Summary.read(summary)
     with whole(output) as part:
@@ -36,7 +39,7 @@ def figures(sample: SampleSettings, summary: Path, scenes: list[Path], output: P
         _spectra([Spectra.read(scene) for scene in sorted(scenes)], content.arm_order, once, part / "spectra.png")
         _calibration(content, part / "calibration.png")
         _tradeoff(content, once, part / "tradeoff.png")
-        if over_steps := draw_nfe(content, sample):
+        if over_steps := draw_nfe(content, sample, one_ode):
             save(over_steps, part / "nfe.png")
 
 

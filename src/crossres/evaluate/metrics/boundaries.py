@@ -33,6 +33,8 @@ STEPS, OCTAVES = 8, 3
 LEVELS = 2 * OCTAVES * STEPS + 1
 HERE, COUNTED = 1, 2
 """Bits of HR's map: a boundary of HR; a pixel whose boundaries count."""
+AGREEING, MISSED, MADE_UP = 1, 2, 3
+"""What a boundary is: the image's, near one of HR; HR's, with none of the image near; the image's, with none of HR."""
 DISCS = tuple(np.hypot(*np.mgrid[-r : r + 1, -r : r + 1]) <= r for r in TOLERANCES_PX)
 
 
@@ -124,6 +126,20 @@ def boundaries(parts: Sequence[np.ndarray]) -> Boundaries:
     at = np.arange(len(TOLERANCES_PX)), best
     precision = np.where(there[:, 0] > 0, np.nan_to_num(precision[at]), np.nan)
     return Boundaries(score[at], precision, recall[at], 2.0 ** (best / STEPS - OCTAVES))
+
+
+def compared(sr: np.ndarray, hr_map: np.ndarray, stds: np.ndarray, threshold: float) -> np.ndarray:
+    """Return which boundaries of an image are HR's at the least tolerance, (row, column) uint8; 0 where there is none.
+
+    `sr` is a part of it, `hr_map` HR's boundaries there. The nearest `REACH_PX` to its border mean nothing.
+    """
+    strength, ridge = ridges(sr, stds)
+    here, own = hr_map & HERE > 0, ridge & (strength >= threshold)
+    near_here, near_own = (binary_dilation(lines, DISCS[0]) for lines in (here, own))
+    found = np.zeros(own.shape, np.uint8)
+    for code, lines in ((MISSED, here & ~near_own), (AGREEING, own & near_here), (MADE_UP, own & ~near_here)):
+        found[lines & (hr_map & COUNTED > 0)] = code
+    return found
 
 
 def _strengths(near: Near, hr: np.ndarray, clear: np.ndarray, stds: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from dask.delayed import Delayed
 
 from crossres.evaluate.metrics import boundaries, land_cover, parcels
+from crossres.evaluate.metrics.boundaries import Boundaries
 from crossres.evaluate.metrics.metric import Values, over_bands
 from crossres.imagery.neighbourhood import Near, per_neighbourhood, whole
 
@@ -55,14 +56,16 @@ class Downstream:
             parcels.parcel_parts(sr, self._parcels, self._bands),
         )
 
-    def judged(self, parts: UseParts) -> Values:
-        """Return the metrics of an image from its computed parts, over all bands."""
+    def judged(self, parts: UseParts) -> tuple[Values, Boundaries]:
+        """Return the metrics of an image from its computed parts, over all bands, and how its boundaries lie."""
         areas = parcels.parcels_of(parcels.parcel_sums(parts.parcels), self._in_hr)
-        return (
-            over_bands(boundaries.METRICS, boundaries.boundaries(parts.boundaries))
+        lines = boundaries.boundaries(parts.boundaries)
+        values = (
+            over_bands(boundaries.METRICS, lines)
             | over_bands(land_cover.METRICS, land_cover.land_cover(parts.classes))
             | over_bands(parcels.METRICS, areas)
         )
+        return values, lines
 
     def _maps(self, hr: da.Array, clear: np.ndarray) -> list[Delayed]:
         return per_neighbourhood(self._map, boundaries.REACH_PX, hr, clear, with_place=True)

@@ -22,6 +22,7 @@ from crossres.evaluate.metrics import (
     triplet,
 )  # fmt: skip
 from crossres.evaluate.metrics.aligned_pair import AlignedPair, Arm
+from crossres.evaluate.metrics.boundaries import Boundaries
 from crossres.evaluate.metrics.calibration import Calibration, calibration, calibration_parts
 from crossres.evaluate.metrics.downstream import Downstream
 from crossres.evaluate.metrics.fidelity import error_parts
@@ -46,6 +47,7 @@ class Judged:
     spectrum: RadialSpectrum
     strata: dict[str, Values]
     """By stratum."""
+    boundaries: Boundaries
 
 
 @dataclass(frozen=True)
@@ -189,10 +191,11 @@ class Judge:
         for family in families:
             for band, found in family.items():
                 values[band] |= found
-        values[ALL_BANDS] |= self.downstream.judged(first["uses"])
+        uses, lines = self.downstream.judged(first["uses"])
+        values[ALL_BANDS] |= uses
         values[ALL_BANDS] |= dict(zip(("shift_rows_px", "shift_cols_px"), match.shift_px))
         strata = {name: self._stratum(pixels.of(i), shares.of(i)) for i, name in enumerate(self.strata.names)}
-        return Judged(values, radial, strata)
+        return Judged(values, radial, strata, lines)
 
     def _stratum(self, pixels: fidelity.Fidelity, shares: triplet.Triplet) -> Values:
         """Return what can be said of some pixels alone: no window, no spectrum."""

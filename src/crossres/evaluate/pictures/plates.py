@@ -51,7 +51,7 @@ def save_crops(
             if i == 0:
                 ax.set_title(labels[name], fontsize=8.5, color=INK, pad=5)
             if j == 0:
-                _scale_bar(ax, image.shape[1], gsd_m)
+                scale_bar(ax, image.shape[1], gsd_m)
     left = (columns * (side + gap) + 0.05) / width
     ax = figure.add_axes((left, 1 - (head + side) / height, 0.09 / width, side / height))
     _doubt_bar(figure, ax, stretch, "drawn" if "drawn" in labels else "std")
@@ -72,7 +72,7 @@ def save_overview(path: Path, labels: Mapping[str, str], pair: AlignedPair, seen
     for ax, (name, image) in zip(axes, images.items()):
         _show(ax, image)
         ax.set_title(labels[name], fontsize=9, color=INK, pad=5)
-    _scale_bar(axes[0], len(images["lr"][0]), pair.hr_gsd_m * seen.step)
+    scale_bar(axes[0], len(images["lr"][0]), pair.hr_gsd_m * seen.step)
     save(figure, path)
 
 
@@ -90,7 +90,7 @@ def save_hallucination(path: Path, pair: AlignedPair, seen: Overview, stretch: S
     bar.set_label("hallucination, share of the neighbourhood", fontsize=8.5, color=MUTED)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=MUTED)
-    _scale_bar(ax, grey.shape[1], pair.hr_gsd_m * seen.step)
+    scale_bar(ax, grey.shape[1], pair.hr_gsd_m * seen.step)
     save(figure, path)
 
 
@@ -99,7 +99,7 @@ def _show(ax: Axes, image: np.ndarray) -> None:
     ax.set_axis_off()
 
 
-def _scale_bar(ax: Axes, width_px: int, gsd_m: float) -> None:
+def scale_bar(ax: Axes, width_px: int, gsd_m: float) -> None:
     """Draw a bar of a round length, about a third of the image, at the lower left."""
     length_m = max(m for e in range(-1, 6) for d in (1, 2, 5) if (m := d * 10.0**e) <= 0.4 * width_px * gsd_m)
     fraction = length_m / (width_px * gsd_m)

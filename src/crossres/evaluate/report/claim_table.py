@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossres.evaluate.metrics.registry import BY_KEY, shown
+from crossres.evaluate.results.arm_names import SAME_ODE
 from crossres.evaluate.results.claim import GUARDS, QUALITIES, Evidence, Judgement, Verdict
 from crossres.evaluate.results.claim_curves import read_claim
 from crossres.evaluate.results.intervals import Interval
 from crossres.evaluate.results.speed_up import Match, SpeedUp
-
-SAME_ODE = "the same ODE with steps spaced as from noise"
-"""What a noise start on the residual path is."""
 
 
 @dataclass(frozen=True)

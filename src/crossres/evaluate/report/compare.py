@@ -9,16 +9,18 @@ import pandas as pd
 import yaml
 
 from crossres.errors import UserError
-from crossres.evaluate.metrics.metric import ALL_BANDS, IMAGES, Image, Metric
+from crossres.evaluate.metrics.metric import ALL_BANDS, Image, Metric
 from crossres.evaluate.metrics.registry import METRICS
 from crossres.evaluate.pictures.same_crops import common_places
 from crossres.evaluate.report.disclosure import public
 from crossres.evaluate.report.html import render
 from crossres.evaluate.report.tables import NAMES
 from crossres.evaluate.results.intervals import difference, few, interval
+from crossres.evaluate.results.summarise import read_table
 from crossres.evaluate.results.summary import ALL_STRATA, Summary
 from crossres.files import whole
 from crossres.layout import RunFolder
+from crossres.settings.sample import STARTS
 
 PLACES = 6
 
@@ -79,7 +81,9 @@ def compare(runs: list[Path], output: Path) -> None:
     if len(runs) < 2 or len(set(names)) < len(names):
         raise UserError(f"compare: name at least two runs, each once; these were named: {', '.join(names)}")
     summaries = [Summary.read(RunFolder(run).summary) for run in runs]
-    settings = _differing([_config(run) for run in runs])
+    configs = [_config(run) for run in runs]
+    settings = _differing(configs)
+    once = [_drawn_once(config, summary.primary) for config, summary in zip(configs, summaries)]
     values = [_values(run, summary.primary) for run, summary in zip(runs, summaries)]
     common = sorted(set.intersection(*({str(s) for s in v.index.get_level_values("scene")} for v in values)))
     page = render(
@@ -87,7 +91,8 @@ def compare(runs: list[Path], output: Path) -> None:
         runs=[
             Run(name, len(s.scenes), s.primary, s.lr_gsd_m, s.hr_gsd_m) for name, s in zip(names, summaries)
         ],
-        differing=settings, tables=[_table(image, values, common) for image in IMAGES], common=common,
+        differing=settings, tables=_tables(values, common, once), common=common,
+        once=[name for name, single in zip(names, once) if single],
         few=few(len(common)), places=common_places(runs, [s.primary for s in summaries], common, PLACES),
     )  # fmt: skip
     with whole(output) as part:
@@ -116,20 +121,29 @@ def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
 
 def _values(run: Path, primary: str) -> pd.DataFrame:
     """Return the product's metrics over all bands and land cover: a row per scene and image, a column per metric."""
-    path = RunFolder(run).table
-    if not path.exists():
-        raise UserError(f"{path}: no such file; run the workflow for this run first")
-    table = pd.read_parquet(path)
-    if "stratum" not in table:
-        raise UserError(f"{path}: is of an earlier version; run the workflow for this run again")
+    table = read_table(RunFolder(run).table)
     chosen = table[(table.arm == primary) & (table.band == ALL_BANDS) & (table.stratum == ALL_STRATA)]
     return chosen.pivot(index=["scene", "image"], columns="metric", values="value")
 
 
-def _table(image: Image, values: list[pd.DataFrame], common: list[str]) -> Table:
+def _drawn_once(config: dict[str, Any], primary: str) -> bool:
+    """Return whether a run's product is one sample, by its config.yaml, which may be of an earlier version."""
+    arm = config.get("sample", {}).get("arms", {}).get(primary, {})
+    return arm.get("samples") == 1 and arm.get("start") in {*STARTS, "one-step"}
+
+
+def _tables(values: list[pd.DataFrame], common: list[str], once: list[bool]) -> list[Table]:
+    """Return a table of means, in which products that are drawn `once` have no value, and one of single samples."""
+    none = [False] * len(once)
+    means = [] if all(once) else [_table("mean", values, common, once)]
+    return [*means, _table("sample", values, common, none)]
+
+
+def _table(image: Image, values: list[pd.DataFrame], common: list[str], left_out: list[bool]) -> Table:
     rows = []
     for metric in METRICS:
         columns = [_column(v, image, metric.key, common) for v in values]
+        columns = [c * np.nan if gone else c for c, gone in zip(columns, left_out, strict=True)]
         if not any(np.isfinite(c).any() for c in columns):
             continue
         paired = [None, *(column - columns[0] if common else None for column in columns[1:])]

@@ -12,8 +12,7 @@ from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, shown
 from crossres.evaluate.metrics.support import Support
 from crossres.evaluate.report.baselines import Arms, bicubic_of
-from crossres.evaluate.report.claim_table import SAME_ODE
-from crossres.evaluate.results.arm_names import arm_label
+from crossres.evaluate.results.arm_names import SAME_ODE, arm_label
 from crossres.evaluate.results.intervals import Standing
 from crossres.evaluate.results.summary import Summary
 from crossres.imagery.numbers import SUPPORT
@@ -159,7 +158,8 @@ def _start_pays(summary: Summary, primary: str, arms: Arms, paths: Mapping[str, 
         "Diffusion usually starts from noise. A start from LR with noise on it should need fewer evaluations of the "
         "network. SWD is a distance between the textures of small patches, hallucination the share of made-up detail."
     ]
-    if paths.get(mine.model) == "residual":
+    one_ode = paths.get(mine.model) == "residual"
+    if one_ode:
         sentences.append(
             f"On this model’s path a start from noise is {SAME_ODE}: what is compared is where the steps fall."
         )
@@ -171,7 +171,9 @@ def _start_pays(summary: Summary, primary: str, arms: Arms, paths: Mapping[str, 
     swd = summary.differences[rival]["sample"]["swd"]
     number = shown("swd", swd.mean, signed=True, unit=False) if swd else "–"
     steps = arms[rival].steps
-    caption = f"SWD minus that of a start from noise with {steps} step{'' if steps == 1 else 's'}; below 0 is better"
+    count = f"{steps} step{'' if steps == 1 else 's'}"
+    rival = f"of a start from noise with {count}" if not one_ode else f"with {count} spaced as from noise"
+    caption = f"SWD minus that {rival}; below 0 is better"
     return [Finding("Does it pay to start from LR?", number, caption, " ".join(sentences))]
 
 

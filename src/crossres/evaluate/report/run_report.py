@@ -25,6 +25,7 @@ from crossres.evaluate.report.scenes import pictured_scenes, ranked_places
 from crossres.evaluate.report.stages import SHOWN_PX, read_history, read_model_facts, read_plates
 from crossres.evaluate.report.tables import metric_tables, strata_table
 from crossres.evaluate.report.uses import uses
+from crossres.evaluate.results.summarise import read_table
 from crossres.evaluate.results.summary import Summary
 from crossres.files import whole
 from crossres.records import read_record
@@ -49,7 +50,7 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
     paths = {name: config.variant(name)[1].path for name in config.models}
     lr_dates, test = config.search.lr_dates, dataset.splits.get("test", ())
     pairs, scenes = read_pairs(inputs, dataset, lr_dates), pictured_scenes(inputs.scenes)
-    declined = read_declined(inputs.items.declined)
+    declined, table = read_declined(inputs.items.declined), inputs.summary.with_suffix(".parquet")
     page = render(
         "report.html",
         settings=settings, summary=summary, dataset=dataset, pairs=pairs,
@@ -63,14 +64,14 @@ def report(settings: ReportSettings, config: Config, inputs: ReportInputs, outpu
         taken=[pair for pair in pairs if pair.registration.model == "none"],
         plates=read_plates(inputs.aligned, test, lr_dates), contact_sheet=_photo(inputs.contact_sheet),
         curves=_drawing(inputs.model / "curves.png"), model=read_model_facts(inputs.model / "card.json"),
-        dates=dates_tables(config, inputs.summary.with_suffix(".parquet")),
-        claims=claim_tables(inputs.summary.with_name("claim.json"), _one_ode(config, paths)),
+        dates=dates_tables(config, table),
+        claims=claim_tables(inputs.summary.with_name("claim.json"), config.sample.one_ode(paths)),
         opensr=opensr_report(inputs.summary.with_name("opensr_test.csv"), inputs.scenes),
         claim_chart=_drawing(inputs.summary.with_name("claim.png")),
         charts={p.stem: drawing(p) for p in sorted(inputs.figures.glob("*.png"))},
         yaml=yaml.safe_dump(public(written), sort_keys=False, allow_unicode=True, width=100),
         seeds=_seeds(written), versions=_versions(), hashes=_hashes(inputs), metrics=METRICS,
-        uses=uses(summary, arms),
+        uses=uses(summary, arms, read_table(table)), boundaries=_photo(sorted(inputs.scenes)[0] / "boundaries.png"),
     )  # fmt: skip
     with whole(output) as part:
         part.write_text(page, encoding="utf-8")
@@ -80,12 +81,6 @@ def _not_available(summary: Summary) -> dict[str, str]:
     """Return what readers ask for and this run has not measured, with the reason."""
     measured = {BY_KEY[key].label for arm in summary.arms.values() for key, found in arm["sample"].items() if found}
     return {name: why for name, why in NOT_AVAILABLE.items() if name not in measured}
-
-
-def _one_ode(config: Config, paths: Mapping[str, str]) -> frozenset[str]:
-    """Return the kinds of model whose starts are one ODE: those on the residual path."""
-    kinds = config.sample.curves().items()
-    return frozenset(kind for kind, models in kinds if all(paths[model] == "residual" for model in models))
 
 
 def _photo(path: Path) -> str | None:

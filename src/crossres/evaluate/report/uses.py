@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from crossres.evaluate.metrics.metric import IMAGES, Image
 from crossres.evaluate.metrics.registry import BY_KEY
 from crossres.evaluate.report.baselines import Arms, bicubic_of
 from crossres.evaluate.report.tables import NAMES
-from crossres.evaluate.results.intervals import Difference
+from crossres.evaluate.results.intervals import Difference, difference
+from crossres.evaluate.results.summarise import values_of
 from crossres.evaluate.results.summary import Summary
 
 TASKS = {
@@ -14,6 +17,7 @@ TASKS = {
     "Land cover": ("cover_accuracy", "cover_miou"),
     "NDVI of small parcels": ("parcel_ndvi_rmse",),
 }
+UNKNOWN = "Whether SR helps cannot be said: the run has no arm of bicubic interpolation beside its product."
 KEYS = tuple(key for keys in TASKS.values() for key in keys)
 
 
@@ -23,7 +27,7 @@ class UseCell:
 
     value: str
     against: str
-    """Of the product: the difference to bicubic with its interval and verdict; empty elsewhere."""
+    """The difference to bicubic with its interval and verdict; empty for bicubic itself, and without it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,11 @@ class Uses:
     """A sentence for each task and image of the product."""
 
 
-def uses(summary: Summary, arms: Arms) -> Uses:
-    """Return how every arm does in each task, means and single samples apart, and whether the product helps."""
+def uses(summary: Summary, arms: Arms, values: pd.DataFrame) -> Uses:
+    """Return how every arm does in each task, means and single samples apart, and whether the product helps.
+
+    `values` is the table that `summarise` writes.
+    """
     bicubic = bicubic_of(summary, arms)
     once = {arm for arm in summary.arm_order if arm in arms and arms[arm].drawn_once}
     means = summary.primary not in once
@@ -61,9 +68,9 @@ def uses(summary: Summary, arms: Arms) -> Uses:
     for image in IMAGES:
         shown = [arm for arm in summary.arm_order if image == "sample" or arm not in once]
         if shown and (means or image == "sample"):
-            tables.append(UseTable(NAMES[image], [_row(summary, bicubic, arm, image) for arm in shown]))
+            tables.append(UseTable(NAMES[image], [_row(summary, values, bicubic, arm, image) for arm in shown]))
     images = IMAGES if means else IMAGES[1:]
-    words = [_words(summary, bicubic, task, image) for task in TASKS for image in images] if bicubic else []
+    words = [_words(summary, bicubic, task, image) for task in TASKS for image in images] if bicubic else [UNKNOWN]
     return Uses([_label(key) for key in KEYS], tables, words)
 
 
@@ -72,12 +79,16 @@ def _label(key: str) -> str:
     return f"{metric.label} ({metric.better} is better)"
 
 
-def _row(summary: Summary, bicubic: str | None, arm: str, image: Image) -> UseRow:
+def _row(summary: Summary, values: pd.DataFrame, bicubic: str | None, arm: str, image: Image) -> UseRow:
+    apart = None
+    if bicubic and arm != bicubic:
+        apart = values_of(values, arm, image) - values_of(values, bicubic, image)
     cells = []
     for key in KEYS:
-        apart = summary.differences[bicubic][image][key] if bicubic and arm == summary.primary else None
-        value = BY_KEY[key].text(summary.value(arm, image, key), unit=False)
-        cells.append(UseCell(value, _against(key, apart) if apart else ""))
+        metric = BY_KEY[key]
+        value = metric.text(summary.value(arm, image, key), unit=False)
+        found = difference(apart[key].to_numpy(), metric) if apart is not None else None
+        cells.append(UseCell(value, _against(key, found) if found else ""))
     return UseRow(arm, cells)
 
 
@@ -102,14 +113,19 @@ def _verdict(found: list[tuple[str, Difference, str]]) -> str:
         few = [f"{_few(apart)} ({label})" for label, apart, _ in found]
         never = not any(apart.ahead for _, apart, _ in found)
         return f"{', '.join(few)}: too few to say{'; here it did not help' if never else ''}"
-    words = {said for *_, said in found}
-    if words == {"better"}:
-        return "SR helps; better than bicubic in every figure"
-    if "worse" in words:
-        mixed = "" if words == {"worse"} else ": " + ", ".join(f"{said} ({label})" for label, _, said in found)
-        return "SR does not help; it is worse than bicubic" + mixed
-    if "better" in words:
-        return "SR helps in part: " + ", ".join(f"{said} ({label})" for label, _, said in found)
+    each = {
+        verdict: [label for label, _, said in found if said == verdict] for verdict in ("better", "undecided", "worse")
+    }
+    listed = ", ".join(f"{verdict} ({label})" for verdict, labels in each.items() for label in labels)
+    if each["worse"]:
+        alone = not (each["better"] or each["undecided"])
+        if alone:
+            return "SR does not help; it is worse than bicubic" + (" in every figure" if len(found) > 1 else "")
+        return f"SR {'helps in one figure and harms in another' if each['better'] else 'does not help'}: {listed}"
+    if each["better"]:
+        if each["undecided"]:
+            return f"SR helps in part: {listed}"
+        return "SR helps; it is better than bicubic" + (" in every figure" if len(found) > 1 else "")
     return "not shown that SR helps: its difference to bicubic may be chance"
 
 

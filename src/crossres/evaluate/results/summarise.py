@@ -91,8 +91,21 @@ def _note(scenes: int) -> str | None:
     return f"{held_out} held out: too few for intervals that can be believed; those given are only a hint"
 
 
-def _values(table: pd.DataFrame, arm: str, image: Image) -> pd.DataFrame:
-    """Return metrics over bands together: a row per scene, a column per metric, empty where no scene has it."""
+def read_table(path: Path) -> pd.DataFrame:
+    """Read the table that `summarise` writes; `UserError` when it is missing or of an earlier version."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file; run the workflow for this run first")
+    table = pd.read_parquet(path)
+    if "stratum" not in table:
+        raise UserError(f"{path}: is of an earlier version; run the workflow for this run again")
+    return table
+
+
+def values_of(table: pd.DataFrame, arm: str, image: Image) -> pd.DataFrame:
+    """Return an arm's metrics over bands together, of the table that `summarise` writes.
+
+    A row per scene, a column per metric, empty where no scene has it.
+    """
     everywhere = (table.band == ALL_BANDS) & (table.stratum == ALL_STRATA)
     chosen = table[(table.arm == arm) & (table.image == image) & everywhere]
     by_scene = chosen.pivot(index="scene", columns="metric", values="value").sort_index()
@@ -103,7 +116,7 @@ def _arms(table: pd.DataFrame, arms: tuple[str, ...]) -> dict[str, dict[Image, d
     def intervals(values: pd.DataFrame) -> dict[str, Interval | None]:
         return {m.key: interval(values[m.key].to_numpy()) for m in METRICS}
 
-    return {arm: {image: intervals(_values(table, arm, image)) for image in IMAGES} for arm in arms}
+    return {arm: {image: intervals(values_of(table, arm, image)) for image in IMAGES} for arm in arms}
 
 
 def _differences(
@@ -112,7 +125,7 @@ def _differences(
     """Return primary minus other, paired by scene."""
 
     def apart(other: str, image: Image) -> dict[str, Difference | None]:
-        values = _values(table, primary, image) - _values(table, other, image)
+        values = values_of(table, primary, image) - values_of(table, other, image)
         return {m.key: difference(values[m.key].to_numpy(), m) for m in METRICS}
 
     return {other: {image: apart(other, image) for image in IMAGES} for other in arms if other != primary}
