@@ -52,10 +52,9 @@ def save_boundaries(
     `hr` is (band, row, column) reflectance, of `bands` and with pixels of `gsd_m`.
     """
     edge = boundaries.REACH_PX
-    rows, cols = (
-        slice(max(0, start - edge), min(size, start + place.side + edge))
-        for start, size in zip((place.row, place.col), uses.boundaries.shape, strict=True)
-    )
+    height, width = uses.boundaries.shape
+    rows = slice(max(0, place.row - edge), min(height, place.row + place.side + edge))
+    cols = slice(max(0, place.col - edge), min(width, place.col + place.side + edge))
     inner = np.s_[..., place.row - rows.start :, place.col - cols.start :]
     window = Place(0, 0, place.side)
     truth, *cuts = dask.compute(hr[:, rows, cols], *(one.image[:, rows, cols] for one in images))
