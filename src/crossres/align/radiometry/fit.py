@@ -138,6 +138,8 @@ def fit_relations(
     pifs = probability > settings.pif_probability if settings.method == "irmad" else ~none
     unchanged = probability >= settings.change_probability
     before, y = (sample.high, sample.low) if settings.direction == "hr-to-lr" else (sample.low, sample.high)
+    if why := _two_relations(before, y, sample):
+        return replace(left(why, False), pifs=pifs)
 
     def related(x: np.ndarray) -> tuple[list[Choice], GainField | None]:
         """Return what each band gets, and the field: the relations asked for may hold by its help alone."""
@@ -154,12 +156,6 @@ def fit_relations(
     if adjustment is not None and any(choice.worse for choice in choices):
         adjustment, x = None, before
         choices, field = related(x)
-    asked: list[Choice] = []
-    if pifs.sum() >= settings.min_pifs and any(choice.why for choice in choices):  # two relations may be why
-        each = zip(x, y, before, strict=True)
-        asked = [fitted(settings.method, BandPixels(*b, pifs, unchanged, sample.blocks)) for b in each]
-    if why := _two_relations(choices, field, x, y, sample) or _two_relations(asked, None, x, y, sample):
-        return replace(left(why, False), pifs=pifs)
     doubts = [choice.why for choice in choices if choice.doubt]
     if doubts and all(choice.method == "none" for choice in choices):
         return replace(left(f"no relation brings the images closer ({doubts[0]})"), choices=tuple(choices), pifs=pifs)
@@ -177,18 +173,14 @@ def _correlation(sample: ClearPixels) -> float:
     return best
 
 
-def _two_relations(
-    choices: Sequence[Choice], field: GainField | None, x: np.ndarray, y: np.ndarray, sample: ClearPixels
-) -> str | None:
+def _two_relations(before: np.ndarray, y: np.ndarray, sample: ClearPixels) -> str | None:
     """Say in which band the scene has two relations, and how far apart; None without any."""
-    gains = np.ones((len(choices), 1)) if field is None else field.at(sample.rows, sample.cols)
-    for k, choice in enumerate(choices):
-        rest = y[k] - choice.relation(x[k]) * gains[k]
-        step = find_seam(rest, y[k], sample.rows, sample.cols, sample.shape)
+    for k, (one, other) in enumerate(zip(before, y, strict=True)):
+        step = find_seam(one, other, sample.rows, sample.cols, sample.shape)
         if step is not None:
             return (
-                f"the scene has two relations: across a line the images differ by {abs(step):.4f} in band {k + 1}, "
-                f"{abs(step / y[k].mean()):.0%} of its mean, as the sides of a mosaic do; cut it there "
+                f"the scene has two relations: across a seam the images differ by {abs(step):.4f} in band {k + 1}, "
+                f"{abs(step / other.mean()):.0%} of its mean, as the sides of a mosaic do; cut it there "
                 "(normalise.method: none takes the pair as it is)"
             )
     return None
