@@ -52,7 +52,7 @@ def save_boundaries(
     `hr` is (band, row, column) reflectance, of `bands` and with pixels of `gsd_m`.
     """
     edge = boundaries.REACH_PX
-    height, width = (int(size) for size in uses.boundaries.shape)
+    height, width = hr.shape[1:]
     rows = slice(max(0, place.row - edge), min(height, place.row + place.side + edge))
     cols = slice(max(0, place.col - edge), min(width, place.col + place.side + edge))
     inner = np.s_[..., place.row - rows.start :, place.col - cols.start :]
