@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crossres.evaluate.metrics.metric import ALL_BANDS
+from crossres.evaluate.metrics.metric import IMAGES
 from crossres.evaluate.metrics.registry import BY_KEY, shown
 from crossres.evaluate.results.claim_curves import read_claim
 from crossres.evaluate.results.intervals import Interval, difference, few
-from crossres.evaluate.results.summary import ALL_STRATA, Summary
+from crossres.evaluate.results.summarise import read_table, values_of
+from crossres.evaluate.results.summary import Summary
 from crossres.layout import RunFolder
-from crossres.settings.config import load
+from crossres.settings.config import load_record
 
 KEYS = ("psnr_db", "spectrum_error", "swd", "hallucination")
 PRODUCT, WITH_PRIOR, WITHOUT = "lr_start", "residual", "concat"
@@ -76,7 +77,7 @@ def _claim(run: RunFolder) -> list[list[str]]:
 
 def _starts(run: RunFolder) -> list[list[str]]:
     """Return what NFE evaluations from LR do, less the noise start of each rival where that is best in SWD."""
-    values, sample = _values(run), load(run.config).sample
+    values, sample = _values(run), load_record(run.config).sample
     ours = [values[arm, "sample"] for arm in _arms(run, WITH_PRIOR)]
     rows = []
     for rival in sample.against()[WITH_PRIOR]:
@@ -106,7 +107,7 @@ def _name(run: RunFolder) -> str:
 
 def _arms(run: RunFolder, kind: str) -> list[str]:
     """Return the arm of each seed of a kind, from LR with NFE evaluations."""
-    return [starts["lr"][NFE] for starts in load(run.config).sample.curves()[kind].values()]
+    return [starts["lr"][NFE] for starts in load_record(run.config).sample.curves()[kind].values()]
 
 
 Table = pd.DataFrame
@@ -114,12 +115,9 @@ Table = pd.DataFrame
 
 
 def _values(run: RunFolder) -> dict[tuple[str, str], Table]:
-    rows = pd.read_parquet(run.folder / "evaluation" / "summary.parquet")
-    chosen = rows[(rows.band == ALL_BANDS) & (rows.stratum == ALL_STRATA)]
-    return {
-        (str(arm), str(image)): of.pivot(index="scene", columns="metric", values="value").sort_index()
-        for (arm, image), of in chosen.groupby(["arm", "image"])
-    }
+    table = read_table(run.table)
+    arms = load_record(run.config).sample.arms
+    return {(arm, image): values_of(table, arm, image) for arm in arms for image in IMAGES}
 
 
 def _seeds(key: str, of: Table | list[Table]) -> np.ndarray:

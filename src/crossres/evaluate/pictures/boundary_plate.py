@@ -22,10 +22,10 @@ from crossres.evaluate.results.scene_result import Place
 COLUMNS = 3
 PALE = 0.55
 """How far an image is brought to white, for lines to stand out on it."""
-HERE = 9
+OF_HR = 9
 """Stands for a boundary of HR in its own image."""
 STYLES = {
-    HERE: (INK, "of HR"),
+    OF_HR: (INK, "of HR"),
     AGREEING: (COLOURS[0], "found: of the image, within 1 px of one of HR"),
     MISSED: (COLOURS[2], "missed: of HR, none of the image near"),
     MADE_UP: (COLOURS[4], "made up: of the image, none of HR near"),
@@ -60,10 +60,10 @@ def save_boundaries(
     truth, *cuts = dask.compute(hr[:, rows, cols], *(one.image[:, rows, cols] for one in images))
     lines = uses.boundaries[rows, cols]
     limits = stretch(window.of(truth[inner]), bands)
-    height = -(-(len(images) + 2) // COLUMNS)
-    figure = Figure(figsize=(9.2, 3.3 * height), layout="constrained")
-    axes = figure.subplots(height, COLUMNS, squeeze=False).ravel().tolist()
-    own = np.where(lines == boundaries.HERE | boundaries.COUNTED, HERE, 0)
+    panels = -(-(len(images) + 2) // COLUMNS)
+    figure = Figure(figsize=(9.2, 3.3 * panels), layout="constrained")
+    axes = figure.subplots(panels, COLUMNS, squeeze=False).ravel().tolist()
+    own = np.where(lines == boundaries.HERE | boundaries.COUNTED, OF_HR, 0)
     _panel(axes[0], "HR", rgb(window.of(truth[inner]), bands, limits), window.of(own[inner]))
     scale_bar(axes[0], place.side, gsd_m)
     for ax, one, cut in zip(axes[1:], images, cuts, strict=False):
