@@ -2,8 +2,9 @@
 
     python config/real/table.py results/real_*
 
-Every table has a row or several for each run: the product beside bicubic and regression, the claim, and the prior
-module's worth. Differences are paired by place (and seed), with their 95 % intervals.
+Every table has a row or several for each run: the product beside bicubic and regression, by quality and by downstream
+use, the claim, and the prior module's worth. Differences are paired by place (and seed), with their 95 % intervals. A
+run with product.yaml alone has the first two.
 """
 
 import sys
@@ -23,6 +24,7 @@ from crossres.layout import RunFolder
 from crossres.settings.config import load_record
 
 KEYS = ("psnr_db", "spectrum_error", "swd", "hallucination")
+DOWNSTREAM = ("boundary_f_1px", "boundary_f_2px", "cover_accuracy", "cover_miou", "parcel_ndvi_rmse")
 PRODUCT, WITH_PRIOR, WITHOUT = "lr_start", "residual", "concat"
 NFE = 2
 
@@ -32,6 +34,7 @@ def main(runs: Iterable[Path]) -> None:
     folders = [RunFolder(run) for run in runs]
     for title, head, rows in (
         ("Product", ["set", "", *(BY_KEY[key].label for key in KEYS)], _product),
+        ("Downstream", ["set", "", *(BY_KEY[key].label for key in DOWNSTREAM)], _downstream),
         ("Claim", ["set", "quality", "noise start's best", "speed-up", "there", "claim"], _claim),
         ("Starts", ["set", "", *(BY_KEY[key].label for key in KEYS)], _starts),
         ("Prior", ["set", "", *(BY_KEY[key].label for key in KEYS)], _prior),
@@ -41,20 +44,23 @@ def main(runs: Iterable[Path]) -> None:
             print("|", " | ".join(cells), "|")
 
 
-def _product(run: RunFolder) -> list[list[str]]:
+def _product(run: RunFolder, keys: Iterable[str] = KEYS) -> list[list[str]]:
     name, values = _name(run), _values(run)
-    seeds = _arms(run, WITH_PRIOR)
     images = {
         "bicubic": values["bicubic", "sample"],
         "regression": values["regression", "sample"],
         "mean of four samples": values[PRODUCT, "mean"],
-        "one sample": [values[arm, "sample"] for arm in seeds],
+        "one sample": [values[arm, "sample"] for arm in _arms(run, WITH_PRIOR)],
     }
-    rows = [[name, image, *(_mean(key, of) for key in KEYS)] for image, of in images.items()]
+    rows = [[name, image, *(_mean(key, of) for key in keys)] for image, of in images.items()]
     for image, other in (("mean of four samples", "bicubic"), ("mean of four samples", "regression"),
                          ("one sample", "bicubic"), ("one sample", "regression")):  # fmt: skip
-        rows.append([name, f"{image} less {other}", *(_apart(key, images[image], images[other]) for key in KEYS)])
+        rows.append([name, f"{image} less {other}", *(_apart(key, images[image], images[other]) for key in keys)])
     return rows
+
+
+def _downstream(run: RunFolder) -> list[list[str]]:
+    return _product(run, DOWNSTREAM)
 
 
 def _claim(run: RunFolder) -> list[list[str]]:
@@ -78,6 +84,8 @@ def _claim(run: RunFolder) -> list[list[str]]:
 def _starts(run: RunFolder) -> list[list[str]]:
     """Return what NFE evaluations from LR do, less the noise start of each rival where that is best in SWD."""
     values, sample = _values(run), load_record(run.config).sample
+    if WITH_PRIOR not in sample.against():
+        return []
     ours = [values[arm, "sample"] for arm in _arms(run, WITH_PRIOR)]
     rows = []
     for rival in sample.against()[WITH_PRIOR]:
@@ -92,6 +100,8 @@ def _starts(run: RunFolder) -> list[list[str]]:
 
 def _prior(run: RunFolder) -> list[list[str]]:
     values = _values(run)
+    if WITHOUT not in load_record(run.config).sample.curves():
+        return []
     ours, theirs = ([values[arm, "sample"] for arm in _arms(run, kind)] for kind in (WITH_PRIOR, WITHOUT))
     return [
         [_name(run), "with the prior module", *(_mean(key, ours) for key in KEYS)],
@@ -126,7 +136,8 @@ def _seeds(key: str, of: Table | list[Table]) -> np.ndarray:
 
 
 def _mean(key: str, of: Table | list[Table]) -> str:
-    return shown(key, float(np.nanmean(_seeds(key, of))), unit=False)
+    values = _seeds(key, of)
+    return shown(key, float(np.nanmean(values)), unit=False) if np.isfinite(values).any() else ""
 
 
 def _apart(key: str, one: Table | list[Table], other: Table | list[Table]) -> str:

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from crossres.align.radiometry.fit import ClearPixels, PairRadiometry, fit_relations
 from crossres.align.radiometry.normalise import normalise
-from crossres.align.radiometry.relation import drawn_line
+from crossres.align.radiometry.relation import drawn_line, orthogonal_line, outliers
 from crossres.imagery.raster import grid_of, write_mask
 from crossres.imagery.scene import make_scene, open_scene, write_scene
 from crossres.settings.grid import GridSettings
@@ -165,3 +165,15 @@ def test_a_gain_is_drawn_towards_one_by_what_is_not_known_of_it() -> None:
     gain, offset = drawn_line(x, y, 1.0)
     assert 1 < gain < 1.25 and offset == pytest.approx((y - gain * x).mean(), abs=1e-9)
     assert drawn_line(x, y, float("nan"))[0] == 1
+
+
+def test_new_water_among_the_invariant_pixels_does_not_turn_their_line() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.1, 0.5, 1000)
+    y = 1.5 * x - 0.05 + rng.normal(0, 0.003, 1000)
+    assert not outliers(x, y).any()
+    flooded = np.arange(1000) < 100
+    x[flooded] = 0.02 + rng.normal(0, 0.003, 100)
+    assert orthogonal_line(x, y)[0] < 1.4
+    assert (outliers(x, y) == flooded).all()
+    assert not outliers(x, x).any(), "nothing is far off where the images are equal"

@@ -8,7 +8,7 @@ import numpy as np
 from crossres.align.radiometry.choice import LEFT_ALONE, METHODS, BandPixels, Choice, choose, fitted
 from crossres.align.radiometry.gain_field import GainField, fit_gain_field
 from crossres.align.radiometry.irmad import NoChange, find_no_change
-from crossres.align.radiometry.relation import Relation
+from crossres.align.radiometry.relation import Relation, outliers
 from crossres.align.radiometry.seam import find_seam
 from crossres.settings.normalise import NormaliseSettings
 
@@ -138,6 +138,8 @@ def fit_relations(
     pifs = probability > settings.pif_probability if settings.method == "irmad" else ~none
     unchanged = probability >= settings.change_probability
     before, y = (sample.high, sample.low) if settings.direction == "hr-to-lr" else (sample.low, sample.high)
+    if settings.method == "irmad" and pifs.any():
+        pifs[pifs] = ~np.any([outliers(*(v[pifs] for v in band)) for band in zip(before, y, strict=True)], axis=0)
     if why := _two_relations(before, y, sample):
         return replace(left(why, False), pifs=pifs)
 

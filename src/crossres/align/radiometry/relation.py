@@ -8,6 +8,10 @@ QUANTILES = np.linspace(0.005, 0.995, 100)
 BOOTSTRAP = 500
 PRIOR = 0.15
 """Standard deviation of gains between two sensors' reflectances, about 1."""
+KEPT = 0.75
+"""Share of points that a line is trimmed to, to tell outliers."""
+OUTLIER = 6.0
+"""Robust standard deviations off that line."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,25 @@ def orthogonal_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     sxx, syy, sxy = ((x - mx) ** 2).mean(), ((y - my) ** 2).mean(), ((x - mx) * (y - my)).mean()
     gain = float((syy - sxx + np.hypot(syy - sxx, 2 * sxy)) / (2 * sxy)) if sxy > 1e-12 else 1.0
     return gain, float(my - gain * mx)
+
+
+def outliers(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Say which of n points are far off the line of most others.
+
+    The line is trimmed to the points nearest to it, again and again (least trimmed squares by concentration steps,
+    Rousseeuw and Van Driessen 2006, with orthogonal distances), so that new water, a few percent of the points but far
+    away, does not turn it. Distances are measured in their own spread over all points.
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    kept = np.ones(len(x), bool)
+    for _ in range(20):
+        gain, offset = orthogonal_line(x[kept], y[kept])
+        off = np.abs(y - gain * x - offset)
+        before, kept = kept, off <= np.quantile(off, KEPT)
+        if (before == kept).all():
+            break
+    spread: float = 1.4826 * np.median(off)
+    return off > max(OUTLIER * spread, 1e-4)
 
 
 def drawn_line(x: np.ndarray, y: np.ndarray, error: float) -> tuple[float, float]:
