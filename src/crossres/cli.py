@@ -32,8 +32,10 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; a `UserError`, or an input that cannot be read, ends as one line on stderr and exit status 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = _parser().parse_args(arguments)
-    args.arguments = arguments
+    # What follows `workflow run` is Snakemake's, whatever it looks like.
+    own = arguments[:2] if arguments[:2] == ["workflow", "run"] else arguments
+    args = _parser().parse_args(own)
+    args.arguments, args.passed_on = arguments, arguments[len(own) :]
     _log_without_secrets()
     leave_nothing_when_terminated()
     try:
