@@ -51,7 +51,7 @@ def test_an_experiment_that_is_not_there_is_one_line(tmp_path, capsys):
     "options", [["--cores", "2", "-n"], ["--help"], ["results/a/items", "--config", "a=1", "--", "b"]]
 )
 def test_all_that_follows_run_is_given_to_snakemake(monkeypatch, options):
-    class Became(Exception):
+    class Became(BaseException):
         pass
 
     def execv(path, arguments):
@@ -59,7 +59,7 @@ def test_all_that_follows_run_is_given_to_snakemake(monkeypatch, options):
 
     monkeypatch.setattr(os, "execv", execv)
     with pytest.raises(Became) as became:
-        workflow.run_snakemake(options)
+        cli.main(["workflow", "run", *options])
     snakefile = str(workflow.folder() / "Snakefile")
     assert became.value.args == (
         sys.executable,

@@ -32,10 +32,8 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage; a `UserError`, or an input that cannot be read, ends as one line on stderr and exit status 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # What follows `workflow run` is Snakemake's, whatever it looks like.
-    own = arguments[:2] if arguments[:2] == ["workflow", "run"] else arguments
-    args = _parser().parse_args(own)
-    args.arguments, args.passed_on = arguments, arguments[len(own) :]
+    args = _parser().parse_args(arguments)
+    args.arguments = arguments
     _log_without_secrets()
     leave_nothing_when_terminated()
     try:
@@ -126,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.set_defaults(run_stage=command.run, outputs=command.OUTPUTS, kinds={})
         command.arguments(sub)
-        text = "replace an earlier product of this command, and nothing else"
-        sub.add_argument("--overwrite", action="store_true", help=text)
+        if command.OUTPUTS:
+            text = "replace an earlier product of this command, and nothing else"
+            sub.add_argument("--overwrite", action="store_true", help=text)
     return parser

@@ -14,7 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     text = "which experiment of this package to begin from, such as folder, naip or gaofen2 (a simulated world)"
     new.add_argument("--like", default="config", metavar="NAME", help=text)
     text = "run Snakemake on this package's Snakefile in the working directory: all that follows is Snakemake's"
-    actions.add_parser("run", help=text, description=text, add_help=False)
+    # No word begins with this character: none is taken for an option of our own.
+    own = actions.add_parser("run", help=text, description=text, prefix_chars="\0", add_help=False)
+    own.add_argument("options", nargs=argparse.REMAINDER, help="options of Snakemake")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -23,4 +25,4 @@ def run(args: argparse.Namespace) -> None:
     if args.action == "new":
         lay_out(args.folder, args.like)
     else:
-        run_snakemake(args.passed_on)
+        run_snakemake(args.options)

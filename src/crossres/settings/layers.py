@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from crossres.errors import UserError
-from crossres.settings.base import Section
 from crossres.settings.config import parse
 from crossres.settings.paths import escaped, expand
+from crossres.settings.runs import Runs
 from crossres.settings.yaml_text import read_mapping
 
 PATHS = (
@@ -22,13 +20,6 @@ PATHS = (
 """Keys that may name a file or folder; * stands for any name."""
 
 Location = tuple[str | int, ...]
-
-
-class Runs(Section):
-    """`run` where it stands for several runs."""
-
-    name: str | tuple[str, ...] = Field("all", description="names of runs, each one of `scenarios`; all takes each")
-    scenarios: str = Field(description="file with what each run has of its own, by the run's name")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
