@@ -4,6 +4,7 @@ The wheel is built from a copy of the project that is gone before anything runs,
 its own. What it depends on is that of these tests, linked in; nothing of the project is.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,19 @@ def test_the_smallest_experiment_runs_to_its_report_and_leaves_the_installation_
     installed.crossres("workflow", "run", "--report", "report.zip")
     assert (installed.folder / "report.zip").stat().st_size > 100_000
     assert contents(installed.package) == before
+
+
+def test_several_runs_are_planned_at_once_and_a_finished_one_is_left_alone(installed):
+    """The run above was made alone: as one of several it is the same."""
+    config = installed.folder / "config"
+    (config / "both.yaml").write_text(yaml.safe_dump({"run": {"name": "all", "scenarios": "scenarios.yaml"}}))
+    (config / "scenarios.yaml").write_text(yaml.safe_dump({"demo": None, "other": {"train": {"steps": 10}}}))
+    options = ("-n", "--quiet", "rules", "--configfile", "config/config.yaml", "config/both.yaml")
+    said = installed.crossres("workflow", "run", *options)
+    planned = dict(re.findall(r"^(\S+) +(\d+)$", said, re.MULTILINE))
+    assert {"other_simulate", "other_search", "other_train", "other_report"} <= planned.keys()
+    assert planned["other_simulate"] == "3"
+    assert not [rule for rule in planned if rule.startswith("demo_")]
 
 
 def test_from_another_folder_paths_count_from_their_file(installed, tmp_path):
