@@ -161,11 +161,8 @@ def test_without_a_configuration_one_line_says_what_to_do(installed, tmp_path):
 
 
 def test_a_rule_that_fails_is_named_with_its_log(installed):
-    """In the world of the run above, before any satellite flew."""
-    content = yaml.safe_load((installed.folder / "config" / "config.yaml").read_text())
-    search = {"lr": {"kind": "catalog", "href": "results/demo/world/catalog.json"}, "datetime": "1950-01-01/1950-02-01"}
-    search["hr"] = {"kind": "gaofen2", "path": "results/demo/world/places"}
-    content |= {"run": "failing", "simulate": None, "acquire": {}, "search": search}
+    source = {"kind": "stac-api", "url": "http://127.0.0.1:9", "collections": ["none"]}
+    content = {"run": "failing", "search": {"lr": source, "hr": source, "area": [10, 50, 11, 51]}}
     (installed.folder / "config" / "failing.yaml").write_text(yaml.safe_dump(content))
     options = ("--cores", "2", "--configfile", "config/failing.yaml")
     said = installed.crossres("workflow", "run", *options, fails=True)
