@@ -10,46 +10,33 @@ snakemake --cores all --report results.zip              the pieces as Snakemake'
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/settings.smk"
-include: "workflow/rules/simulate.smk"
-include: "workflow/rules/sources.smk"
-include: "workflow/rules/found.smk"
-include: "workflow/rules/arms.smk"
-include: "workflow/rules/acquire.smk"
-include: "workflow/rules/align.smk"
-include: "workflow/rules/pairs.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/sample.smk"
-include: "workflow/rules/external.smk"
-include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/runs.smk"
 
 
-# A job that is taken from the cache has nothing to measure; Snakemake refuses rules that ask for
-# both.
-if SHARED:
-    for shared in (
-        rules.simulate,
-        rules.download,
-        rules.coregister,
-        rules.dates,
-        rules.normalise,
-        rules.train,
-        rules.distill_model,
-    ):
-        shared.rule._benchmark = None
+if len(RUNS) == 1:
 
+    include: "workflow/rules/run.smk"
 
-localrules:
-    all,
-    distill,
-    link_world,
-    resolved_config,
-    search,
+else:
+    for run, settings in RUNS.items():
+        run_ = f"{run}_"
+
+        module:
+            name: run
+            snakefile:
+                "workflow/rules/run.smk"
+            config:
+                settings
+
+        use rule * from run as run_*
 
 
 rule all:
     default_target: True
     input:
-        f"{RUN}/config.yaml",
-        f"{RUN}/report.html",
+        expand("results/{run}/{file}", run=RUNS, file=["config.yaml", "report.html"]),
+    localrule: True
+
+
+onerror:
+    print(*failed_jobs(log), sep="\n", file=sys.stderr)

@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 from crossres.settings.base import Section
 from crossres.settings.config import Config
 from crossres.settings.explained import models_of
+from crossres.settings.runs import Runs
 from crossres.settings.stages import READS, behind, readers
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
@@ -23,6 +24,8 @@ def reference() -> str:
             rows = [_row(name, field, default=", ".join(field.default)), *_rows(models[0], f"{name}.<name>")]
         else:
             rows = _rows(models[0], name) if models else [_row(name, field)]
+        if name == "run":
+            rows += _rows(Runs, name)
         head = "| key | default | meaning | reruns |\n| --- | --- | --- | --- |\n"
         parts.append(f"### `{name}`\n\n{head}" + "\n".join(rows) + "\n")
     return "\n".join(parts)
@@ -62,7 +65,7 @@ def _row(key: str, field: Any, default: str | None = None, kind: str | None = No
 
 def _reruns(key: str, kind: str | None) -> str:
     """Return the rules that a key reaches; resolved_config reads every key and is not named."""
-    if key == "run":
+    if key.partition(".")[0] == "run":
         return "all, in a folder of their own"
     return ", ".join(rule for rule in readers(key, kind) if rule != "resolved_config") or "none"
 

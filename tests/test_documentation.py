@@ -11,6 +11,7 @@ from crossres import cli
 from crossres.layout import RUN_PARTS
 from crossres.settings.config import parse
 from crossres.settings.explained import models_of
+from crossres.settings.runs import Runs
 from crossres.settings.search import SearchSettings
 from documentation import PAGES, ROOT, Block, blocks, codes, links
 
@@ -19,10 +20,13 @@ BASH = blocks("bash")
 YAML = blocks("yaml")
 COMMANDS = [(block.where, words) for block in BASH for words in block.commands()]
 """Every command of every page: where it stands, its words."""
-ORDINARY = {"export", "source", "mkdir", "cp", "snakemake"}
+ORDINARY = {"export", "source", "mkdir", "cp", "cd", "snakemake"}
 """Commands that are not ours to check here; `snakemake` is planned in tests/integration."""
 ENDINGS = (".py", ".md", ".json", ".html", ".tif", ".png", ".csv", ".parquet", ".zarr", ".safetensors")
-WRITTEN_BY_READERS = {"config/own.yaml", "config/longer.yaml", "config/demo.lock.json", "Snakefile"}
+WRITTEN_BY_READERS = {
+    "config/own.yaml", "config/longer.yaml", "config/demo.lock.json", "config/scenarios.yaml", "config/both.yaml",
+    "Snakefile",
+}  # fmt: skip
 
 
 def name(path):
@@ -75,7 +79,14 @@ def test_commands_stand_in_blocks_that_are_read_here():
 @pytest.mark.parametrize("block", YAML, ids=lambda block: block.where)
 def test_every_piece_of_configuration_is_valid(block: Block):
     content = yaml.safe_load(block.text)
+    if isinstance(content.get("run"), dict):  # several runs
+        parse(content["run"], block.where, Runs)
+        return
     default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    if block.file == "config/scenarios.yaml":
+        for name, own in content.items():
+            parse(default | own | {"run": name}, block.where)
+        return
     if "kind" in content:  # one source
         default["search"]["lr"] = content
         if content["kind"] == "dataset":  # which is the HR source, too

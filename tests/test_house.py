@@ -1,7 +1,11 @@
 """The house: which room may import which. A newcomer reads it here, and a wall that falls fails here."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections import defaultdict
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ FLOORS = (
     ("earlier_products",),
     ("acquire", "align", "diffusion", "evaluate", "pairs", "simulate"),
     ("imagery",),
-    ("drawing", "settings"),
+    ("drawing", "settings", "workflow"),
     ("files", "foreign_raster", "globe", "grids", "records"),
     ("layout", "sensors", "secrets", "unfinished"),
     ("code_version", "errors", "matching", "operators"),
@@ -160,3 +164,48 @@ def test_no_file_is_too_long_to_be_read_at_once():
     files = [*MODULES.values(), *rules.rglob("*.smk"), *rules.rglob("Snakefile"), *ROOT.rglob("*.html")]
     lines = {path.name: len(path.read_text().splitlines()) for path in files}
     assert not {name: count for name, count in lines.items() if count > LONGEST}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[ <>=!~;\[]", name)[0]).lower()
+
+
+def distributions_of(module: str) -> set[str]:
+    """Return the distributions that a module may come from; those of a shared namespace by their own part of it."""
+    top, _, rest = module.partition(".")
+    if top == "odc":
+        return {f"odc-{rest.partition('.')[0]}"}
+    return set(map(normal, packages_distributions().get(top, [top])))
+
+
+def test_the_package_declares_what_it_imports_and_nothing_else():
+    """Beside it only what another package asks for in use: Snakemake's reports show code with pygments."""
+    project = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text())["project"]
+    needed = set(map(normal, project["dependencies"]))
+    optional = {
+        normal(one) for extra, named in project["optional-dependencies"].items() if extra != "dev" for one in named
+    }
+    imported = set()
+    for path in ROOT.parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module or "")
+    outside = {m for m in imported if m.partition(".")[0] not in {*sys.stdlib_module_names, "crossres"}}
+    sources = {module: distributions_of(module) for module in outside}
+    assert not {module for module, found in sources.items() if not found & (needed | optional)}
+    assert needed - set().union(*sources.values()) == {"pygments"}
+
+
+def test_snakemake_s_oldest_version_is_said_once():
+    said = (ROOT.parents[1] / "workflow" / "rules" / "runs.smk").read_text()
+    project = (ROOT.parents[1] / "pyproject.toml").read_text()
+    assert re.search(r'min_version\("(.+)"\)', said)[1] == re.search(r'"snakemake>=([0-9.]+),', project)[1]
+
+
+def test_rules_reach_into_nothing_private_of_snakemake():
+    """But for one thing that has no public way: see there."""
+    files = [ROOT.parents[1] / "Snakefile", *(ROOT.parents[1] / "workflow").rglob("*.smk")]
+    found = [(path.name, name) for path in files for name in re.findall(r"[\w\])]\.(_[a-z]\w*)", path.read_text())]
+    assert found == [("run.smk", "_benchmark")]

@@ -50,6 +50,7 @@ if LOCK is None:
             f"{RUN}/logs/search.log",
         benchmark:
             f"{RUN}/benchmarks/search.tsv"
+        localrule: True
         conda:
             "../../envs/acquire.yaml"
         threads: 1
@@ -83,6 +84,7 @@ else:
             f"{RUN}/logs/search.log",
         benchmark:
             f"{RUN}/benchmarks/search.tsv"
+        localrule: True
         conda:
             "../../envs/acquire.yaml"
         threads: 1

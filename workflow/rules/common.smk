@@ -1,6 +1,6 @@
 """What all rules share: the checked configuration, where commands run, and what jobs are given.
 
-Needs: config (config/config.yaml unless --configfile names another).
+Needs: config, the settings of one run.
 Gives: CONFIG, RUN, FOLDS, PARTS, SHARED and functions for `input`, `params` and `resources`.
 """
 
@@ -16,39 +16,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.io import WILDCARD_REGEX
 from snakemake.settings.types import DeploymentMethod
-from snakemake.utils import min_version
 
-min_version("9.20")
-
-try:
-    from crossres import layout
-    from crossres.code_version import command_version
-    from crossres.errors import UserError
-    from crossres.files import whole
-    from crossres.settings import config as configuration
-    from crossres.settings import paths, stages
-    from crossres.settings.yaml_text import read_mapping
-except ModuleNotFoundError as error:
-    raise WorkflowError(
-        f"{error}: install the package first, with `pip install -c constraints.txt -e .` in this folder"
-    )
-
-
-# A file given with --configfile stands alone: merged into the default, its keys would mix with
-# the default's.
-CONFIG_FILES = [Path(file) for file in workflow.overwrite_configfiles] or [Path("config/config.yaml")]
-
-try:
-    for _file in CONFIG_FILES:
-        if _file.is_file():
-            read_mapping(_file)  # says in one line what Snakemake says in many, or does not say
-except UserError as error:
-    raise WorkflowError(str(error))
-
-if not workflow.overwrite_configfiles:
-
-    configfile: "config/config.yaml"
-
+import crossres
+from crossres import layout
+from crossres.code_version import command_version
+from crossres.errors import UserError
+from crossres.files import whole
+from crossres.settings import config as configuration
+from crossres.settings import paths, stages
 
 try:
     CONFIG = configuration.parse(config, ", ".join(map(str, workflow.configfiles)) or "config")
@@ -71,7 +46,15 @@ BY_NAME = r"[A-Za-z0-9_.-]+"
 # module. One that is fetched from a server comes without its code: the installed package is used.
 ELSEWHERE = {DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(workflow.deployment_settings.deployment_method)
 OWN_PYTHON = "" if ELSEWHERE else Path(sys.executable).parent
-OWN_CODE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../../src").resolve()
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+OWN_CODE = Path(HERE, "../../src").resolve()
+PACKAGE = Path(crossres.__file__).resolve().parent
+if ELSEWHERE == {DeploymentMethod.CONDA} and HERE.resolve().is_relative_to(PACKAGE):
+    # Installed: the package alone, without what stands beside it in site-packages.
+    OWN_CODE = Path(".snakemake/crossres/code").resolve()
+    if Path(OWN_CODE, PACKAGE.name).resolve() != PACKAGE:
+        with whole(OWN_CODE / PACKAGE.name) as part:
+            part.symlink_to(PACKAGE)
 if ELSEWHERE and not OWN_CODE.is_dir():
     raise WorkflowError(
         "crossres: environments of conda or a container have this workflow's code from a folder only: "

@@ -17,6 +17,7 @@ rule resolved_config:
         f"{RUN}/config.yaml",
     log:
         f"{RUN}/logs/config.log",
+    localrule: True
     conda:
         "../../envs/geo.yaml"
     params:

@@ -48,6 +48,7 @@ rule link_world:
         f"{RUN}/logs/link_world.log",
     benchmark:
         f"{RUN}/benchmarks/link_world.tsv"
+    localrule: True
     conda:
         "../../envs/geo.yaml"
     threads: 1

@@ -100,3 +100,4 @@ rule distill_model:
 rule distill:
     input:
         expand(f"{RUN}/one_step/{PRODUCT}{{fold}}/card.json", fold=FOLDS),
+    localrule: True

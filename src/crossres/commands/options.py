@@ -9,9 +9,10 @@ from crossres.errors import UserError
 from crossres.settings import config as configuration
 from crossres.settings.base import Section
 from crossres.settings.explained import models_of
+from crossres.settings.layers import read_settings
 from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.train import TrainSettings
-from crossres.settings.yaml_text import parse_mapping, read_mapping
+from crossres.settings.yaml_text import parse_mapping
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +107,7 @@ def mapping(text: str | None) -> dict[str, Any]:
     """Return what a JSON text, or a YAML file of that name, holds; nothing for None."""
     if text is None:
         return {}
-    return parse_mapping(text, "settings") if text.lstrip().startswith("{") else read_mapping(Path(text))
+    return parse_mapping(text, "settings") if text.lstrip().startswith("{") else read_settings(Path(text))
 
 
 def checked(content: dict[str, Any], name: str, model: type[Section]) -> Any:
