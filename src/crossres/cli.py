@@ -4,6 +4,7 @@ The stages are in `commands`; here is what surrounds them: where they may write,
 """
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -17,6 +18,8 @@ from typing import NoReturn
 # as many again in each would only wait. Training says by itself how many it takes.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 os.environ.setdefault("GDAL_CACHEMAX", "128")  # MB; its own default is a share of the machine's memory
+# Of what packages bring nothing is garbage: looking for it every 700 objects is a fifth of the time that they load in.
+gc.set_threshold(10_000)
 
 from crossres import commands
 from crossres.damaged import blamed

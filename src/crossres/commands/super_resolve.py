@@ -38,7 +38,6 @@ def run(args: argparse.Namespace) -> None:
     from crossres.acquire.bands.numbers import Stated
     from crossres.acquire.read.scene import read_any
     from crossres.acquire.stac.hrefs import is_remote, without_signature
-    from crossres.align.registration.given_dates import lay_over
     from crossres.diffusion.model.checkpoint import load_card
     from crossres.diffusion.sample.lr_scene import check_gsd
     from crossres.diffusion.sample.scenes import super_resolve
@@ -68,6 +67,8 @@ def run(args: argparse.Namespace) -> None:
                 names.append(read_any(given, card.lr_bands, card.lr_gsd_m, folder, numbers, fits))
                 origins.append(shown if is_remote(given) else Path(os.path.relpath(given, output)).as_posix())
             if dates is not None:
+                from crossres.align.registration.given_dates import lay_over  # registration, a second to load
+
                 lay_over(read[0], read[1:], names[1:], card.bands, card.lr_bands, dates)
             super_resolve(read[0], names[0], origins[0], args.checkpoint, output, arm, tiling, dates, origins[1:])
         finally:

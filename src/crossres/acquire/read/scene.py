@@ -13,7 +13,6 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.bands.assets import package_asset
 from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.bands.read_bands import read_bands
-from crossres.acquire.gaofen2.scene import read_gaofen2
 from crossres.acquire.read.door import scene_given
 from crossres.acquire.read.given import Given
 from crossres.acquire.regions import from_geojson
@@ -106,6 +105,8 @@ def write_scene_of(
             shown = without_signature(href)
             raise UserError(f"item {item['id']}: Gaofen-2 packages are read from disk; copy {shown} here first")
         with TemporaryDirectory(dir=folder) as scratch:
+            from crossres.acquire.gaofen2.scene import read_gaofen2  # loads all of orthorectification
+
             area = region or _footprint(given)
             read_gaofen2(Path(href), area, bands, gsd_m, settings, dem, reference, Path(scratch), new)
 
