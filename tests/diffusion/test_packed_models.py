@@ -51,7 +51,7 @@ def test_the_item_says_by_stac_what_the_model_takes_and_gives_and_who_may_use_it
         assert tar.getnames() == ["item.json", "card.json", "model.safetensors", "best.safetensors"]
         item = pystac.Item.from_dict(json.load(tar.extractfile("item.json")))
     model = MLMExtension.ext(item)
-    assert item.properties["mlm:name"] == "m" and model.tasks == ["super-resolution"]
+    assert item.properties["mlm:name"] == "crossres-m" and model.tasks == ["super-resolution"]
     assert model.input[0].bands == ["blue", "green", "red", "nir"]
     assert model.input[0].input.shape == [-1, 4, -1, -1]
     assert model.total_parameters == json.loads(Path("m/card.json").read_text())["parameters"]
@@ -60,9 +60,9 @@ def test_the_item_says_by_stac_what_the_model_takes_and_gives_and_who_may_use_it
 
 
 def test_it_is_the_same_file_each_time_and_again_from_what_was_unpacked(packed):
-    cli.main(["model", "pack", "m", "again.tar", "--name", "m", *WORDS])
+    cli.main(["model", "pack", "m", "again.tar", "--name", "crossres-m", *WORDS])
     assert sha256_of(Path("again.tar")) == sha256_of(packed)
-    cli.main(["model", "pack", str(packed), "third.tar", "--name", "m"])
+    cli.main(["model", "pack", str(packed), "third.tar", "--name", "crossres-m"])
     assert sha256_of(Path("third.tar")) == sha256_of(packed)
 
 
@@ -72,6 +72,11 @@ def test_what_stands_there_is_replaced_only_when_asked_and_only_a_packed_model(p
     Path("thesis.tar").write_text("mine")
     assert "is no earlier output" in refused(capsys, "model", "pack", "m", "thesis.tar", "--overwrite")
     assert Path("thesis.tar").read_text() == "mine"
+
+
+def test_a_name_that_the_extension_does_not_take_is_one_line(capsys):
+    assert "--name: '1' is no name of a model" in refused(capsys, "model", "pack", "m", "a.tar", "--name", "1")
+    assert not Path("a.tar").exists()
 
 
 def test_show_says_it_in_a_few_lines(packed, capsys):

@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["pack", "show"], help="what to do with it")
     add_given_model(parser, "model")
     parser.add_argument("output", type=Path, metavar="FILE", nargs="?", help="of pack: the tar to write")
-    parser.add_argument("--name", help="of pack: what the model is called (the name of the file)")
+    parser.add_argument("--name", help="of pack: what the model is called (crossres- and the name of the file)")
     parser.add_argument("--licence", metavar="SPDX", help="of pack: its licence, such as CC-BY-4.0")
     parser.add_argument("--citation", metavar="TEXT", help="of pack: how it is to be cited")
     parser.add_argument("--doi", help="of pack: the DOI of what is to be cited")
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("pack: needs the name of a file to write, such as model.tar")
     said = {key: getattr(args, key) for key in vars(Stated()) if getattr(args, key) is not None}
     stated = replace(stated_in(folder), **said)
-    sha256 = pack(folder, args.output, args.name or args.output.stem, stated)
+    sha256 = pack(folder, args.output, args.name or f"crossres-{args.output.stem}", stated)
     log = logging.getLogger(__name__)
     if stated.licence is None:
         log.warning("%s: states no licence, so that nobody may use or pass it on; give --licence", args.output)

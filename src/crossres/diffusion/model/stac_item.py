@@ -1,5 +1,6 @@
 """A trained model as a STAC item with the extension MLM: what it takes and gives, how it did, who may use it."""
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ LARGEST_ITEM = 1 << 20
 """Bytes; an item has 4 thousand."""
 LONGEST = 2000
 """Characters of what a person says of a model."""
+NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\- ]+[a-zA-Z0-9]")
+"""What MLM takes as the name of a model."""
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 SCIENTIFIC = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json"
@@ -59,8 +62,11 @@ def stated_in(folder: Path) -> Stated:
 def model_item(name: str, card: Card, stated: Stated, weights: dict[str, int]) -> Item:
     """Return the item of a model called `name`; `weights` are its files of weights, with their bytes.
 
-    It lies nowhere on Earth and has no time: what it was trained on is for `stated` and the card to say.
+    It lies nowhere on Earth and has no time: what it was trained on is for `stated` and the card to say. Raises
+    `UserError` for a name that MLM does not take.
     """
+    if not NAME.fullmatch(name):
+        raise UserError(f"--name: {name[:80]!r} is no name of a model; use three letters or more, digits and ._-")
     said = {KEYS[key]: value for key, value in vars(stated).items() if value is not None}
     properties: dict[str, Any] = {
         "datetime": None, **UNKNOWN_TIME, "license": NO_LICENCE, **said,
@@ -74,8 +80,9 @@ def model_item(name: str, card: Card, stated: Stated, weights: dict[str, int]) -
         "mlm:output": [{
             "name": "HR image", "tasks": ["super-resolution"],
             "description": f"samples of reflectance at {card.hr_gsd_m:g} m, standardised as the LR image is",
-            "result": _structure(len(card.bands)),
+            "result": _structure("channel", len(card.bands)),
         }],
+        "bands": described(card.lr_bands),
         "crossres:factor": card.factor,
         "crossres:lr_gsd_m": card.lr_gsd_m,
         "crossres:hr_gsd_m": card.hr_gsd_m,
@@ -110,7 +117,6 @@ def _weights_asset(file: str, size: int, card: Card) -> dict[str, Any]:
         "roles": ["mlm:model", "mlm:weights"],
         "mlm:artifact_type": "safetensors.torch.save_file",
         "file:size": size,
-        "bands": described(card.bands),
     }
 
 
@@ -120,15 +126,15 @@ def _input(card: Card) -> dict[str, Any]:
     return {
         "name": "LR image",
         "bands": list(card.lr_bands),
-        "input": _structure(len(card.lr_bands)),
+        "input": _structure("bands", len(card.lr_bands)),
         "value_scaling": scaling,
         "description": f"surface reflectance at {card.lr_gsd_m:g} m{dates}",
     }
 
 
-def _structure(bands: int) -> dict[str, Any]:
+def _structure(axis: str, bands: int) -> dict[str, Any]:
     return {
         "shape": [-1, bands, -1, -1],
-        "dim_order": ["batch", "bands", "height", "width"],
+        "dim_order": ["batch", axis, "height", "width"],
         "data_type": "float32",
     }
