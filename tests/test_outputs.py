@@ -254,7 +254,8 @@ def test_every_command_says_what_it_writes():
 
 
 def test_every_module_of_commands_is_a_command():
-    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)} - {"options"}
+    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    modules -= {"options", "given_model", "given_place", "given_scenes"}
     assert modules == {name.replace("-", "_") for name in commands.NAMES}
 
 

@@ -77,6 +77,17 @@ def is_model(folder: Path) -> bool:
     return _holds(folder / "card.json", "weights_sha256", "data_sha256", "hr_gsd_m")
 
 
+def is_packed_model(path: Path) -> bool:
+    """Whether `model pack` wrote a file: a tar that begins with the item of a model."""
+    import tarfile
+
+    try:
+        with tarfile.open(path, "r:") as tar:
+            return tar.getnames()[:3] == ["item.json", "card.json", "model.safetensors"]
+    except (tarfile.TarError, OSError, EOFError):
+        return False
+
+
 def is_cache(folder: Path) -> bool:
     """Whether `cache` wrote a folder."""
     return _holds(folder / "cache.json", "index_sha256")

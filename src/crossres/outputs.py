@@ -41,7 +41,7 @@ MODEL = Output(
 )
 PRODUCT = Output(folder=("mean.tif", "std.tif", "sample.tif", "support.tif", "item.json"), is_own=earlier.is_product)
 PAGE = Output(is_own=earlier.is_page)
-NAMES_INPUTS = ("scenes", "dates", "lr", "hr", "dem", "settings", "source")
+NAMES_INPUTS = ("scenes", "dates", "lr", "hr", "dem", "model", "settings", "source")
 """Arguments that may name a file or folder, and may be something else."""
 
 
@@ -52,6 +52,8 @@ def guard(args: argparse.Namespace) -> None:
     """
     taken = inputs(args)
     for output in args.outputs:
+        if getattr(args, output.argument) is None:
+            continue
         setattr(args, output.argument, _followed(getattr(args, output.argument)))
         for path in _paths(args, output):
 
@@ -73,12 +75,12 @@ def inputs(args: argparse.Namespace) -> list[Path]:
     return found
 
 
-def scene_outputs(scenes: Sequence[str], output: Path) -> list[tuple[str, Path]]:
+def scene_outputs(scenes: Sequence[str], output: Path, several: bool = False) -> list[tuple[str, Path]]:
     """Return each scene with the folder for its product: several go into folders of their own names.
 
-    Raises `UserError` where two have one name.
+    So does a single one of what may be `several`. Raises `UserError` where two have one name.
     """
-    if len(scenes) == 1:
+    if len(scenes) == 1 and not several:
         return [(scenes[0], output)]
     named: dict[str, str] = {}
     for scene in scenes:
@@ -118,7 +120,7 @@ def _paths(args: argparse.Namespace, output: Output) -> Iterator[Path]:
     if output.inside:
         yield from (base / name for name in output.inside)
     elif output.each_of:
-        yield from (path for _, path in scene_outputs(getattr(args, output.each_of), base))
+        yield from (path for _, path in scene_outputs(getattr(args, output.each_of), base, args.several))
     else:
         yield base
 

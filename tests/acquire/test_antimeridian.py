@@ -204,7 +204,7 @@ def test_a_search_across_180_degrees_finds_scenes_of_both_sides(tmp_path):
 def test_servers_are_asked_for_each_side_by_itself(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "crossres.acquire.search.from_api",
+        "crossres.acquire.sources.from_api",
         lambda source, side, times: (asked.append(side.bounds), from_api(source, side, times))[1],
     )
     low = item("low", (179.0, -17.0, 179.99, -16.0), href="https://a.org/{band}.tif")

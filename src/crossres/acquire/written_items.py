@@ -32,13 +32,13 @@ def scene_items(pairs: Sequence[Pair], margin_m: float, folder: Path) -> Iterato
     of_lr: dict[str, list[Pair]] = defaultdict(list)
     scenes: dict[str, Candidate] = {}
     for pair in pairs:
-        yield _scene_item(pair.hr, "hr", pair.region, folder)
+        yield scene_item(pair.hr, "hr", pair.region, folder)
         for scene in (pair.lr, *pair.further):
             scenes[scene.id] = scene
             of_lr[scene.id].append(pair)
     for name, same in of_lr.items():
         region = polygons(buffered(shapely.union_all([pair.region for pair in same]), margin_m))
-        item, source = _scene_item(scenes[name], "lr", region, folder), scenes[name].degraded
+        item, source = scene_item(scenes[name], "lr", region, folder), scenes[name].degraded
         yield item if source is None else _degraded(item, source, same[0].hr.id)
 
 
@@ -67,7 +67,7 @@ def pair_content(pair: Pair, lr_dates: int = 1) -> dict[str, Any]:
     }
 
 
-def _scene_item(scene: Candidate, role: str, region: BaseGeometry, folder: Path) -> Item:
+def scene_item(scene: Candidate, role: str, region: BaseGeometry, folder: Path) -> Item:
     """Return the item as it is written; the items of other parts of the same tile stand in `crossres:mosaic`."""
     item = _written_item(scene, folder)
     item["id"] = scene.id

@@ -20,7 +20,6 @@ from crossres.acquire.stac.foreign_json import offered
 from crossres.acquire.stac.hrefs import is_remote, resolved, without_signature
 from crossres.acquire.stac.items import safe_id
 from crossres.acquire.stac.offered import Unusable
-from crossres.acquire.stac.static_catalog import read_remote
 from crossres.errors import UserError
 from crossres.files import read_json
 from crossres.foreign_raster import is_raster, is_utf8, printable
@@ -132,6 +131,8 @@ def _remote(href: str, bands: Sequence[str], transfer: Transfer) -> Given:
         return image_given(AssetFile(href, transfer), href, file.stem, bands)
     if file.name.lower().endswith((".zip", ".safe", ".xml", *ARCHIVES)):
         raise UserError(f"{without_signature(href)}: is read from disk; fetch it first, or give a STAC item of it")
+    from crossres.acquire.stac.static_catalog import read_remote  # what speaks to servers takes time to load
+
     content, shown = read_remote(href)
     return item_given(content, href, shown, file.stem or "scene")
 

@@ -13,8 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from crossres.acquire.bands.assets import package_asset
 from crossres.acquire.bands.numbers import Stated
 from crossres.acquire.bands.read_bands import read_bands
-from crossres.acquire.gaofen2.scene import read_gaofen2
-from crossres.acquire.read.door import scene_given
+from crossres.acquire.read.door import item_given, scene_given
 from crossres.acquire.read.given import Given
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.remote.image_file import UnreachableError
@@ -22,6 +21,7 @@ from crossres.acquire.remote.transfer import Transfer
 from crossres.acquire.scene_files import SceneWriter, new_scene
 from crossres.acquire.sentinelhub.scene import fetch_window, process_asset
 from crossres.acquire.stac.hrefs import is_remote, resolved, without_signature
+from crossres.acquire.stac.offered import Offered
 from crossres.errors import UserError
 from crossres.files import whole
 from crossres.settings.acquire import AcquireSettings
@@ -45,7 +45,41 @@ def read_any(
     nodata; `check` is asked whether the grid will do, before any pixel is read. Raises `UserError` as `scene_given` and
     the readers do.
     """
-    shown = without_signature(scene)
+
+    def open_scene(scratch: Path, transfer: Transfer) -> Given:
+        return scene_given(scene, bands, gsd_m, scratch, transfer)
+
+    return _read(open_scene, without_signature(scene), bands, gsd_m, output, numbers, check, settings)
+
+
+def read_item(
+    offered: Offered,
+    bands: tuple[str, ...],
+    gsd_m: float,
+    output: Path,
+    numbers: Stated,
+    check: Callable[[GeoBox], None],
+) -> str:
+    """Read all of a scene, given by its item as a catalogue has it, as `read_any` does; return its name."""
+    shown = without_signature(offered.base)
+
+    def open_scene(scratch: Path, transfer: Transfer) -> Given:
+        return item_given(offered.item, offered.base, shown, "scene")
+
+    return _read(open_scene, shown, bands, gsd_m, output, numbers, check, None)
+
+
+def _read(
+    open_scene: Callable[[Path, Transfer], Given],
+    shown: str,
+    bands: tuple[str, ...],
+    gsd_m: float,
+    output: Path,
+    numbers: Stated,
+    check: Callable[[GeoBox], None],
+    settings: AcquireSettings | None,
+) -> str:
+    """Read all of what `open_scene` gives (it has a folder to unpack into, and a transfer) into the folder `output`."""
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
         fetched_ranges(output, shown) as transfer,
@@ -53,7 +87,7 @@ def read_any(
     ):
         part.mkdir()
         with TemporaryDirectory(dir=part) as scratch:
-            given = scene_given(scene, bands, gsd_m, Path(scratch), transfer)
+            given = open_scene(Path(scratch), transfer)
             stated = Stated(given.stated.of_band, numbers.scale, numbers.offset, numbers.nodata)
             given = Given(given.item, given.base, stated, given.assumed)
             settings = settings or AcquireSettings()
@@ -106,6 +140,8 @@ def write_scene_of(
             shown = without_signature(href)
             raise UserError(f"item {item['id']}: Gaofen-2 packages are read from disk; copy {shown} here first")
         with TemporaryDirectory(dir=folder) as scratch:
+            from crossres.acquire.gaofen2.scene import read_gaofen2  # loads all of orthorectification
+
             area = region or _footprint(given)
             read_gaofen2(Path(href), area, bands, gsd_m, settings, dem, reference, Path(scratch), new)
 

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from urllib.parse import quote, urlparse, urlsplit
 
-import planetary_computer
 import requests
 from requests.auth import AuthBase
 from requests_aws4auth import AWS4Auth
@@ -43,6 +42,8 @@ def address(href: str, stale: str | None = None) -> tuple[str, dict[str, str], A
         return _s3(href)
     if not _is_planetary_computer(href):
         return href, {}, None
+    import planetary_computer  # a quarter of a second
+
     try:
         with _ONE_TOKEN:
             if _signed(href) == stale:  # else another thread has renewed it
@@ -58,12 +59,14 @@ def address(href: str, stale: str | None = None) -> tuple[str, dict[str, str], A
 
 def _signed(href: str) -> str:
     """Return an href with a token, which is asked for with patience, but not for the minutes of the package's own."""
+    import planetary_computer
+
     parts = urlparse(href)
     if parts.netloc not in UNSIGNED:
         planetary_computer.sas.get_token(
             *planetary_computer.utils.parse_blob_url(parts), retry_total=3, retry_backoff_factor=0.5
         )
-    return planetary_computer.sign_url(href)
+    return str(planetary_computer.sign_url(href))
 
 
 def _is_planetary_computer(href: str) -> bool:

@@ -1,7 +1,6 @@
 """Pixels without data, before an image enters a network that cannot leave them out."""
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 
 def fill_nearest(values: np.ndarray) -> np.ndarray:
@@ -11,5 +10,7 @@ def fill_nearest(values: np.ndarray) -> np.ndarray:
         return values
     if missing.all():
         return np.zeros_like(values)
+    from scipy.ndimage import distance_transform_edt  # most images have no gaps, and it takes time to load
+
     rows, cols = distance_transform_edt(missing, return_distances=False, return_indices=True)
     return values[:, rows, cols]

@@ -3,6 +3,7 @@
 A window gives the same values as cutting it out of the whole.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -75,7 +76,15 @@ def _moved(
     return matrix
 
 
-@torch.compiler.assume_constant_result
+def compile_function(function: Callable[..., Any], dynamic: bool) -> Callable[..., Any]:
+    """Return what `torch.compile` makes of a function in which images are interpolated.
+
+    Matrices of interpolation are its constants. It is told here and not above: that loads the compiler, some seconds.
+    """
+    torch.compiler.assume_constant_result(_constant)
+    return torch.compile(function, dynamic=dynamic)
+
+
 def _constant(*what: Any) -> tuple[slice, Tensor]:
     return _matrix(*what)
 

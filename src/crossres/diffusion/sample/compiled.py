@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from crossres.diffusion.model.network import Network
+from crossres.diffusion.model.upsample import compile_function
 
 
 class CompiledVelocity:
     """`Network.velocity_given` of a network, compiled when it is first called; threads may share it."""
 
     def __init__(self, network: Network) -> None:
-        self._run = torch.compile(network.velocity_given, dynamic=True)
+        self._run = compile_function(network.velocity_given, dynamic=True)
         self._lock, self._ready = threading.Lock(), False
 
     def __call__(self, x: Tensor, given: Sequence[Tensor | None], t: Tensor, sigma: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """A super-resolved scene on disk: mean, std and one sample as COGs, and the STAC item."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import pairwise
@@ -56,14 +56,19 @@ def write_product(folder: Path, grid: GeoBox, shown: Rasters, tags: dict[str, st
 
 def write_item(
     path: Path, identifier: str, grid: GeoBox, shown: Rasters, tags: dict[str, str],
-    properties: dict[str, Any], sources: dict[str, str],
+    properties: dict[str, Any], sources: dict[str, str], beside: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:  # fmt: skip
-    """Write the product's STAC item; `sources` are relative links (title to href) to what it was made from."""
+    """Write the product's STAC item; `sources` are relative links (title to href) to what it was made from.
+
+    `beside` are further assets.
+    """
     time = datetime.fromisoformat(tags["datetime"]) if tags.get("datetime") else None
     assets = {
         name: raster_asset(f"./{name}.tif", bands, encoding, title=TITLES[name])
         for name, (bands, encoding) in shown.items()
     }
     links = [derived_from(href, title) for title, href in sources.items()]
-    item = new_item(identifier, grid_outline(grid), time, {**grid_fields(grid), **properties}, assets, links)
+    item = new_item(
+        identifier, grid_outline(grid), time, {**grid_fields(grid), **properties}, assets | dict(beside or {}), links
+    )
     write_json(path, item)

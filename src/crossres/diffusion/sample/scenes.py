@@ -29,6 +29,7 @@ from crossres.diffusion.sample.block_store import BlockStore
 from crossres.diffusion.sample.lr_scene import digest, open_dates, open_lr
 from crossres.diffusion.sample.outside import share_outside, warn_outside
 from crossres.diffusion.sample.products import rasters, write_item, write_product
+from crossres.diffusion.sample.quicklook import write_quicklook
 from crossres.diffusion.sample.render import Job, SceneTarget, compiles, keep, load_arm
 from crossres.diffusion.sample.windows import Window, cuts
 from crossres.errors import UserError
@@ -74,16 +75,16 @@ def super_resolve(
 ) -> None:  # fmt: skip
     """Apply a trained model to a scene as `acquire` reads any: a folder with `reflectance.tif` and `item.json`.
 
-    Writes the same files as `sample_scene`; the item is called by `name` and links the scene's `origin`, a URL or a
-    path relative to `output`. What its source did not say of itself and was assumed is logged and stands in the
-    item (`crossres:assumed`). `dates` is as in `sample_scene`, `further` the origins of those scenes. Raises
-    `UserError` when the scene has other pixels than the model.
+    Writes the same files as `sample_scene`, and `quicklook.png`; the item is called by `name` and links the scene's
+    `origin`, a URL or a path relative to `output`. What its source did not say of itself and was assumed is logged and
+    stands in the item (`crossres:assumed`). `dates` is as in `sample_scene`, `further` the origins of those scenes.
+    Raises `UserError` when the scene has other pixels than the model.
     """
     card, ready = load_arm(arm.start, arm, tiling, model)
     path = scene / "reflectance.tif"
     assumed = read_json(scene / "item.json")["properties"].get("crossres:assumed", [])
     others = {f"LR date {number}": href for number, href in enumerate(further, 2)}
-    about = _About(f"{name}_sr", arm.start, origin, assumed, None, others)
+    about = _About(f"{name}_sr", arm.start, origin, assumed, None, others, quicklook=True)
     opened = open_lr(path, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
     if ready.network and dates is None and card.lr_dates > 1:
         log.info("%s: the model knows up to %d LR dates, and is shown one (--dates)", name, card.lr_dates)
@@ -101,6 +102,8 @@ class _About:
     lr_mtf: float | None
     further: dict[str, str]
     """Links (title to href) to further LR dates, where the network is shown any."""
+    quicklook: bool = False
+    """Whether it has one."""
 
 
 def _render(
@@ -161,7 +164,8 @@ def _render(
             **(about.further if lr_dates > 1 else {}),
             "model card": Path(os.path.relpath(model / checkpoint.CARD, output)).as_posix(),
         }
-        write_item(folder / "item.json", about.identifier, grid, shown, tags, properties, links)
+        beside = {"thumbnail": write_quicklook(folder)} if about.quicklook else {}
+        write_item(folder / "item.json", about.identifier, grid, shown, tags, properties, links, beside)
     store.remove()
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from crossres.diffusion.model.memory import is_out_of_memory, release
 from crossres.diffusion.model.network import Network
 from crossres.diffusion.model.precision import in_bfloat16
-from crossres.diffusion.model.upsample import View
+from crossres.diffusion.model.upsample import View, compile_function
 from crossres.diffusion.paths.path import DiffusionPath, Draws, Example
 from crossres.diffusion.train.prepare import Batch, Preparation, RawBatch
 from crossres.diffusion.train.processes import Processes
@@ -52,7 +52,7 @@ class LearningStep:
         """Parts of a batch that are computed at once: in threads, where there is no GPU. A compiled network is one
         thread's."""
         objective = Objective(self.network, self.settings, self.path.loss, self.prepare.factor)
-        self.objective = torch.compile(objective.__call__, dynamic=False) if compiled else objective
+        self.objective = compile_function(objective.__call__, dynamic=False) if compiled else objective
 
     def gradients(self, raw: RawBatch) -> Tensor:
         """Set the gradients of the mean loss over the clear pixels of the batch, and return that loss, on the device.
