@@ -20,7 +20,7 @@ rule catalog:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(60),
+        runtime=minutes(60),
     params:
         kind=lambda wildcards: MADE[wildcards.source].kind,
         folder=lambda wildcards: as_written(MADE[wildcards.source].path),
@@ -55,7 +55,7 @@ if LOCK is None:
         threads: 1
         resources:
             mem_mb=by_attempt(2000),
-            runtime=by_attempt(240),
+            runtime=minutes(240),
         params:
             settings=settings("search"),
             catalogues=lambda wildcards: catalogue_options(),
@@ -88,7 +88,7 @@ else:
         threads: 1
         resources:
             mem_mb=by_attempt(1000),
-            runtime=by_attempt(10),
+            runtime=minutes(10),
         params:
             settings=settings("search"),
             folder=f"{RUN}/items",
@@ -122,7 +122,7 @@ rule download:
     threads: CONFIG.threads.download
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        runtime=minutes(240),
     params:
         settings=settings("download"),
         dem=lambda wildcards: f"--dem {as_written(CONFIG.acquire.dem)}" if CONFIG.acquire.dem else "",
