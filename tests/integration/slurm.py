@@ -28,13 +28,12 @@ LINKS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm/gres.conf"))
 STAND_INS = ("/dev/zero", "/dev/full")
 ONE_AT_A_TIME = Path(tempfile.gettempdir()) / "crossres-slurm.lock"
 
-# What a user fills in for this cluster: no accounting, and GPUs with one core each.
+# What a user fills in for this cluster: no accounting, and one GPU with one core.
+GPU = "train_gres: gpu:1, sample_gres: gpu:1, cpus_per_gpu: 1"
 PROFILE = [
     "--workflow-profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue",
     "--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10",
 ]  # fmt: skip
-GPUS = ["train:gpu=1", "train:cpus_per_gpu=2", "sample:gpu=1", "sample:cpus_per_gpu=1"]
-"""For --set-resources, which replaces all that the profile says there."""
 
 CONFIGURATION = """\
 ClusterName={name}
@@ -133,7 +132,11 @@ def _daemons(folder: Path, controller_port: int, node_port: int, second_port: in
             started.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
             if command[0] == "munged":
                 _wait_for((folder / "munge.socket").exists, started, folder)
-        _wait_for(lambda: "idle" in _say(environment, "sinfo", "--noheader", "--format=%t"), started, folder)
+        _wait_for(
+            lambda: set(_say(environment, "sinfo", "--noheader", "--Node", "--format=%t").split()) == {"idle"},
+            started,
+            folder,
+        )
         yield environment
     finally:
         with suppress(RuntimeError):  # a failed test's jobs would go on without their cluster, beside the next tests
