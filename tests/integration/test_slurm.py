@@ -24,7 +24,6 @@ pytestmark = pytest.mark.integration
 # What a shell script starts with `&` ignores Ctrl-C, and so does all that it starts in turn: these tests too.
 HEARS_CTRL_C = ("env", "--default-signal=INT")
 CONFIG = "config/small.yaml"
-ONE_GROUP = ("normalise=pair", "patches=pair")
 # What training asks for first, in MB, is too little; then it asks for twice as much.
 TOO_LITTLE = "train:mem_mb=attempt * 700"
 
@@ -102,8 +101,7 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert queued(cluster) == {}
 
     # The same command goes on from there; a node is taken away and comes back, and a job needs more memory.
-    # Two small jobs of a pair go in one submission, as the profile says how.
-    with Run(project, cluster, "--groups", *ONE_GROUP, "--set-resources", TOO_LITTLE) as run:
+    with Run(project, cluster, "--set-resources", TOO_LITTLE) as run:
         run.wait_until(lambda: "submitted with SLURM" in run.said)
         control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")
         run.wait_until(lambda: node_state(cluster).startswith("drain") and "PENDING" in queued(cluster).values())
@@ -113,7 +111,8 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert submissions(run.said, "train") > 1, "training was never short of memory: this tests nothing"
     pairs = len(list(results.glob("aligned/*")))
     assert submissions(run.said, "download") == 0, "made again"
-    assert submissions(run.said, "coregister") <= pairs - registered, "made again"
+    assert submissions(run.said, "pair") <= pairs - registered, "made again"
+    assert not any(submissions(run.said, rule) for rule in ("coregister", "normalise", "patches")), "not one for a pair"
     again = digests(project)
     assert again.keys() == small_digests.keys()
     assert [path for path in again if again[path] != small_digests[path]] == []
@@ -187,16 +186,15 @@ def test_what_outlasts_its_time_limit_goes_on_and_ends_with_the_bytes_of_one_tha
     project = Project(shutil.copytree(small_run.folder, tmp_path / "project", symlinks=True))
     results = project.folder / "results" / "small"
     model, drawn = results / "model" / "main", sorted((results / "sr").glob("*/lr_start"))[0]
-    for made in (model, drawn):
+    for made in (model, drawn, results / "logs"):
         shutil.rmtree(made)
     options = ["--config", f"jobs={{{slurm.GPU}}}", "sample={tiling: {block_px: 64}}", "--rerun-triggers", "mtime"]
     with Run(project, cluster, *options, "--", str(drawn.relative_to(project.folder))) as run:
         log = results / "logs" / "train" / "main.log"
         job = hold_when(run, project, cluster, lambda: steps(log) > 0)
         assert {"NumNodes": "1", "TresPerNode": "gres:gpu:1"}.items() <= asked_for(cluster, job).items()
-        warn(run, project, cluster, job)
+        warn(run, cluster, job, log)
         run.wait_until(lambda: "stopped by SIGTERM at step" in log.read_text())
-        assert "is queued again" in log.read_text()
         saved = steps(log)
 
         assert hold_when(run, project, cluster, lambda: steps(log) > saved) == job
@@ -210,12 +208,13 @@ def test_what_outlasts_its_time_limit_goes_on_and_ends_with_the_bytes_of_one_tha
         run.wait_until(lambda: "stopped by SIGTERM at step" in log.read_text())
 
         blocks = drawn.with_name(".lr_start.blocks")
+        drawing = results / "logs" / "sample" / drawn.parent.name / "lr_start.log"
         job = hold_when(run, project, cluster, lambda: any(blocks.rglob("*.block")))
-        warn(run, project, cluster, job)
+        warn(run, cluster, job, drawing)
         assert run.wait() == 0, run.said[-4000:]
     assert submissions(run.said, "train") == 2 and submissions(run.said, "sample") == 1
     assert "going on after step" in log.read_text()
-    assert "blocks are done already" in (results / "logs" / "sample" / drawn.parent.name / "lr_start.log").read_text()
+    assert "blocks are done already" in drawing.read_text()
     assert not list(results.rglob(".*.state.safetensors")) and not blocks.exists()
     made = {name for name in small_digests if name.startswith(("model/main/", f"sr/{drawn.parent.name}/lr_start/"))}
     again = digests(project)
@@ -234,7 +233,7 @@ def test_two_nodes_train_what_two_processes_of_one_node_train(cluster, small_run
         project = Project(shutil.copytree(small_run.folder, tmp_path / name, symlinks=True))
         model = project.folder / "results" / "small" / "model" / "main"
         shutil.rmtree(model)
-        own = ["--config", f"train={{{how}}}", "--rerun-triggers", "mtime", *options]
+        own = ["--config", f"train={{{how}}}", "threads={train: 1}", "--rerun-triggers", "mtime", *options]
         target = str((model / "model.safetensors").relative_to(project.folder))
         with Run(project, cluster, *own, "--", target) as run:
             assert run.wait() == 0, run.said[-4000:]
@@ -252,19 +251,10 @@ def hold_when(run: Run, project: Project, environment: dict[str, str], happened:
     return job
 
 
-def warn(run: Run, project: Project, environment: dict[str, str], job: str) -> None:
-    """Have SLURM send a stopped job the signal that the profile asks for, and let it go on."""
+def warn(run: Run, environment: dict[str, str], job: str, log: Path) -> None:
+    """Have SLURM send a job the signal that the profile asks for, until it has itself queued again."""
     control(environment, "scontrol", "update", f"jobid={job}", "endtime=now+150")
-    processes = [psutil.Process(process.pid) for process in of_jobs(project)]
-    run.wait_until(lambda: any(waits_for(process.pid, signal.SIGUSR1) for process in processes))
-    for process in processes:
-        process.resume()
-
-
-def waits_for(process: int, number: int) -> bool:
-    """Say whether a process that is stopped has been sent a signal."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return bool(int(re.search(r"^ShdPnd:\s*(\w+)", status, re.M)[1], 16) >> (number - 1) & 1)
+    run.wait_until(lambda: "is queued again" in log.read_text())
 
 
 def steps(log: Path) -> int:
@@ -336,7 +326,7 @@ def node_state(environment: dict[str, str]) -> str:
 
 
 def submissions(said: str, rule: str) -> int:
-    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/rule_{rule}/", said))
+    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/(?:rule|group)_{rule}/", said))
 
 
 def finished(said: str, rule: str) -> int:
