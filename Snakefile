@@ -45,7 +45,6 @@ localrules:
     distill,
     link_world,
     resolved_config,
-    search,
 
 
 rule all:

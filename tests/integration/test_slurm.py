@@ -113,6 +113,10 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert submissions(run.said, "download") == 0, "made again"
     assert submissions(run.said, "pair") <= pairs - registered, "made again"
     assert not any(submissions(run.said, rule) for rule in ("coregister", "normalise", "patches")), "not one for a pair"
+    drawn = [job for job in asked_for(cluster) if job["Comment"].startswith("rule_sample_")]
+    assert len(drawn) >= 3, "SLURM has forgotten them: this tests nothing"
+    for job in drawn:  # interpolation has no use for a GPU
+        assert job.get("TresPerNode") == (None if "bicubic" in job["Comment"] else "gres:gpu:1")
     again = digests(project)
     assert again.keys() == small_digests.keys()
     assert [path for path in again if again[path] != small_digests[path]] == []
@@ -192,7 +196,8 @@ def test_what_outlasts_its_time_limit_goes_on_and_ends_with_the_bytes_of_one_tha
     with Run(project, cluster, *options, "--", str(drawn.relative_to(project.folder))) as run:
         log = results / "logs" / "train" / "main.log"
         job = hold_when(run, project, cluster, lambda: steps(log) > 0)
-        assert {"NumNodes": "1", "TresPerNode": "gres:gpu:1"}.items() <= asked_for(cluster, job).items()
+        [asked] = asked_for(cluster, job)
+        assert asked["NumNodes"] == "1" and asked["TresPerNode"] == "gres:gpu:1"
         warn(run, cluster, job, log)
         run.wait_until(lambda: "stopped by SIGTERM at step" in log.read_text())
         saved = steps(log)
@@ -262,9 +267,10 @@ def steps(log: Path) -> int:
     return max(map(int, re.findall(r"\bstep (\d+)", log.read_text())), default=0) if log.exists() else 0
 
 
-def asked_for(environment: dict[str, str], job: str) -> dict[str, str]:
-    words = control(environment, "scontrol", "show", "job", job).split()
-    return dict(word.split("=", 1) for word in words if "=" in word)
+def asked_for(environment: dict[str, str], *job: str) -> list[dict[str, str]]:
+    """Return what jobs asked for, as SLURM names it; of all those that it has not forgotten yet."""
+    lines = control(environment, "scontrol", "show", "job", *job, "--oneliner").splitlines()
+    return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
 
 
 def squeue(folder: Path, environment: dict[str, str], first: str) -> tuple[Path, dict[str, str]]:

@@ -36,6 +36,12 @@ rule catalog:
         " {params.role} --output {output:q} > {log:q} 2>&1"
 
 
+if not CONFIG.jobs.search:
+
+    localrules:
+        search,
+
+
 if LOCK is None:
 
     checkpoint search:

@@ -20,6 +20,10 @@ class JobSettings(Section):
         ge=1,
         description="most minutes that a job asks for: no more than its partition gives, or it waits for ever",
     )
+    search: bool = Field(
+        False,
+        description="whether the search is a job as well, on a node that reaches its servers, and not where Snakemake runs",
+    )
     train_gres: str | None = Field(
         None,
         pattern=GRES,
