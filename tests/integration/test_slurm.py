@@ -228,9 +228,8 @@ def test_what_outlasts_its_time_limit_goes_on_and_ends_with_the_bytes_of_one_tha
     trained = {name for name in small_digests if name.startswith("model/main/")}
     assert len(trained) == 5 and all(again[name] == small_digests[name] for name in trained)
     shutil.rmtree(drawn)
-    project.run(
-        "--configfile", CONFIG, "--config", BLOCKS, "--rerun-triggers", "mtime", "--", str(drawn.relative_to(project.folder))
-    )  # fmt: skip
+    target = str(drawn.relative_to(project.folder))
+    project.run("--configfile", CONFIG, "--config", BLOCKS, "--rerun-triggers", "mtime", "--", target)
     assert digests(project) == again
 
 
