@@ -336,7 +336,7 @@ def node_state(environment: dict[str, str]) -> str:
 
 
 def submissions(said: str, rule: str) -> int:
-    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/(?:rule|group)_{rule}/", said))
+    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/(?:rule_{rule}|group_{rule}_\w+)/", said))
 
 
 def finished(said: str, rule: str) -> int:
