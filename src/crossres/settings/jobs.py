@@ -22,7 +22,8 @@ class JobSettings(Section):
     )
     search: bool = Field(
         False,
-        description="whether the search is a job as well, on a node that reaches its servers, and not where Snakemake runs",
+        description="whether the search is a job as well, on a node that reaches its servers; else it runs where"
+        " Snakemake does",
     )
     train_gres: str | None = Field(
         None,

@@ -136,8 +136,8 @@ def _render(
     store = BlockStore.within(
         about.blocks or blocks_beside(output),
         arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump(), arm.std_scale],
-        optics=lr_mtf, factor=factor, target=asdict(target), bands=bands_of(scene), source=source, dates=[lr_dates, shown_dates],
-        code=code_version(__name__), torch=torch.__version__, model=weights,
+        optics=lr_mtf, factor=factor, target=asdict(target), bands=bands_of(scene), source=source,
+        dates=[lr_dates, shown_dates], code=code_version(__name__), torch=torch.__version__, model=weights,
     )  # fmt: skip
     rows, cols = _render_blocks(
         Job(about.arm, arm.settings, arm.tiling, lr_mtf, model.absolute(), target, store), arm, factor, pixels
