@@ -59,7 +59,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0,sched_interval=2
 ReturnToService=2
-MinJobAge=300
+MinJobAge=3000
 KillWait=20
 GresTypes=gpu
 NodeName={node} Port={node_port} NodeHostname={host} NodeAddr=127.0.0.1 {each}
