@@ -1,11 +1,14 @@
 """How long Snakemake plans, and sees that nothing is left to do: `python benchmarks/dag_scale.py 10 100 1000`.
 
+`--pairs-per-job 20` puts so many pairs in each job, `--lock` takes them from a lock file.
+
 Each size is a Gaofen-2 archive of that many packages, each paired with a Sentinel-2 scene of an API, a quarter of them
 held out. The workflow is this repository's; what its jobs would write is simulated: items as the search writes them,
 empty files else. Prints CPU seconds and peak memory of three dry runs (all to be made; nothing to be done; one setting
 of the last stage changed) beside the wall seconds, and the growth from size to size.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -74,6 +77,8 @@ def simulate_search(folder: Path, places: int) -> None:
         (items / part).mkdir(parents=True)
     (folder / "archive").mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    settings = {section: CONFIG[section] for section in ("search", "acquire", "grid")}
+    lock = {"crossres:lock": 1, "settings": settings, "scenes": {}, "pairs": {}, "declined": []}
     for number in range(places):
         lr = f"S2A_T{number:05}_20210512T030917_L2A"
         hr = f"GF2_PMS1_E112.4_N35.6_20210430_L1A{number:010}"
@@ -83,9 +88,13 @@ def simulate_search(folder: Path, places: int) -> None:
         for name, assets in ((lr, bands), (hr, package)):
             item = {"type": "Feature", "id": name, "properties": {}, "assets": assets}
             (items / "scenes" / f"{name}.json").write_text(json.dumps(item))
+            locked = item | {"assets": bands if name == lr else {"package": {"href": f"archive/{hr}.tar.gz"}}}
+            lock["scenes"][name] = {"item": locked, "assets": {}, "files": {}}
+        lock["pairs"][f"{hr}--{lr}"] = {"id": f"{hr}--{lr}", "lr": lr, "hr": hr}
         pair = {"id": f"{hr}--{lr}", "lr": lr, "hr": hr}
         (items / "pairs" / f"{hr}--{lr}.json").write_text(json.dumps(pair))
     (items / "declined.csv").touch()
+    (folder / "lock.json").write_text(json.dumps(lock))
 
 
 def pretend(arguments: list[str]) -> None:
@@ -131,7 +140,15 @@ def measure(places: int, scratch: Path) -> Iterator[tuple[str, Cost]]:
 
 
 def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:]] or [10, 100, 1000]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("places", nargs="*", type=int, default=[10, 100, 1000])
+    parser.add_argument("--pairs-per-job", type=int, default=1)
+    parser.add_argument("--lock", action="store_true")
+    args = parser.parse_args()
+    sizes = args.places
+    CONFIG["search"]["pairs_per_job"] = args.pairs_per_job
+    if args.lock:
+        CONFIG["search"]["lock"] = "lock.json"
     before: dict[str, Cost] = {}
     with TemporaryDirectory() as scratch:
         for number, size in enumerate(sizes):

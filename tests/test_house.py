@@ -23,7 +23,7 @@ FLOORS = (
     ("imagery",),
     ("drawing", "settings", "workflow"),
     ("files", "foreign_raster", "globe", "grids", "records"),
-    ("layout", "sensors", "secrets", "unfinished"),
+    ("layout", "requeue", "sensors", "secrets", "unfinished"),
     ("code_version", "errors", "matching", "operators"),
 )
 """From the roof to the ground: a module imports from its own floor and from those below."""

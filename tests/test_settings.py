@@ -95,6 +95,16 @@ def test_what_does_not_go_with_several_lr_dates_is_refused(sections, message):
         parse(one | {"search": one["search"] | {"lr_dates": 2}})
 
 
+@pytest.mark.parametrize(
+    ("gres", "gpus"),
+    [(None, 0), ("gpu", 1), ("gpu:4", 4), ("gpu:a100", 1), ("gpu:a100:8", 8), ("gpu:1g.10gb:2", 2)],
+)
+def test_gpus_are_counted_by_what_slurm_calls_them(gres, gpus):
+    content = default() | {"jobs": {"train_gres": gres}}
+    jobs = parse(content).jobs
+    assert jobs.gpus(jobs.train_gres) == gpus
+
+
 def test_settings_that_are_no_mapping_are_refused():
     with pytest.raises(UserError, match="must hold settings"):
         parse(["run"], "x.yaml")

@@ -1,9 +1,10 @@
-"""A real SLURM on this machine: munge, a controller and one node, in a folder of its own, started by a test.
+"""A real SLURM on this machine: munge, a controller and two nodes, in a folder of its own, started by a test.
 
 Needs root (slurmd does) and Debian's packages slurm-wlm and munge. While it runs, /etc/slurm links to its
 configuration, since programs that are started inside of jobs look nowhere else; a machine that has a configuration of
-its own is left alone. The node has this machine's cores, and two stand-in GPUs: device files that SLURM counts and
-hands out as it would real ones. One cluster at a time: who asks for a second one waits.
+its own is left alone. Each node has this machine's cores, and two stand-in GPUs: device files that SLURM counts and
+hands out as it would real ones. Jobs go to the first node, but for those of the partition `both`. One cluster at a
+time: who asks for a second one waits.
 """
 
 import os
@@ -20,35 +21,33 @@ import psutil
 from filelock import FileLock
 from local_server import kept_port
 
-NAME, NODE = "crossres_test", "node1"
+NAME, NODE, SECOND = "crossres_test", "node1", "node2"
 NEEDED = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
 LINKS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm/gres.conf"))
 STAND_INS = ("/dev/zero", "/dev/full")
 ONE_AT_A_TIME = Path(tempfile.gettempdir()) / "crossres-slurm.lock"
 
-# What a user fills in for this cluster: no accounting, and GPUs with one core each.
+# What a user fills in for this cluster: no accounting, and one GPU with one core.
+GPU = "train_gres: gpu:1, sample_gres: gpu:1, cpus_per_gpu: 1"
 PROFILE = [
     "--workflow-profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue",
     "--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "10",
 ]  # fmt: skip
-GPUS = ["train:gpu=1", "train:cpus_per_gpu=2", "sample:gpu=1", "sample:cpus_per_gpu=1"]
-"""For --set-resources, which replaces all that the profile says there."""
 
 CONFIGURATION = """\
 ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
-SlurmdPort={node_port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 MpiDefault=none
@@ -60,11 +59,13 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0,sched_interval=2
 ReturnToService=2
-MinJobAge=300
-KillWait=2
+MinJobAge=3000
+KillWait=20
 GresTypes=gpu
-NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:{gpus} State=UNKNOWN
-PartitionName=main Nodes={node} Default=YES MaxTime=INFINITE State=UP
+NodeName={node} Port={node_port} NodeHostname={host} NodeAddr=127.0.0.1 {each}
+NodeName={second} Port={second_port} NodeHostname={host} NodeAddr=127.0.0.1 {each}
+PartitionName=main Nodes={node} Default=YES MaxTime=2880 State=UP
+PartitionName=both Nodes={node},{second} MaxTime=2880 State=UP
 """
 
 
@@ -83,30 +84,33 @@ def missing() -> str | None:
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """Run a cluster of one node; yield the environment in which its commands work."""
     with FileLock(ONE_AT_A_TIME), ExitStack() as until_it_is_up:
-        ports = [until_it_is_up.enter_context(kept_port()) for _ in range(2)]
+        ports = [until_it_is_up.enter_context(kept_port()) for _ in range(3)]
         with _daemons(folder, *ports) as environment:
             until_it_is_up.close()
             yield environment
 
 
 @contextmanager
-def _daemons(folder: Path, controller_port: int, node_port: int) -> Iterator[dict[str, str]]:
-    for part in ("state", "spool"):
+def _daemons(folder: Path, controller_port: int, node_port: int, second_port: int) -> Iterator[dict[str, str]]:
+    for part in ("state", f"spool-{NODE}", f"spool-{SECOND}"):
         (folder / part).mkdir(parents=True)
     environment = os.environ | {"PATH": _path()}
+    memory_mb = psutil.virtual_memory().total // 2**20 - 1000
     settings = dict(
         host=socket.gethostname(),
         folder=folder,
         node=NODE,
         name=NAME,
-        gpus=len(STAND_INS),
         controller_port=controller_port,
         node_port=node_port,
-        cpus=psutil.cpu_count(),
-        memory_mb=psutil.virtual_memory().total // 2**20 - 1000,
+        second=SECOND,
+        second_port=second_port,
+        each=f"CPUs={psutil.cpu_count()} RealMemory={memory_mb} Gres=gpu:{len(STAND_INS)} State=UNKNOWN",
     )
     (folder / "slurm.conf").write_text(CONFIGURATION.format(**settings))
-    (folder / "gres.conf").write_text("".join(f"NodeName={NODE} Name=gpu File={file}\n" for file in STAND_INS))
+    (folder / "gres.conf").write_text(
+        "".join(f"NodeName={node} Name=gpu File={file}\n" for node in (NODE, SECOND) for file in STAND_INS)
+    )
     for link in LINKS:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)  # one that a killed test left leads nowhere
@@ -122,12 +126,17 @@ def _daemons(folder: Path, controller_port: int, node_port: int) -> Iterator[dic
             ["munged", "--foreground", "--force", *named],
             ["slurmctld", "-D", "-c"],
             ["slurmd", "-D", "-N", NODE],
+            ["slurmd", "-D", "-N", SECOND],
         ):
-            log = (folder / f"{command[0]}.out").open("w")
+            log = (folder / f"{command[0]}.out").open("a")
             started.append(subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log))
             if command[0] == "munged":
                 _wait_for((folder / "munge.socket").exists, started, folder)
-        _wait_for(lambda: "idle" in _say(environment, "sinfo", "--noheader", "--format=%t"), started, folder)
+        _wait_for(
+            lambda: set(_say(environment, "sinfo", "--noheader", "--Node", "--format=%t").split()) == {"idle"},
+            started,
+            folder,
+        )
         yield environment
     finally:
         with suppress(RuntimeError):  # a failed test's jobs would go on without their cluster, beside the next tests

@@ -1,4 +1,4 @@
-"""The workflow on a real SLURM: cancelled, short of memory, its node drained, and at the end a local run's bytes."""
+"""The workflow on a real SLURM: cancelled, short of memory and time, its node drained, and then a local run's bytes."""
 
 import fcntl
 import os
@@ -9,21 +9,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import slurm
+import torch
 from project import Project, copy_project, digests
+from safetensors.torch import load_file
 
 pytestmark = pytest.mark.integration
 
 # What a shell script starts with `&` ignores Ctrl-C, and so does all that it starts in turn: these tests too.
 HEARS_CTRL_C = ("env", "--default-signal=INT")
 CONFIG = "config/small.yaml"
-ONE_GROUP = ("normalise=pair", "patches=pair")
 # What training asks for first, in MB, is too little; then it asks for twice as much.
 TOO_LITTLE = "train:mem_mb=attempt * 700"
+
+# So that a scene has many, and can be stopped between two of them.
+BLOCKS = "sample={tiling: {block_px: 64}}"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,7 @@ class Run:
 
     def __init__(self, project: Project, environment: dict[str, str], *options: str) -> None:
         command = [*HEARS_CTRL_C, sys.executable, "-m", "snakemake", *slurm.PROFILE, "--configfile", CONFIG, *options]
-        command += ["--set-resources", *slurm.GPUS, TOO_LITTLE]
+        command += [] if "--config" in options else ["--config", f"jobs={{{slurm.GPU}}}"]
         self.log = project.folder / f"snakemake-{time.monotonic_ns()}.log"
         self.process = subprocess.Popen(
             command, cwd=project.folder, env=environment | {"PYTHONPATH": str(project.folder / "src")},
@@ -99,8 +104,7 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert queued(cluster) == {}
 
     # The same command goes on from there; a node is taken away and comes back, and a job needs more memory.
-    # Two small jobs of a pair go in one submission, as the profile says how.
-    with Run(project, cluster, "--groups", *ONE_GROUP) as run:
+    with Run(project, cluster, "--set-resources", TOO_LITTLE) as run:
         run.wait_until(lambda: "submitted with SLURM" in run.said)
         control(cluster, "scontrol", "update", f"nodename={slurm.NODE}", "state=drain", "reason=test")
         run.wait_until(lambda: node_state(cluster).startswith("drain") and "PENDING" in queued(cluster).values())
@@ -110,7 +114,12 @@ def test_a_disturbed_run_on_a_cluster_gives_the_bytes_of_a_local_one(cluster, sm
     assert submissions(run.said, "train") > 1, "training was never short of memory: this tests nothing"
     pairs = len(list(results.glob("aligned/*")))
     assert submissions(run.said, "download") == 0, "made again"
-    assert submissions(run.said, "coregister") <= pairs - registered, "made again"
+    assert submissions(run.said, "pair") <= pairs - registered, "made again"
+    assert not any(submissions(run.said, rule) for rule in ("coregister", "normalise", "patches")), "not one for a pair"
+    drawn = [job for job in asked_for(cluster) if job["Comment"].startswith("rule_sample_")]
+    assert len(drawn) >= 3, "SLURM has forgotten them: this tests nothing"
+    for job in drawn:  # interpolation has no use for a GPU
+        assert job.get("TresPerNode") == (None if "bicubic" in job["Comment"] else "gres:gpu:1")
     again = digests(project)
     assert again.keys() == small_digests.keys()
     assert [path for path in again if again[path] != small_digests[path]] == []
@@ -177,6 +186,97 @@ def test_one_scene_is_shared_by_workers_that_slurm_starts(cluster, small_run, tm
     assert digests(project) == before
 
 
+def test_what_outlasts_its_time_limit_goes_on_and_ends_with_the_bytes_of_one_that_did_not(
+    cluster, small_run, small_digests, tmp_path
+):
+    """Training is warned and queued again, ended at its limit, then displaced by others; sampling is warned."""
+    project = Project(shutil.copytree(small_run.folder, tmp_path / "project", symlinks=True))
+    results = project.folder / "results" / "small"
+    model, drawn = results / "model" / "main", sorted((results / "sr").glob("*/lr_start"))[0]
+    for made in (model, drawn, results / "logs"):
+        shutil.rmtree(made)
+    options = ["--config", f"jobs={{{slurm.GPU}}}", BLOCKS, "--rerun-triggers", "mtime"]
+    with Run(project, cluster, *options, "--", str(drawn.relative_to(project.folder))) as run:
+        log = results / "logs" / "train" / "main.log"
+        job = hold_when(run, project, cluster, lambda: steps(log) > 0)
+        [asked] = asked_for(cluster, job)
+        assert asked["NumNodes"] == "1" and asked["TresPerNode"] == "gres:gpu:1"
+        warn(run, cluster, job, log)
+        run.wait_until(lambda: "stopped by SIGTERM at step" in log.read_text())
+        saved = steps(log)
+
+        assert hold_when(run, project, cluster, lambda: steps(log) > saved) == job
+        control(cluster, "scontrol", "update", f"jobid={job}", "endtime=now")
+        run.wait_until(lambda: "stopped by SIGTERM at step" in log.read_text())
+        saved = steps(log)
+
+        other = hold_when(run, project, cluster, lambda: steps(log) > saved)
+        assert other != job
+        control(cluster, "scontrol", "requeue", other)
+        run.wait_until(lambda: "stopped by SIGTERM at step" in log.read_text())
+
+        blocks = drawn.with_name(".lr_start.blocks")
+        drawing = results / "logs" / "sample" / drawn.parent.name / "lr_start.log"
+        job = hold_when(run, project, cluster, lambda: any(blocks.rglob("*.block")))
+        warn(run, cluster, job, drawing)
+        assert run.wait() == 0, run.said[-4000:]
+    assert submissions(run.said, "train") == 2 and submissions(run.said, "sample") == 1
+    assert "going on after step" in log.read_text()
+    assert "blocks are done already" in drawing.read_text()
+    assert not list(results.rglob(".*.state.safetensors")) and not blocks.exists()
+    again = digests(project)
+    trained = {name for name in small_digests if name.startswith("model/main/")}
+    assert len(trained) == 5 and all(again[name] == small_digests[name] for name in trained)
+    shutil.rmtree(drawn)
+    target = str(drawn.relative_to(project.folder))
+    project.run("--configfile", CONFIG, "--config", BLOCKS, "--rerun-triggers", "mtime", "--", target)
+    assert digests(project) == again
+
+
+def test_two_nodes_train_what_two_processes_of_one_node_train(cluster, small_run, tmp_path):
+    trained = {}
+    for name, how, options in (
+        ("one", "processes: 2", []),
+        ("two", "nodes: 2", ["--default-resources", "slurm_partition=both", "mem_mb=2000", "runtime=60"]),
+    ):
+        project = Project(shutil.copytree(small_run.folder, tmp_path / name, symlinks=True))
+        model = project.folder / "results" / "small" / "model" / "main"
+        shutil.rmtree(model)
+        own = ["--config", f"train={{{how}}}", "threads={train: 1}", "--rerun-triggers", "mtime", *options]
+        target = str((model / "model.safetensors").relative_to(project.folder))
+        with Run(project, cluster, *own, "--", target) as run:
+            assert run.wait() == 0, run.said[-4000:]
+        trained[name] = load_file(model / "model.safetensors")
+    assert trained["one"].keys() == trained["two"].keys()
+    assert all(torch.equal(trained["one"][key], trained["two"][key]) for key in trained["one"])
+
+
+def hold_when(run: Run, project: Project, environment: dict[str, str], happened: Callable[[], bool]) -> str:
+    """Stop a project's only job as it is when something has happened; return the job."""
+    while not happened():
+        assert run.process.poll() is None, run.said[-4000:]
+        time.sleep(0.01)
+    [job] = hold_jobs(project)
+    return job
+
+
+def warn(run: Run, environment: dict[str, str], job: str, log: Path) -> None:
+    """Have SLURM send a job the signal that the profile asks for, until it has itself queued again."""
+    control(environment, "scontrol", "update", f"jobid={job}", "endtime=now+150")
+    run.wait_until(lambda: "is queued again" in log.read_text())
+
+
+def steps(log: Path) -> int:
+    """Return the last step that the log of a training tells of; 0 before the first."""
+    return max(map(int, re.findall(r"\bstep (\d+)", log.read_text())), default=0) if log.exists() else 0
+
+
+def asked_for(environment: dict[str, str], *job: str) -> list[dict[str, str]]:
+    """Return what jobs asked for, as SLURM names it; of all those that it has not forgotten yet."""
+    lines = control(environment, "scontrol", "show", "job", *job, "--oneliner").splitlines()
+    return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+
 def squeue(folder: Path, environment: dict[str, str], first: str) -> tuple[Path, dict[str, str]]:
     """Return a file that grows whenever squeue is asked, and the variables under which it does this first."""
     asked, program = folder / "asked", folder / "squeue"
@@ -203,14 +303,21 @@ def wait_for_a_quiet_moment(run: Run, project: Project, environment: dict[str, s
 def hold_jobs(project: Project) -> set[str]:
     """Stop the processes of a project's jobs on the cluster as they are; return the jobs."""
     held = set()
-    for process in psutil.process_iter():
-        try:
-            if process.cwd() == str(project.folder) and (job := process.environ().get("SLURM_JOB_ID")):
-                process.suspend()
-                held.add(job)
-        except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
-            pass
+    for process, job in of_jobs(project).items():
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+            held.add(job)
     return held
+
+
+def of_jobs(project: Project) -> dict[psutil.Process, str]:
+    """Return the processes of a project's jobs, each with its job."""
+    found = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+            if process.cwd() == str(project.folder) and (job := process.environ().get("SLURM_JOB_ID")):
+                found[process] = job
+    return found
 
 
 def queued(environment: dict[str, str]) -> dict[str, str]:
@@ -225,11 +332,11 @@ def running(environment: dict[str, str]) -> set[str]:
 
 
 def node_state(environment: dict[str, str]) -> str:
-    return control(environment, "sinfo", "--noheader", "--format=%t").strip()
+    return control(environment, "sinfo", "--noheader", "--format=%t", "--nodes", slurm.NODE).split()[0]
 
 
 def submissions(said: str, rule: str) -> int:
-    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/rule_{rule}/", said))
+    return len(re.findall(rf"submitted with SLURM jobid \d+ \(log: \S*/(?:rule_{rule}|group_{rule}_\w+)/", said))
 
 
 def finished(said: str, rule: str) -> int:

@@ -20,7 +20,7 @@ rule catalog:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(60),
+        runtime=minutes(60),
     params:
         kind=lambda wildcards: MADE[wildcards.source].kind,
         folder=lambda wildcards: as_written(MADE[wildcards.source].path),
@@ -34,6 +34,12 @@ rule catalog:
     shell:
         "python -m crossres catalog {params.kind} {params.folder} --run {params.run} --source {params.source:q}"
         " {params.role} --output {output:q} > {log:q} 2>&1"
+
+
+if not CONFIG.jobs.search:
+
+    localrules:
+        search,
 
 
 if LOCK is None:
@@ -56,7 +62,7 @@ if LOCK is None:
         threads: 1
         resources:
             mem_mb=by_attempt(2000),
-            runtime=by_attempt(240),
+            runtime=minutes(240),
         params:
             settings=settings("search"),
             catalogues=lambda wildcards: catalogue_options(),
@@ -90,7 +96,7 @@ else:
         threads: 1
         resources:
             mem_mb=by_attempt(1000),
-            runtime=by_attempt(10),
+            runtime=minutes(10),
         params:
             settings=settings("search"),
             folder=f"{RUN}/items",
@@ -124,7 +130,7 @@ rule download:
     threads: CONFIG.threads.download
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        runtime=minutes(240),
     params:
         settings=settings("download"),
         dem=lambda wildcards: f"--dem {as_written(CONFIG.acquire.dem)}" if CONFIG.acquire.dem else "",

@@ -34,7 +34,7 @@ rule coregister:
     threads: CONFIG.threads.coregister
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
+        runtime=minutes(60),
     params:
         settings=settings("coregister"),
         folder=folder_of("figure"),
@@ -72,7 +72,7 @@ rule dates:
     threads: CONFIG.threads.coregister
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
+        runtime=minutes(60),
     params:
         settings=settings("dates"),
         folder=folder_of("dates"),
@@ -114,7 +114,7 @@ rule normalise:
     threads: CONFIG.threads.normalise
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
+        runtime=minutes(60),
     params:
         settings=settings("normalise"),
         folder=folder_of("figure"),
@@ -156,7 +156,7 @@ rule align:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         run=of_this_run,
         code=code(

@@ -17,18 +17,47 @@ SHOWN_MODEL = f"{PRODUCT}{FOLDS[0]}"
 EXTERNAL = CONFIG.evaluate.external
 
 
+# What the GPUs of a node are called that a training asks for, and how many these are.
+TRAIN_GPUS = CONFIG.jobs.gpus(CONFIG.jobs.train_gres)
+SAMPLE_GPUS = CONFIG.jobs.gpus(CONFIG.jobs.sample_gres)
+
+
 def processes_of_model(wildcards):
-    """Return how many processes are asked for; on GPUs, which the job counts, it is one each."""
-    return CONFIG.variant(wildcards.model)[1].processes or 1
+    """Return how many processes train on a node: as many as is said, else one on each GPU."""
+    return CONFIG.variant(wildcards.model)[1].processes or TRAIN_GPUS or 1
 
 
 def threads_of_model(wildcards):
-    return CONFIG.threads.train * processes_of_model(wildcards)
+    return max(CONFIG.threads.train * processes_of_model(wildcards), CONFIG.jobs.cpus_per_gpu * TRAIN_GPUS)
 
 
 def memory_of_model(wildcards, attempt):
-    """Return MB for all processes, more each time the job is submitted (see `by_attempt`)."""
-    return 6000 * processes_of_model(wildcards) * attempt
+    """Return MB for all processes of a node (see `memory`)."""
+    return memory(6000 * processes_of_model(wildcards), attempt)
+
+
+def nodes_of_model(wildcards):
+    """Return how many nodes train a model together, each with GPUs of its own."""
+    return CONFIG.variant(wildcards.model)[1].nodes
+
+
+def has_network(arm):
+    return CONFIG.sample.arms[arm].start not in ("bicubic", "nearest")
+
+
+def draws_from_network(wildcards):
+    """Return whether a job that samples has a network, and a use for a GPU."""
+    return any(map(has_network, arms_of(wildcards) if BATCHED else [wildcards.arm]))
+
+
+def gres_of_sampling(wildcards):
+    """Return the GPUs that such a job asks for."""
+    return CONFIG.jobs.sample_gres or "" if draws_from_network(wildcards) else ""
+
+
+def threads_of_sampling(wildcards):
+    gpus = SAMPLE_GPUS if draws_from_network(wildcards) else 0
+    return max(CONFIG.threads.sample, CONFIG.jobs.cpus_per_gpu * gpus)
 
 
 def start_of_model(wildcards):

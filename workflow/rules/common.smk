@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -66,13 +67,19 @@ if {"{", "}"} & set(str(OWN_CODE)):
         "move or rename it"
     )
 _prefix = (
-    "set -euo pipefail; "
+    # A shell that SIGTERM ends leaves alone the command that saves what it has.
+    "set -euo pipefail; trap : TERM; "
     + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
     + (f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; " if OWN_CODE.is_dir() else "")
     # No parameter of jobs: no result depends on where it is computed.
     + (f"export CROSSRES_DASK={shlex.quote(CONFIG.dask.model_dump_json())}; " if CONFIG.dask is not None else "")
 )
 shell.prefix(_prefix.replace("{", "{{").replace("}", "}}"))
+
+
+# A cluster tells all processes of a job by SIGUSR1 that its time will soon be over. Those that can save hear it.
+if not workflow.is_main_process:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 # conda takes the CUDA build where it sees a GPU while it makes an environment. A login node, which
@@ -175,13 +182,23 @@ def other_inputs(paths):
     return digest([(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in others]) if others else ""
 
 
-def by_attempt(amount):
-    """Return a function for `resources` that asks for this much more each time a job is submitted.
+def memory(amount, attempt):
+    """Return MB to ask for: this much more each time a job is submitted, up to jobs.mem_mb.
 
     Jobs are submitted again where a profile says `retries`: on a cluster, where a job is killed at
     what it asked for.
     """
-    return lambda wildcards, attempt: amount * attempt
+    return min(amount * attempt, max(amount, CONFIG.jobs.mem_mb))
+
+
+def by_attempt(amount):
+    """Return a function for `resources` that gives `memory`."""
+    return lambda wildcards, attempt: memory(amount, attempt)
+
+
+def minutes(amount):
+    """Return the time to ask for, which is the same each time: a partition starts no job that asks for more than its own."""
+    return min(amount, CONFIG.jobs.runtime)
 
 
 def kept_or_not(output):

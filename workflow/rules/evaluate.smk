@@ -33,7 +33,7 @@ if not BATCHED:
         threads: CONFIG.threads.evaluate
         resources:
             mem_mb=by_attempt(4000),
-            runtime=by_attempt(60),
+            runtime=minutes(60),
         params:
             settings=settings("evaluate"),
             folder=aligned_folder,
@@ -72,7 +72,7 @@ if BATCHED:
         threads: CONFIG.threads.evaluate
         resources:
             mem_mb=by_attempt(4000),
-            runtime=by_attempt(240),
+            runtime=minutes(240),
         params:
             settings=settings("evaluate"),
             scenes=lambda wildcards: held_out_of_batch(wildcards.batch),
@@ -104,7 +104,7 @@ rule summarise:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         folder=f"{RUN}/evaluation/scenes",
         primary=CONFIG.sample.primary,
@@ -138,7 +138,7 @@ rule claim:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         settings=settings("claim"),
         code=code("claim"),
@@ -171,7 +171,7 @@ rule figures:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         settings=settings("figures"),
         folder=f"{RUN}/evaluation/scenes",
@@ -219,7 +219,7 @@ rule report:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         settings=settings("report"),
         primary=CONFIG.sample.primary,

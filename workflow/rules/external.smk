@@ -25,7 +25,7 @@ if not BATCHED:
         threads: 1
         resources:
             mem_mb=by_attempt(4000),
-            runtime=by_attempt(30),
+            runtime=minutes(30),
         params:
             settings=settings("external"),
             hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
@@ -60,7 +60,7 @@ if BATCHED:
         threads: 1
         resources:
             mem_mb=by_attempt(4000),
-            runtime=by_attempt(240),
+            runtime=minutes(240),
         params:
             settings=settings("external"),
             pairs=lambda wildcards: pairs_held_out(wildcards.batch),

@@ -31,7 +31,7 @@ rule patches:
     threads: CONFIG.threads.patches
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         settings=settings("patches"),
         folder=folder_of("lr"),
@@ -60,7 +60,7 @@ rule prepare:
     threads: CONFIG.threads.coregister
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        runtime=minutes(240),
     params:
         settings=settings("prepare"),
         found=f"{RUN}/items",
@@ -112,7 +112,7 @@ checkpoint dataset:
     threads: 1
     resources:
         mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
+        runtime=minutes(60),
     params:
         settings=settings("dataset"),
         run=lambda wildcards: RUN,
@@ -146,7 +146,7 @@ rule held_out:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(30),
+        runtime=minutes(30),
     params:
         mask=lambda wildcards: f"{aligned_folder(wildcards)}/mask.tif",
         index=lambda wildcards: split_table(fold_of(wildcards), "index.parquet"),
@@ -173,7 +173,7 @@ rule cache:
     threads: 1
     resources:
         mem_mb=by_attempt(2000),
-        runtime=by_attempt(120),
+        runtime=minutes(120),
     params:
         code=code("cache"),
     message:

@@ -25,10 +25,12 @@ if not BATCHED:
             arm="|".join(map(re.escape, ARMS)),
         conda:
             TORCH
-        threads: CONFIG.threads.sample
+        threads: threads_of_sampling
         resources:
             mem_mb=by_attempt(4000),
-            runtime=by_attempt(240),
+            runtime=minutes(240),
+            gres=gres_of_sampling,
+            nodes=1,
         params:
             settings=settings("sample"),
             lr=lambda wildcards: f"{aligned_folder(wildcards)}/lr.tif",
@@ -58,10 +60,12 @@ if BATCHED:
             f"{RUN}/benchmarks/sample/{{batch}}{{fold}}/{{kind}}/{{model}}.tsv"
         conda:
             TORCH
-        threads: CONFIG.threads.sample
+        threads: threads_of_sampling
         resources:
             mem_mb=by_attempt(4000),
-            runtime=by_attempt(240),
+            runtime=minutes(240),
+            gres=gres_of_sampling,
+            nodes=1,
         params:
             settings=lambda wildcards: settings_of_arms(wildcards.kind, wildcards.model),
             arms=arms_of,

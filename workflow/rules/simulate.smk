@@ -26,7 +26,7 @@ rule simulate:
     threads: 1
     resources:
         mem_mb=by_attempt(3000),
-        runtime=by_attempt(10),
+        runtime=minutes(10),
     params:
         settings=settings("simulate"),
         place=lambda wildcards: wildcards.place,
@@ -54,7 +54,7 @@ rule link_world:
     threads: 1
     resources:
         mem_mb=by_attempt(1000),
-        runtime=by_attempt(5),
+        runtime=minutes(5),
     params:
         settings=settings("link_world"),
         folder=folder_of("catalog"),

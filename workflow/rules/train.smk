@@ -35,7 +35,11 @@ rule train:
     threads: threads_of_model
     resources:
         mem_mb=memory_of_model,
-        runtime=by_attempt(1440),
+        runtime=minutes(1440),
+        gres=CONFIG.jobs.train_gres or "",
+        nodes=nodes_of_model,
+        tasks=nodes_of_model,
+        tasks_per_gpu=0,
     params:
         settings=settings("train"),
         index=lambda wildcards: split_table(wildcards.fold, "index.parquet"),
@@ -80,7 +84,11 @@ rule distill_model:
     threads: threads_of_model
     resources:
         mem_mb=memory_of_model,
-        runtime=by_attempt(1440),
+        runtime=minutes(1440),
+        gres=CONFIG.jobs.train_gres or "",
+        nodes=nodes_of_model,
+        tasks=nodes_of_model,
+        tasks_per_gpu=0,
     params:
         settings=settings("distill_model"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from crossres.diffusion.train.processes import share
 
     settings = section(args, "distill")
-    if share(load_card(args.teacher).train.processes, args.arguments):
+    as_teacher = load_card(args.teacher).train
+    if share(as_teacher.processes, as_teacher.nodes, args.arguments):
         return
     distill(settings, args.teacher, args.dataset, args.index, args.summary, args.output, args.events)

@@ -6,6 +6,7 @@ from pathlib import Path
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
 from crossres.outputs import PRODUCT
+from crossres.requeue import queued_again_on_sigusr1
 
 OUTPUTS = (PRODUCT,)
 
@@ -22,10 +23,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from crossres.diffusion.sample.block_store import blocks_beside, blocks_done
     from crossres.diffusion.sample.scenes import sample_scene
 
     sample = section(args, "sample")
     if args.name not in sample.arms:
         raise UserError(f"--name: {args.name!r} is not one of sample.arms: {', '.join(sample.arms)}")
     arm, mtf = sample.arms[args.name], section(args, "grid").lr_mtf
-    sample_scene(arm, sample.tiling, args.name, args.lr, args.model, args.output, mtf, args.dates)
+    blocks = blocks_beside(args.output)
+    before = blocks_done(blocks)
+    with queued_again_on_sigusr1(lambda: blocks_done(blocks) > before):
+        sample_scene(arm, sample.tiling, args.name, args.lr, args.model, args.output, mtf, args.dates)

@@ -7,6 +7,7 @@ from crossres import earlier_products as earlier
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
 from crossres.outputs import PRODUCT, Output
+from crossres.requeue import queued_again_on_sigusr1
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from crossres.diffusion.sample.block_store import blocks_beside, blocks_done, remove_blocks_within
     from crossres.diffusion.sample.scenes import sample_scene
     from crossres.files import whole
     from crossres.layout import pair_of
@@ -35,17 +37,19 @@ def run(args: argparse.Namespace) -> None:
     for name in args.names:
         if name not in sample.arms:
             raise UserError(f"--names: {name!r} is not one of sample.arms: {', '.join(sample.arms)}")
-    with whole(args.output) as part:
+    # What is drawn of a scene stays until all are drawn: a job that is stopped goes on with the next one.
+    blocks = blocks_beside(args.output)
+    before = blocks_done(blocks)
+    with queued_again_on_sigusr1(lambda: blocks_done(blocks) > before), whole(args.output) as part:
         part.mkdir()
         for number, scene in enumerate(args.held_out, 1):
             log.info("%s: %d of %d", scene, number, len(args.held_out))
             aligned = args.aligned / pair_of(scene)
             for name in args.names:
-                dates = aligned / "dates.tif" if name in args.dated else None
-                output = part / scene / name
+                arm, dates = sample.arms[name], aligned / "dates.tif" if name in args.dated else None
+                own, output = blocks / scene / name, part / scene / name
                 try:
-                    sample_scene(
-                        sample.arms[name], sample.tiling, name, aligned / "lr.tif", args.model, output, mtf, dates
-                    )
+                    sample_scene(arm, sample.tiling, name, aligned / "lr.tif", args.model, output, mtf, dates, own)
                 except UserError as error:
                     raise UserError(f"{scene}: {error}") from error
+    remove_blocks_within(blocks)

@@ -35,6 +35,6 @@ def run(args: argparse.Namespace) -> None:
     model, training = of_model(args, args.name)
     if args.start_from is None and training.start_from is not None:
         raise UserError(f"train.start_from: is {training.start_from}; name that model's folder with --start-from")
-    if share(training.processes, args.arguments):
+    if share(training.processes, training.nodes, args.arguments):
         return
     train(training, model, args.dataset, args.index, args.summary, args.output, args.events, args.start_from)

@@ -17,6 +17,7 @@ from crossres.settings.distill import DistillSettings
 from crossres.settings.evaluate import EvaluateSettings, ReportSettings
 from crossres.settings.explained import explain, without_moved
 from crossres.settings.grid import GridSettings
+from crossres.settings.jobs import JobSettings
 from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
@@ -58,6 +59,7 @@ class Config(Section):
     dask: DaskSettings | None = Field(
         None, description="null computes each scene on one machine; else workers of SLURM share its pixels"
     )
+    jobs: JobSettings = JobSettings()
     temporary: bool = Field(
         False, description="remove scenes and registered rasters once nothing of the run needs them any more"
     )

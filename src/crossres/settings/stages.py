@@ -12,7 +12,7 @@ from typing import Any
 from crossres.settings.config import Config
 from crossres.settings.model import ModelVariant
 
-HOW = ("threads", "dask", "temporary")
+HOW = ("threads", "dask", "jobs", "temporary")
 """Sections that say how a run is computed: no result depends on them."""
 
 READS: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,9 @@ IN_MEMORY_BYTES = 2**31
 """A training split up to this size is read into memory; a larger one through the training cache."""
 
 
-NOT_LEARNT = frozenset({"steps", "save_minutes", "loaders", "processes", "compile", "validate_every", "start_from"})
+NOT_LEARNT = frozenset(
+    {"steps", "save_minutes", "loaders", "processes", "nodes", "compile", "validate_every", "start_from"}
+)
 """Keys that may change while a stopped run goes on: how long and how it is run, not what it learns. The weights that
 it started from have a hash."""
 
@@ -128,6 +130,9 @@ class TrainSettings(Section):
         ge=1,
         le=64,
         description="processes of one machine that share each batch; null is one per GPU, one without",
+    )
+    nodes: int = Field(
+        1, ge=1, le=64, description="machines that share each batch, with as many processes each; SLURM starts them"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic of the network; auto is bfloat16 on a GPU or CPU that has it, else float32"

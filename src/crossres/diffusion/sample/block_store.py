@@ -23,6 +23,37 @@ LEVEL = 1
 """Of compression: the product is compressed well afterwards."""
 
 
+def blocks_beside(output: Path) -> Path:
+    """Return the folder for the blocks of a product."""
+    return output.absolute().with_name(f".{output.name}.blocks")
+
+
+def blocks_done(folder: Path) -> int:
+    """Return how many blocks stand in a folder and in those within it."""
+    return sum(1 for _ in folder.rglob("*-*.block"))
+
+
+def remove_blocks(of_product: Path) -> None:
+    """Remove the blocks of a product, of whatever they depend on, and their folders where those are empty then."""
+    for folder in of_product.glob("*"):
+        if folder.is_dir() and re.fullmatch(r"[0-9a-f]{16}", folder.name):
+            for path in folder.glob("*-*.block"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
+    with suppress(OSError):
+        of_product.rmdir()
+
+
+def remove_blocks_within(folder: Path) -> None:
+    """Remove the blocks of all products, <scene>/<arm> each, that stand in a folder."""
+    for of_product in folder.glob("*/*"):
+        remove_blocks(of_product)
+    for empty in (*folder.glob("*"), folder):
+        with suppress(OSError):
+            empty.rmdir()
+
+
 @dataclass(frozen=True)
 class BlockStore:
     """The finished blocks of one product."""
@@ -30,10 +61,10 @@ class BlockStore:
     folder: Path
 
     @staticmethod
-    def beside(output: Path, **what: Any) -> "BlockStore":
-        """Return the blocks of the product `output` that depend on `what`; others of that product are removed."""
+    def within(folder: Path, **what: Any) -> "BlockStore":
+        """Return the blocks of a product that depend on `what`; `folder` is of that product, others are removed."""
         key = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        store = BlockStore(output.absolute().with_name(f".{output.name}.blocks") / key)
+        store = BlockStore(folder.absolute() / key)
         if store.folder.parent.is_dir() and not store.folder.is_dir():
             store.remove()
         return store
@@ -64,14 +95,7 @@ class BlockStore:
 
     def remove(self) -> None:
         """Remove all blocks of the product, when it is written; nothing else that may stand there."""
-        for folder in self.folder.parent.glob("*"):
-            if folder.is_dir() and re.fullmatch(r"[0-9a-f]{16}", folder.name):
-                for path in folder.glob("*-*.block"):
-                    path.unlink(missing_ok=True)
-                with suppress(OSError):
-                    folder.rmdir()
-        with suppress(OSError):
-            self.folder.parent.rmdir()
+        remove_blocks(self.folder.parent)
 
     def _file(self, number: int) -> Path | None:
         return next(self.folder.glob(f"{number}-*.block"), None)

@@ -25,7 +25,7 @@ from crossres.code_version import code_version
 from crossres.diffusion.model import checkpoint
 from crossres.diffusion.model.card import Card
 from crossres.diffusion.sample.arms import Arm
-from crossres.diffusion.sample.block_store import BlockStore
+from crossres.diffusion.sample.block_store import BlockStore, blocks_beside
 from crossres.diffusion.sample.lr_scene import digest, open_dates, open_lr
 from crossres.diffusion.sample.outside import share_outside, warn_outside
 from crossres.diffusion.sample.products import rasters, write_item, write_product
@@ -53,19 +53,21 @@ def sample_scene(
     output: Path,
     lr_mtf: float | None = None,
     dates: Path | None = None,
+    blocks: Path | None = None,
 ) -> None:
     """Run one arm, called `name`, over an LR scene and write `mean.tif`, `std.tif`, `sample.tif` and `item.json`.
 
     Of several samples there is `support.tif`, too.
     `model` is a model folder; its card gives bands and factor. `lr_mtf` is `grid.lr_mtf`. `dates` has further LR dates
-    of the scene (`imagery.lr_dates`), of which a model of several is shown as many as the arm says. Raises `UserError`
-    when the scene has other pixels than the model, and when the arm does not fit it.
+    of the scene (`imagery.lr_dates`), of which a model of several is shown as many as the arm says. Finished blocks
+    stand beside the product until it is written or, for longer, in the folder `blocks` of this product. Raises
+    `UserError` when the scene has other pixels than the model, and when the arm does not fit it.
     """
     card, ready = load_arm(name, arm, tiling, model)
     scene = open_lr(lr, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
     origin = Path(os.path.relpath(lr, output)).as_posix()
     further = {"further LR dates": Path(os.path.relpath(dates, output)).as_posix()} if dates else {}
-    about = _About(f"{Path(lr).parent.name}_{name}", name, origin, [], lr_mtf, further)
+    about = _About(f"{Path(lr).parent.name}_{name}", name, origin, [], lr_mtf, further, blocks)
     _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output, dates=dates)
 
 
@@ -104,6 +106,8 @@ class _About:
     """Links (title to href) to further LR dates, where the network is shown any."""
     quicklook: bool = False
     """Whether it has one."""
+    blocks: Path | None = None
+    """Where finished blocks stay when it is written; None beside it, and not for longer."""
 
 
 def _render(
@@ -132,10 +136,11 @@ def _render(
     arm = replace(arm, tiling=arm.tiling.model_copy(update={"compile": compiled}))
     tags = {k: v for k, v in scene.attrs.items() if k in {"datetime", "sensor"}}
     weights = card.of(arm.settings.weights).weights_sha256 if arm.network else None
-    store = BlockStore.beside(
-        output, arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump(), arm.std_scale], optics=lr_mtf,
-        factor=factor, target=asdict(target), bands=bands_of(scene), source=source, dates=[lr_dates, shown_dates],
-        code=code_version(__name__), torch=torch.__version__, model=weights,
+    store = BlockStore.within(
+        about.blocks or blocks_beside(output),
+        arm=[about.arm, arm.settings.model_dump(), arm.tiling.model_dump(), arm.std_scale],
+        optics=lr_mtf, factor=factor, target=asdict(target), bands=bands_of(scene), source=source,
+        dates=[lr_dates, shown_dates], code=code_version(__name__), torch=torch.__version__, model=weights,
     )  # fmt: skip
     rows, cols = _render_blocks(
         Job(about.arm, arm.settings, arm.tiling, lr_mtf, model.absolute(), target, store), arm, factor, pixels
@@ -166,7 +171,8 @@ def _render(
         }
         beside = {"thumbnail": write_quicklook(folder)} if about.quicklook else {}
         write_item(folder / "item.json", about.identifier, grid, shown, tags, properties, links, beside)
-    store.remove()
+    if about.blocks is None:
+        store.remove()
 
 
 def _render_blocks(job: Job, arm: Arm, factor: Fraction, lr: da.Array) -> tuple[tuple[int, ...], tuple[int, ...]]:

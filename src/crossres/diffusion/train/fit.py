@@ -17,6 +17,7 @@ from crossres.diffusion.train.state import Bound, Run, Saver, restore
 from crossres.diffusion.train.stopping import asked
 from crossres.diffusion.train.training import Training
 from crossres.errors import UserError
+from crossres.requeue import queue_again
 from crossres.settings.train import TrainSettings
 
 log = logging.getLogger(__name__)
@@ -81,14 +82,17 @@ def fit(settings: TrainSettings, training: Training) -> Run:
             run.history += rows
             bar.set_postfix(loss=f"{rows[-1]['loss']:.3f}", refresh=False)
             stop, save = group.any(signals.stop), group.any(signals.save)
+            signals.save = False
             if group.first:
                 for row in rows:
                     events.write(row)
                     if row["step"] % every == 0:
                         _say(row, settings.steps)
                 if stop or save or (saver.due and step < settings.steps):
-                    signals.save = False
                     saver.save(run, learn.micro)
+                if save and not stop and step < settings.steps:
+                    saver.wait()
+                    queue_again()
             if stop:
                 saver.wait()
                 group.wait()

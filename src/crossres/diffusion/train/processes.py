@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from crossres.diffusion.train import slurm
 from crossres.errors import UserError
 from crossres.imagery.engine import threads
 
@@ -82,32 +83,39 @@ class Processes:
         self.any(False)
 
 
-def share(count: int | None, arguments: Sequence[str]) -> bool:
-    """Run `python -m crossres ARGUMENTS` in `count` processes of this machine (None: one per GPU), as torchrun would.
+def share(count: int | None, nodes: int, arguments: Sequence[str]) -> bool:
+    """Run `python -m crossres ARGUMENTS` in `count` processes of each of `nodes` machines, as torchrun would.
 
-    Returns whether that was done: not for one process, nor in a process that torchrun or this started. Raises
-    `UserError` when a process failed, which has said why. SIGTERM and SIGUSR1 reach all of them.
+    `count` None is one per GPU. Several machines are those of the job of SLURM that this is: in the one process of the
+    job this does not return, but becomes `srun`. Returns whether there were several processes: not for one, nor in a
+    process that torchrun or this started. Raises `UserError` when a process failed, which has said why. SIGTERM and
+    SIGUSR1 reach all of them.
     """
     count = count or max(1, torch.cuda.device_count())
-    if count == 1 or "WORLD_SIZE" in os.environ:
+    if "WORLD_SIZE" in os.environ or count == nodes == 1:
         return False
     if torch.cuda.is_available() and count > torch.cuda.device_count():
         raise UserError(f"train.processes: {count} processes, but {torch.cuda.device_count()} GPUs; one each at most")
+    if nodes > 1 and not slurm.is_one_of(nodes):
+        slurm.go_over(nodes, [sys.executable, "-m", "crossres", *arguments])
     # Two seconds to load, which one process need not wait for.
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     # Port 0: the system finds a free one, so that several trainings can share a machine.
-    config = LaunchConfig(1, 1, count, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0",
-                          max_restarts=0)  # fmt: skip
+    name, endpoint = (str(os.getpid()), "localhost:0") if nodes == 1 else slurm.meeting_point()
+    hosts = {} if nodes == 1 else {"is_host": slurm.is_first()}
+    config = LaunchConfig(nodes, nodes, count, run_id=name, rdzv_backend="c10d", rdzv_endpoint=endpoint,
+                          rdzv_configs=hosts, max_restarts=0)  # fmt: skip
     signal.signal(signal.SIGUSR1, _pass_on)
     try:
         elastic_launch(config, sys.executable)("-m", "crossres", *arguments)
     except SignalException as error:
         raise UserError(f"stopped by {error.sigval.name}; what the processes saved is above") from None
     except ChildFailedError as error:
-        raise UserError(f"process {error.get_first_failure()[0]} of {count} failed; its own line is above") from None
+        first = error.get_first_failure()[0]
+        raise UserError(f"process {first} of {count * nodes} failed; its own line is above") from None
     return True
 
 
