@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.set_defaults(run_stage=command.run, outputs=command.OUTPUTS, kinds={})
         command.arguments(sub)
-        text = "replace an earlier product of this command, and nothing else"
-        sub.add_argument("--overwrite", action="store_true", help=text)
+        if command.OUTPUTS:
+            text = "replace an earlier product of this command, and nothing else"
+            sub.add_argument("--overwrite", action="store_true", help=text)
     return parser
