@@ -65,5 +65,3 @@ def rgba(values: np.ndarray, stretch: Stretch, doubt: bool) -> np.ndarray:
     rgb = stretch.doubt(values) if doubt else stretch.colour(values)
     alpha = np.where(np.isfinite(values).all(axis=0), 255, 0).astype(np.uint8)
     return np.dstack([rgb, alpha])
-
-

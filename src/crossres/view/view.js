@@ -70,7 +70,7 @@ function table() {
       input.setAttribute("aria-label", `${label(layer)}: ${name === "over" ? "on top" : name}`);
       cell.append(input);
     }
-    row.append(element("th", label({ ...layer, group: "" }), { scope: "row" }));
+    row.append(element("th", layer.group ? layer.name : label(layer), { scope: "row" }));
     const own = layer.bands.join() === place.bands.join();
     row.dataset.own = own;
     for (const _ of own ? place.bands : [0]) row.append(element("td", "", own ? {} : { colSpan: place.bands.length, className: "parts" }));
