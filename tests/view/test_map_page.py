@@ -143,7 +143,7 @@ def test_a_layer_lies_on_top_and_colours_and_places_change(
     strength = page.locator('[data-part="strength"]')
     expect(strength).to_be_hidden()
     bare = found.colour(0.4)
-    page.get_by_label("LR start: drawn (support), 2.5 m: on top").check()
+    page.get_by_label("LR start: drawn, 2.5 m: on top").check()
     found.drawn()
     expect(page.locator('[data-part="key"]')).to_contain_text("0.0300 reflectance")
     strength.fill("100")
@@ -151,7 +151,7 @@ def test_a_layer_lies_on_top_and_colours_and_places_change(
     assert covered == found.colour(0.6) and covered != bare
     strength.fill("0")
     assert found.colour(0.4) == bare
-    page.get_by_label("LR start: drawn (support), 2.5 m: on top").uncheck()
+    page.get_by_label("LR start: drawn, 2.5 m: on top").uncheck()
     expect(strength).to_be_hidden()
     page.get_by_label("Colours").select_option("nir")
     found.drawn()
@@ -180,7 +180,7 @@ def test_values_and_coordinates_follow_the_pointer_and_the_map_is_zoomed_to_pixe
     assert re.match(r"36\.\d{6}° N, 117\.\d{6}° E", words)
     hr = [float(text) for text in page.locator("tr", has_text="HR, 2.5 m").locator("td:not(.choice)").all_inner_texts()]
     assert hr == pytest.approx([0.15, 0.1 + 0.2 * row / 280, 0.1 + 0.3 * column / 320, hr[1] + hr[2]], abs=2e-4)
-    expect(page.locator("tr", has_text="drawn (support)")).to_contain_text(
+    expect(page.locator("tr", has_text="drawn")).to_contain_text(
         "measured 0.0100, inferred 0.0200, drawn 0.0300"
     )
     for _ in range(3):

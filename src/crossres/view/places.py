@@ -17,7 +17,7 @@ from crossres.settings.yaml_text import read_mapping
 Kind = Literal["image", "doubt"]
 DOUBT = ("std", "support")
 """Files that say how far an image may be trusted, `<name>.tif`."""
-WORDS = {"mean": "mean", "sample": "one sample", "std": "std", "support": "drawn (support)"}
+WORDS = {"mean": "mean", "sample": "one sample", "std": "std", "support": "drawn"}
 
 
 @dataclass(frozen=True)
