@@ -248,7 +248,9 @@ def test_every_command_says_what_it_writes():
     [stages] = [action for action in cli._parser()._actions if action.dest == "stage"]
     for parser in stages.choices.values():
         known = {action.dest for action in parser._actions}
-        assert {output.argument for output in parser.get_default("outputs")} | {"overwrite"} <= known
+        outputs = parser.get_default("outputs")
+        assert {output.argument for output in outputs} <= known
+        assert ("overwrite" in known) == bool(outputs) == (parser.prog != "crossres view")
 
 
 def test_every_module_of_commands_is_a_command():

@@ -180,9 +180,7 @@ def test_values_and_coordinates_follow_the_pointer_and_the_map_is_zoomed_to_pixe
     assert re.match(r"36\.\d{6}° N, 117\.\d{6}° E", words)
     hr = [float(text) for text in page.locator("tr", has_text="HR, 2.5 m").locator("td:not(.choice)").all_inner_texts()]
     assert hr == pytest.approx([0.15, 0.1 + 0.2 * row / 280, 0.1 + 0.3 * column / 320, hr[1] + hr[2]], abs=2e-4)
-    expect(page.locator("tr", has_text="drawn")).to_contain_text(
-        "measured 0.0100, inferred 0.0200, drawn 0.0300"
-    )
+    expect(page.locator("tr", has_text="drawn")).to_contain_text("measured 0.0100, inferred 0.0200, drawn 0.0300")
     for _ in range(3):
         page.get_by_label("Zoom in").click()
         page.wait_for_timeout(400)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crossres.evaluate.pictures.stretch import PERCENTILES, Stretch, shown_bands
+from crossres.evaluate.pictures.stretch import Stretch
 from crossres.imagery.numbers import SUPPORT, Mask
+from crossres.imagery.shown import PERCENTILES, shown_bands
 from crossres.view.layers import OpenLayer
 
 COMPOSITES = {"true": "true colour", "nir": "near infrared, red, green"}
