@@ -1,7 +1,8 @@
 """Make the documentation's pictures anew of a finished run of the demo: `python docs/pictures.py results/demo`.
 
-Gives `crops.png`, the first three crops of the first held-out place, and `tutorials/report.png`, the report's first
-screen, and `how-to/view.png`, the map of that place (with the extra `view`). The figures of explanation/claim.md are `evaluation/claim.png` of the runs that it names.
+Gives `crops.png`, the first three crops of the first held-out place, `tutorials/report.png`, the report's first screen,
+and `how-to/view.png`, the map of that place (with the extra `view`). The figures of explanation/claim.md are
+`evaluation/claim.png` of the runs that it names.
 """
 
 import subprocess
