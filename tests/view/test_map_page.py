@@ -54,8 +54,8 @@ def serve() -> Iterator[Callable[..., Served]]:
 
     yield start
     for process in running:
-        process.kill()
-        process.communicate()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture
