@@ -1,9 +1,11 @@
 """Make the documentation's pictures anew of a finished run of the demo: `python docs/pictures.py results/demo`.
 
-Gives `crops.png`, the first three crops of the first held-out place, and `tutorials/report.png`, the report's first
-screen. The figures of explanation/claim.md are `evaluation/claim.png` of the runs that it names.
+Gives `crops.png`, the first three crops of the first held-out place, `tutorials/report.png`, the report's first screen,
+and `how-to/view.png`, the map of that place (with the extra `view`). The figures of explanation/claim.md are
+`evaluation/claim.png` of the runs that it names.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +32,31 @@ def main(run: Path) -> None:
         page.goto((run / "report.html").resolve().as_uri())
         page.wait_for_load_state("networkidle")
         page.screenshot(path=HERE / "tutorials" / "report.png")
+    picture_map(run)
+
+
+def picture_map(run: Path) -> None:
+    """Take a picture of the map page, in 256 colours."""
+    command = [sys.executable, "-m", "crossres", "view", str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served, sync_playwright() as browsers:
+        try:
+            assert served.stdout
+            browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.goto(served.stdout.readline().split()[0])
+            page.get_by_label("LR start: drawn, 2.5 m: on top").wait_for(timeout=120_000)
+            page.wait_for_load_state("networkidle")
+            box = page.locator("#map").bounding_box()
+            assert box
+            page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(3000)
+            picture = HERE / "how-to" / "view.png"
+            page.screenshot(path=picture)
+            with Image.open(picture) as shown:
+                shown.convert("RGB").quantize(256).save(picture, optimize=True)
+        finally:
+            served.terminate()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("commands",),
-    ("damaged", "outputs"),
+    ("damaged", "outputs", "view"),
     ("earlier_products",),
     ("acquire", "align", "diffusion", "evaluate", "pairs", "simulate"),
     ("imagery",),

@@ -39,7 +39,13 @@ class Output:
 MODEL = Output(
     folder=("model.safetensors", "best.safetensors", "card.json", "history.csv", "curves.png"), is_own=earlier.is_model
 )
-PRODUCT = Output(folder=("mean.tif", "std.tif", "sample.tif", "support.tif", "item.json"), is_own=earlier.is_product)
+PRODUCT = Output(
+    folder=(
+        *(f"{name}.{ending}" for name in ("mean", "std", "sample", "support") for ending in ("tif", "qml")),
+        "item.json",
+    ),
+    is_own=earlier.is_product,
+)
 PAGE = Output(is_own=earlier.is_page)
 NAMES_INPUTS = ("scenes", "dates", "lr", "hr", "dem", "model", "settings", "source")
 """Arguments that may name a file or folder, and may be something else."""

@@ -9,6 +9,6 @@ NAMES = (
     "simulate", "link-world", "catalog", "chips", "search", "download", "lock", "coregister", "dates", "normalise",
     "align-page", "patches", "prepare", "dataset", "held-out", "cache", "train", "distill", "sample", "sample-batch",
     "super-resolve", "external", "external-batch", "evaluate", "evaluate-batch", "summarise", "claim", "figures",
-    "report", "compare", "costs", "model", "config", "schema", "workflow",
+    "report", "view", "compare", "costs", "model", "config", "schema", "workflow",
 )  # fmt: skip
 """In the order of the workflow."""

@@ -29,6 +29,7 @@ from crossres.diffusion.sample.block_store import BlockStore, blocks_beside
 from crossres.diffusion.sample.lr_scene import digest, open_dates, open_lr
 from crossres.diffusion.sample.outside import share_outside, warn_outside
 from crossres.diffusion.sample.products import rasters, write_item, write_product
+from crossres.diffusion.sample.qgis_styles import write_styles
 from crossres.diffusion.sample.quicklook import write_quicklook
 from crossres.diffusion.sample.render import Job, SceneTarget, compiles, keep, load_arm
 from crossres.diffusion.sample.windows import Window, cuts
@@ -57,7 +58,7 @@ def sample_scene(
 ) -> None:
     """Run one arm, called `name`, over an LR scene and write `mean.tif`, `std.tif`, `sample.tif` and `item.json`.
 
-    Of several samples there is `support.tif`, too.
+    Of several samples there is `support.tif`, too; beside each raster stands its style for QGIS, `<name>.qml`.
     `model` is a model folder; its card gives bands and factor. `lr_mtf` is `grid.lr_mtf`. `dates` has further LR dates
     of the scene (`imagery.lr_dates`), of which a model of several is shown as many as the arm says. Finished blocks
     stand beside the product until it is written or, for longer, in the folder `blocks` of this product. Raises
@@ -150,6 +151,7 @@ def _render(
         shown = rasters(target.bands, arm.supports)
         count = sum(len(bands) for bands, _ in shown.values())
         write_product(folder, grid, shown, tags, _kept(store, count, rows, cols))
+        write_styles(folder, shown)
         properties = {
             "crossres:arm": about.arm,
             "crossres:settings": arm.settings.model_dump(mode="json"),

@@ -12,10 +12,11 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 from scipy import ndimage
 
-from crossres.evaluate.pictures.stretch import MASKED_GREY, PERCENTILES, shown_bands
+from crossres.evaluate.pictures.stretch import MASKED_GREY
 from crossres.grids import crop, crs_of
 from crossres.imagery.numbers import NODATA, Mask, to_reflectance
 from crossres.imagery.raster import grid_of, open_raster, read_mask
+from crossres.imagery.shown import PERCENTILES, shown_bands
 
 SIDE_PX = 320
 """Side of a part, in pixels of the fine grid, at most."""

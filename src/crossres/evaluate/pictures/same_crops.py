@@ -9,9 +9,10 @@ from rasterio.enums import Resampling
 from rasterio.windows import from_bounds
 
 from crossres.evaluate.pictures.embedding import photo_of
-from crossres.evaluate.pictures.stretch import Stretch, shown_bands
+from crossres.evaluate.pictures.stretch import Stretch
 from crossres.evaluate.results.scene_result import SceneResult
 from crossres.imagery.numbers import NODATA, to_reflectance
+from crossres.imagery.shown import shown_bands
 from crossres.layout import RunFolder, evaluated_in, pair_of
 
 SHOWN_PX = 192

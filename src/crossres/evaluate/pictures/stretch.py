@@ -1,6 +1,5 @@
 """From reflectance to what an eye sees: one stretch, taken from HR, for every image of a scene."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -8,8 +7,8 @@ import numpy as np
 
 from crossres.evaluate.metrics.percentile import percentile
 from crossres.imagery.numbers import OFFSET, SCALE
+from crossres.imagery.shown import PERCENTILES, shown_bands
 
-PERCENTILES = (0.5, 99.5)
 DOUBT_MAP = "viridis"
 MASKED_GREY = 128
 
@@ -35,13 +34,6 @@ class Stretch:
         """Return the mean over bands of what is drawn, or of std, as (row, column, 3) uint8, dark to bright."""
         level = np.clip(np.nan_to_num(amplitude.mean(axis=0)) / self.doubt_high, 0, 1)
         return (matplotlib.colormaps[DOUBT_MAP](level)[..., :3] * 255).astype(np.uint8)
-
-
-def shown_bands(bands: Sequence[str]) -> tuple[int, int, int]:
-    """Return the places of the bands that are shown: red, green and blue or, without them, the first three."""
-    rgb = [bands.index(b) for b in ("red", "green", "blue") if b in bands]
-    red, green, blue = rgb if len(rgb) == 3 else [min(i, len(bands) - 1) for i in range(3)]
-    return red, green, blue
 
 
 def stretch_from(
