@@ -106,7 +106,7 @@ rule summarise:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(30),
     params:
-        folder=f"{RUN}/evaluation/scenes",
+        folder=f"{HERE}/evaluation/scenes",
         primary=CONFIG.sample.primary,
         code=code("summarise"),
     message:
@@ -174,7 +174,7 @@ rule figures:
         runtime=by_attempt(30),
     params:
         settings=settings("figures"),
-        folder=f"{RUN}/evaluation/scenes",
+        folder=f"{HERE}/evaluation/scenes",
         code=code("figures"),
     message:
         "Draw the figures"

@@ -13,6 +13,7 @@ from crossres.acquire.read.given import Given
 from crossres.acquire.read.scene import CACHE_MB, fetched_ranges, read_any, write_scene_of
 from crossres.acquire.regions import from_geojson
 from crossres.acquire.remote.addresses import HOSTS, name_host
+from crossres.acquire.remote.headers import give_headers
 from crossres.acquire.stac.foreign_json import checked_item
 from crossres.errors import UserError
 from crossres.files import read_json, whole
@@ -54,6 +55,7 @@ def download(
     # What the search found to be named by the configuration; a file on disk may name servers of the same machine.
     for host in ("localhost", *properties.get(HOSTS, []), *settings.private_hosts):
         name_host(str(host))
+    give_headers(settings.headers)
     region = from_geojson(properties.get("crossres:region") or content.get("geometry"), str(item))
     if checksums is not None:
         checksums.check_assets(content["id"])
