@@ -188,9 +188,11 @@ rule report:
         config=f"{RUN}/config.yaml",
         found=all_items,
         aligned=of_all_batches(
+            "aligned/{pair}/registration.json",
             "aligned/{pair}/registration.png",
+            "aligned/{pair}/radiometry.json",
             "aligned/{pair}/radiometry.png",
-            *(["aligned/{pair}/dates.png"] if CONFIG.search.lr_dates > 1 else []),
+            *(["aligned/{pair}/dates.json", "aligned/{pair}/dates.png"] if CONFIG.search.lr_dates > 1 else []),
         ),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",

@@ -47,6 +47,7 @@ rule patches:
 rule prepare:
     input:
         pairs=lambda wildcards: [item_file("pairs", pair) for pair in batches()[wildcards.batch]],
+        scenes=lambda wildcards: [item_file("scenes", scene) for scene in scenes_of_batch(wildcards)],
         assets=lambda wildcards: inputs(files_of_batch(wildcards)),
         dem=lambda wildcards: inputs(dem()),
     output:

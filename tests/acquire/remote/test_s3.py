@@ -2,17 +2,15 @@
 
 import json
 import os
-import shutil
-import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import requests
-from local_server import kept_port, listening
+from local_server import listening
 from made_sentinel2 import BANDS, sentinel2
+from moto_servers import KEYS, needs_s3_server, s3_server
 from requests_aws4auth import AWS4Auth
 
 from crossres.acquire.download import download
@@ -20,13 +18,6 @@ from crossres.acquire.remote import s3_keys
 from crossres.errors import UserError
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
-
-MOTO_SERVER = os.environ.get("CROSSRES_MOTO_SERVER") or shutil.which("moto_server")
-needs_s3_server = pytest.mark.skipif(
-    MOTO_SERVER is None,
-    reason="no moto_server: install moto[s3] and flask in an environment of their own, set CROSSRES_MOTO_SERVER",
-)
-KEYS = {"AWS_ACCESS_KEY_ID": "key-for-tests", "AWS_SECRET_ACCESS_KEY": "secret-for-tests"}
 
 
 @pytest.fixture(autouse=True)
@@ -44,26 +35,8 @@ def environment(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     """An S3 server on this machine."""
-    said = tmp_path_factory.mktemp("moto") / "said.txt"
-    with kept_port() as port, said.open("w") as log:
-        server = subprocess.Popen(
-            [str(MOTO_SERVER), "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=subprocess.STDOUT
-        )
-        url = f"127.0.0.1:{port}"
-        end = time.monotonic() + 60
-        while not answers(f"http://{url}/moto-api/"):
-            assert server.poll() is None and time.monotonic() < end, said.read_text()
-            time.sleep(0.1)
+    with s3_server(tmp_path_factory.mktemp("moto")) as url:
         yield url
-        server.terminate()
-        server.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
 
 
 @pytest.fixture
