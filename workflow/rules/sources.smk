@@ -154,9 +154,12 @@ def locked_checksums(wildcards):
 
 
 def dem():
-    """Return the elevation model, where it is a file."""
+    """Return the elevation model as inputs, where it is a file; that of the simulated world with what it is made of."""
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
-    return [href] if href and not is_remote(href) and href != "cop-dem-glo-30" else []
+    if not href or is_remote(href) or href == "cop-dem-glo-30":
+        return []
+    parts = f"{RUN}/world/places/{{place}}" + ("" if LOCK is not None else "/dem.tif")
+    return [href, *(expand(parts, place=PLACES) if href == f"{RUN}/world/dem.vrt" else [])]
 
 
 def rpc_reference(wildcards):
