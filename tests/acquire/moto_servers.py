@@ -28,13 +28,15 @@ def s3_server(folder: Path) -> Iterator[str]:
         server = subprocess.Popen(
             [str(MOTO_SERVER), "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=subprocess.STDOUT
         )
-        end = time.monotonic() + 60
-        while not _answers(f"http://127.0.0.1:{port}/moto-api/"):
-            assert server.poll() is None and time.monotonic() < end, said.read_text()
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-        server.terminate()
-        server.wait()
+        try:
+            end = time.monotonic() + 60
+            while not _answers(f"http://127.0.0.1:{port}/moto-api/"):
+                assert server.poll() is None and time.monotonic() < end, said.read_text()
+                time.sleep(0.1)
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _answers(url: str) -> bool:
