@@ -73,10 +73,10 @@ def test_a_run_in_a_bucket_is_seen_and_goes_on(small_run, tmp_path):
         client.create_bucket(Bucket="bucket")
         results = small_run.folder / "results"
         made = {"claim.json", "claim.parquet", "claim.png"}
-        for path in results.rglob("*"):
+        # In the order in which they were made, which is then that of their times in the bucket.
+        for path in sorted(results.rglob("*"), key=lambda path: path.stat().st_mtime_ns):
             if path.is_file() and path.name not in made and path.name != "report.html":
                 client.upload_file(str(path), "bucket", f"mine/{path.relative_to(small_run.folder)}")
-        # By missing outputs alone: which file was uploaded last says nothing.
         options = (
             "--default-storage-provider", "s3", "--default-storage-prefix", "s3://bucket/mine",
             "--rerun-triggers", "input", *CONFIG,
