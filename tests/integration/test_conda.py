@@ -160,7 +160,7 @@ def test_a_lock_has_every_package_that_an_environment_comes_to(project, variable
     for path in tmp_path.iterdir():
         lines = path.read_text().splitlines()
         urls = lines[lines.index("@EXPLICIT") + 1 :]
-        assert all(re.fullmatch(r"file:///.*/noarch/[\w.-]+\.conda#[0-9a-f]{32}", url) for url in urls)
+        assert all(re.fullmatch(r"file:///.*/noarch/[\w.+%-]+\.conda#[0-9a-f]{32}", url) for url in urls)
         named = yaml.safe_load((PROJECT / "envs" / f"{path.name.partition('.')[0]}.yaml").read_text())["dependencies"]
         locked = {url.rpartition("/")[2].rsplit("-", 2)[0]: url.rpartition("/")[2].rsplit("-", 2)[1] for url in urls}
         installed = {name for entry in named if (name := entry.partition("=")[0]) in locked}
