@@ -52,7 +52,7 @@ def test_results_that_are_made_from_storage_are_the_same_bytes(elsewhere, small_
     ):  # fmt: skip
         for gone in (run / name, *(run / other for other in others)):
             shutil.rmtree(gone) if gone.is_dir() else gone.unlink(missing_ok=True)
-        assert "rror" not in project.run(f"results/small/{name}", *options)
+        project.run(f"results/small/{name}", *options)
     assert digests(Project(stored)) == small_digests
     assert not (project.folder / "results").exists()
 
