@@ -1,9 +1,9 @@
-FROM condaforge/miniforge3:latest
+FROM condaforge/miniforge3:25.3.1-0
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="65610d347dde4ea48d929bb25b78f1acf57cf24e1ab1b3e3a16ec197b47d192c"
+LABEL io.github.snakemake.conda_env_hash="e21158c3ab3510eb6a47a4a0ac1337e7cd8b6eaf42e1e3ac89504a56c3bd7c8d"
 # Conda environment:
 #   source: envs/acquire.yaml
-#   prefix: /conda-envs/48b18b38560a396aa00cb899a097ccaa
+#   prefix: /conda-envs/f1e5aa47036bdf96b9f5b4a4fb7c7e3a
 #   # Catalogues, search and download.
 #   # Made by `python envs/make.py` from constraints.txt and from what the stages import.
 #   name: crossres-acquire
@@ -17,6 +17,7 @@ LABEL io.github.snakemake.conda_env_hash="65610d347dde4ea48d929bb25b78f1acf57cf2
 #     - defusedxml=0.7.1
 #     - distributed=2026.8.0
 #     - geopandas=1.2.0
+#     - libgdal-jp2openjpeg
 #     - matplotlib-base=3.11.2
 #     - numpy=2.4.6
 #     - oauthlib=4.0.1
@@ -41,8 +42,8 @@ LABEL io.github.snakemake.conda_env_hash="65610d347dde4ea48d929bb25b78f1acf57cf2
 #     - urllib3=2.8.0
 #     - xarray=2026.9.0
 #     - zarr=3.1.6
-RUN mkdir -p /conda-envs/48b18b38560a396aa00cb899a097ccaa
-COPY envs/acquire.yaml /conda-envs/48b18b38560a396aa00cb899a097ccaa/environment.yaml
+RUN mkdir -p /conda-envs/f1e5aa47036bdf96b9f5b4a4fb7c7e3a
+COPY envs/acquire.yaml /conda-envs/f1e5aa47036bdf96b9f5b4a4fb7c7e3a/environment.yaml
 # Conda environment:
 #   source: envs/evaluate.yaml
 #   prefix: /conda-envs/6487b3ab6e7c2ccba3a01b273ff0f8a7
@@ -150,7 +151,7 @@ COPY envs/geo.yaml /conda-envs/7528a0949c05fd586ab5330883356fb4/environment.yaml
 RUN mkdir -p /conda-envs/d715293cb22e049b3b89abe15a04d092
 COPY envs/torch.yaml /conda-envs/d715293cb22e049b3b89abe15a04d092/environment.yaml
 
-RUN conda env create --prefix /conda-envs/48b18b38560a396aa00cb899a097ccaa --file /conda-envs/48b18b38560a396aa00cb899a097ccaa/environment.yaml && \
+RUN conda env create --prefix /conda-envs/f1e5aa47036bdf96b9f5b4a4fb7c7e3a --file /conda-envs/f1e5aa47036bdf96b9f5b4a4fb7c7e3a/environment.yaml && \
     conda env create --prefix /conda-envs/6487b3ab6e7c2ccba3a01b273ff0f8a7 --file /conda-envs/6487b3ab6e7c2ccba3a01b273ff0f8a7/environment.yaml && \
     conda env create --prefix /conda-envs/7528a0949c05fd586ab5330883356fb4 --file /conda-envs/7528a0949c05fd586ab5330883356fb4/environment.yaml && \
     conda env create --prefix /conda-envs/d715293cb22e049b3b89abe15a04d092 --file /conda-envs/d715293cb22e049b3b89abe15a04d092/environment.yaml && \

@@ -1,14 +1,14 @@
 """Writes the conda environments of this folder: `python envs/make.py`, after a change of constraints.txt or of
-what a stage imports.
+what a stage imports. With `--container` it writes Dockerfile and apptainer.def, too, which needs conda.
 
 Each environment has what the commands of its rules import, with the versions of constraints.txt, so that there is
-one list of versions
-for pip and conda. The CUDA variant is for machines that make environments where no GPU is to be seen, such as a
-cluster's login node.
+one list of versions for pip and conda. The CUDA variant is for machines that make environments where no GPU is to be
+seen, such as a cluster's login node.
 """
 
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,6 +32,12 @@ PACKAGES = {
 """Modules whose conda package has another name."""
 ASKED_FOR = {"geopandas": {"pyarrow", "pyogrio"}, "pandas": {"pyarrow"}, "odc.stac": {"odc-stac", "dask"}}
 """What modules read files with, or load by themselves, without an import in this project."""
+APART = {"acquire": {"libgdal-jp2openjpeg"}}
+"""What conda-forge ships apart from GDAL, at GDAL's version, and rasterio's wheels have inside: JPEG 2000."""
+BASE_IMAGE = "condaforge/miniforge3:25.3.1-0"
+"""What the container is built on: Snakemake would name `latest`."""
+RECIPES = {"Dockerfile": "dockerfile", "apptainer.def": "apptainer"}
+"""Recipes of the container, and what `snakemake --containerize` calls them."""
 PYPI = {"pytorch": "torch", "pytorch-gpu": "torch", "matplotlib-base": "matplotlib"}
 
 
@@ -82,8 +88,10 @@ def versions() -> dict[str, str]:
 def text(environment: str, cuda: bool = False) -> str:
     """Return the file of an environment."""
     pins = versions()
-    named = packages(environment) | ({"pytorch-gpu"} if cuda else set())
-    dependencies = [f"  - {name}={pins[PYPI.get(name, name)]}" for name in sorted(named)]
+    named = dict.fromkeys(APART.get(environment, ()), "")
+    for name in packages(environment) | ({"pytorch-gpu"} if cuda else set()):
+        named[name] = f"={pins[PYPI.get(name, name)]}"
+    dependencies = [f"  - {name}{version}" for name, version in sorted(named.items())]
     about = "Training and sampling, the CUDA build always." if cuda else ABOUT[environment]
     head = [
         f"# {about}", "# Made by `python envs/make.py` from constraints.txt and from what the stages import.",
@@ -98,6 +106,15 @@ def files() -> dict[str, str]:
     return {f"{name}.yaml": text(name) for name in ABOUT} | {"torch-cuda.yaml": text("torch", cuda=True)}
 
 
+def with_base(recipe: str) -> str:
+    """Return a recipe of Snakemake's on the base image at its version."""
+    return recipe.replace("condaforge/miniforge3:latest", BASE_IMAGE)
+
+
 if __name__ == "__main__":
     for name, content in files().items():
         (ROOT / "envs" / name).write_text(content, encoding="utf-8")
+    for name, form in RECIPES.items() if "--container" in sys.argv[1:] else ():
+        command = [sys.executable, "-m", "snakemake", "--containerize", form]
+        made = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        (ROOT / name).write_text(with_base(made.stdout), encoding="utf-8")

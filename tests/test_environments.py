@@ -1,6 +1,7 @@
 """Conda environments: made from one list of versions, and with every package that the code of their stages imports."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def make():
 
 
 def dependencies(content):
-    return dict(entry.split("=") for entry in yaml.safe_load(content)["dependencies"])
+    return {entry.partition("=")[0]: entry.partition("=")[2] for entry in yaml.safe_load(content)["dependencies"]}
 
 
 def test_the_environments_in_the_repository_are_what_the_stages_import_at_the_versions_of_the_constraints(make):
@@ -37,6 +38,20 @@ def test_an_environment_is_small(make):
     contents = {name: set(dependencies(text)) for name, text in make.files().items()}
     assert not {"acquire.yaml", "geo.yaml"} & {name for name, packages in contents.items() if "pytorch" in packages}
     assert [name for name, packages in contents.items() if "sentinelhub" in packages] == ["acquire.yaml"]
+
+
+def test_jpeg_2000_is_read_where_scenes_are_read(make):
+    """conda-forge's GDAL has it in a package of its own, which has GDAL's version and so none here."""
+    found = {name: dependencies(text) for name, text in make.files().items()}
+    assert found["acquire.yaml"]["libgdal-jp2openjpeg"] == ""
+    assert all(version for packages in found.values() for name, version in packages.items() if "jp2" not in name)
+
+
+def test_the_container_is_built_on_an_image_of_one_version(make):
+    for name in make.RECIPES:
+        text = (ROOT / name).read_text()
+        assert re.search(rf"^(FROM|From:) {re.escape(make.BASE_IMAGE)}$", text, re.M)
+        assert re.fullmatch(r"[\w./-]+(:\d[\w.-]+|@sha256:[0-9a-f]{64})", make.BASE_IMAGE)
 
 
 def test_the_cuda_variant_differs_in_the_cuda_build_alone(make):

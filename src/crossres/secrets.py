@@ -10,6 +10,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 LONGEST_SHOWN = 200
 """Characters of a text of others in a line."""
+SHORTEST_HIDDEN = 6
+"""Characters of a secret: shorter ones stand in many words."""
+_hidden: set[str] = set()
 
 _NUMBER, _NAMES = r"[0-9]{1,12}", r"[\w.,:; /*+-]{0,200}"
 HARMLESS = {
@@ -53,6 +56,7 @@ def without_signature(href: str) -> str:
     scheme, found, rest = href.partition("://")
     if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,20}", scheme):
         return href
+    rest = _without_hidden(rest)
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     port = authority.rpartition("@")[2].rpartition("]")[2].partition(":")[2]
     if port and not re.fullmatch(r"[0-9]{1,5}", port) and not authority.rpartition("@")[2].startswith("["):
@@ -106,8 +110,20 @@ def _is_address(key: str, value: Any) -> bool:
     return key == "href" and isinstance(value, str)
 
 
+def hide(secret: str) -> None:
+    """Cut a secret from whatever is shown or kept from now on; of a header's value also the token behind its scheme."""
+    _hidden.update(word for word in (secret, secret.rpartition(" ")[2]) if len(word) >= SHORTEST_HIDDEN)
+
+
+def _without_hidden(text: str) -> str:
+    for secret in _hidden:
+        text = text.replace(secret, "…")
+    return text
+
+
 def without_secrets(text: str) -> str:
     """Return a text with every URL in it, plain or encoded, and every assignment to a secret's name cleaned."""
+    text = _without_hidden(text)
     text = _URL.sub(_clean_url, text)
     text = _ENCODED.sub(lambda found: _ENCODED_QUERY.sub("", found[0]), text)
     text = _QUERY.sub(lambda found: found[0] if found[1].lower() in HARMLESS else f"{found[1]}=…", text)

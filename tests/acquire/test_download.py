@@ -18,7 +18,7 @@ from web import serve
 
 from crossres.acquire.bands import read_bands
 from crossres.acquire.catalog import catalog_gaofen2
-from crossres.acquire.download import download
+from crossres.acquire.download import _written_item, download
 from crossres.acquire.gaofen2 import scene_pixels
 from crossres.acquire.orthorectification import orthorectify
 from crossres.errors import UserError
@@ -203,6 +203,19 @@ def test_an_item_of_one_s_own_disk_names_no_private_host(tmp_path):
     item.write_text(json.dumps(content))
     with pytest.raises(UserError, match="is a private address, which is not asked"):
         download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+
+
+def test_an_item_that_was_fetched_alone_is_known_by_its_run(tmp_path):
+    """Of results in storage a job has its own item and no others."""
+    item, _ = sentinel2(tmp_path / "in")
+    content = json.loads(item.read_text())
+    content["properties"]["crossres:private_hosts"] = ["10.0.0.1"]
+    alone = tmp_path / "run/items/scenes" / item.name
+    alone.parent.mkdir(parents=True)
+    alone.write_text(json.dumps(content))
+    assert _written_item(alone, tmp_path / "run")["properties"]["crossres:private_hosts"] == ["10.0.0.1"]
+    for run in (None, tmp_path):
+        assert "crossres:private_hosts" not in _written_item(alone, run)["properties"]
 
 
 def test_parts_on_different_grids_are_not_put_together(tmp_path):

@@ -25,6 +25,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 CHANNEL = "CROSSRES_TEST_CHANNEL"
+INSIDE_WHEELS = {"libgdal-jp2openjpeg"}
+"""Packages of conda-forge whose content rasterio's wheel has: empty here."""
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 """Packages that conda-forge names otherwise than PyPI."""
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
@@ -72,6 +74,10 @@ def make_channel(folder: Path, wanted: set[str]) -> None:
             name, installed[name].version, "noarch", "0", target, files_dir=staged, depends=sorted({"python", *needs}),
             noarch="generic", detect_prefix=False, compression_level=1,
         )  # fmt: skip
+    for name in wanted & INSIDE_WHEELS:
+        empty = folder.parent / "staged" / name
+        empty.mkdir(parents=True)
+        assemble_package(name, "1", "noarch", "0", target, files_dir=empty, noarch="generic", detect_prefix=False)
     staged = folder.parent / "staged" / "python"
     (staged / "bin").mkdir(parents=True)
     (staged / "bin" / "python").symlink_to(Path(sys.base_prefix) / "bin" / "python3")

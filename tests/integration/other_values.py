@@ -23,6 +23,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "acquire.geoid": {"acquire.geoid": "geoid.tif"},
     "acquire.dem": {"acquire.dem": None},
     "acquire.private_hosts": {"acquire.private_hosts": ["files.lab"]},
+    "acquire.headers": {"acquire.headers": {"files.lab": {"X-Api-Key": "${FILES_LAB_KEY}"}}},
     "models": {"models.other": {}},
     "models.<name>.model": {"models.main.model": {"prior": "concat"}},
     "models.<name>.train": {"models.main.train": {"steps": 13}},

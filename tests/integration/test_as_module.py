@@ -75,6 +75,31 @@ def test_the_checkpoints_of_a_finished_run_are_seen(outer, small_run):
     assert "Nothing to be done" in said_by(outer, "--dry-run", "crossres_all")
 
 
+@pytest.fixture(scope="module")
+def prefixed(outer):
+    """The same with `prefix:`, and results of the workflow below it."""
+    project, variables = outer
+    folder = project.folder.parent / "prefixed"
+    folder.mkdir()
+    text = OUTER.replace("    config:\n", '    prefix:\n        "sr"\n    config:\n', 1)
+    (folder / "Snakefile").write_text(text)
+    shutil.copy(project.folder / "outer.yaml", folder)
+    return Project(folder), variables
+
+
+def test_results_are_below_the_prefix_of_a_module(prefixed, small_run):
+    """What runs finds the results of what ran before, and the checkpoints' too, below the prefix."""
+    folder = prefixed[0].folder
+    shutil.copytree(small_run.folder / "results", folder / "sr" / "results", symlinks=True)
+    assert "Nothing to be done" in said_by(prefixed, "--dry-run", "crossres_all", "--rerun-triggers", "input")
+    run = folder / "sr/results/small"
+    for name in ("pairs/summary.json", "evaluation/summary.json"):
+        (run / name).unlink()
+        said_by(prefixed, f"sr/results/small/{name}", "--rerun-triggers", "input")
+        assert (run / name).read_bytes() == (small_run.folder / "results/small" / name).read_bytes()
+    assert not (folder / "results").exists()
+
+
 # What `snakedeploy deploy-workflow https://github.com/owner/crossres . --tag v0` writes (snakedeploy 0.17.1), beside
 # copies of config/ and profiles/.
 DEPLOYED = """

@@ -5,10 +5,13 @@ With the real conda where it is on PATH. Elsewhere with a channel of this machin
 local_conda.py for what that shows and what it does not.
 """
 
+import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,5 +141,29 @@ def test_an_environment_has_all_that_its_stages_import_and_nothing_from_elsewher
 
 
 def test_the_recipe_of_the_container_is_what_snakemake_makes_of_the_environments(project, variables):
-    done = project.snakemake("--containerize", environment=variables)
-    assert done.stdout == (PROJECT / "Dockerfile").read_text(), "run: snakemake --containerize > Dockerfile"
+    spec = importlib.util.spec_from_file_location("make_environments", PROJECT / "envs" / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    for name, form in make.RECIPES.items():
+        done = project.snakemake("--containerize", form, environment=variables)
+        assert make.with_base(done.stdout) == (PROJECT / name).read_text(), "run: python envs/make.py --container"
+
+
+def test_a_lock_has_every_package_that_an_environment_comes_to(project, variables, tmp_path):
+    if not variables:
+        pytest.skip("the real conda is used: there is no channel of this machine")
+    command = [sys.executable, PROJECT / "envs" / "lock.py", "--channel", f"file://{variables[CHANNEL]}"]
+    subprocess.run([*command, "--output", tmp_path], check=True, capture_output=True)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{name}.linux-64.pin.txt" for name in ("acquire", "geo", "torch", "evaluate")
+    }
+    for path in tmp_path.iterdir():
+        lines = path.read_text().splitlines()
+        urls = lines[lines.index("@EXPLICIT") + 1 :]
+        assert all(re.fullmatch(r"file:///.*/noarch/[\w.+%-]+\.conda#[0-9a-f]{32}", url) for url in urls)
+        named = yaml.safe_load((PROJECT / "envs" / f"{path.name.partition('.')[0]}.yaml").read_text())["dependencies"]
+        locked = {url.rpartition("/")[2].rsplit("-", 2)[0]: url.rpartition("/")[2].rsplit("-", 2)[1] for url in urls}
+        installed = {name for entry in named if (name := entry.partition("=")[0]) in locked}
+        assert {"python", "rasterio", "numpy"} <= installed
+        assert len(locked) > len(installed)
+        assert locked["rasterio"] == dict(entry.split("=") for entry in named if "=" in entry)["rasterio"]

@@ -32,7 +32,7 @@ rule catalog:
     message:
         "Make a static STAC catalogue of the folder {params.folder}"
     shell:
-        "python -m crossres catalog {params.kind} {params.folder} --run {params.run} --source {params.source:q}"
+        "python -m crossres catalog {params.kind} {params.folder} --run {params.run:q} --source {params.source:q}"
         " {params.role} --output {output:q} > {log:q} 2>&1"
 
 
@@ -74,7 +74,7 @@ if LOCK is None:
         message:
             "Search for scenes and pair them{params.servers}"
         shell:
-            "python -m crossres search --settings {params.settings:q} {params.catalogues} --run {params.run}"
+            "python -m crossres search --settings {params.settings:q} {params.catalogues} --run {params.run:q}"
             " --output {output:q} > {log:q} 2>&1"
 
 else:
@@ -99,7 +99,7 @@ else:
             runtime=minutes(10),
         params:
             settings=settings("search"),
-            folder=f"{RUN}/items",
+            folder=f"{HERE}/items",
             lock=lambda wildcards: CONFIG.search.lock,
             files=lambda wildcards: other_inputs([expand_path(CONFIG.search.lock)]),
             code=code("search"),
@@ -113,7 +113,7 @@ else:
 
 rule download:
     input:
-        item=lambda wildcards: items() / "scenes" / f"{wildcards.scene}.json",
+        item=lambda wildcards: item_file("scenes", wildcards.scene),
         assets=lambda wildcards: inputs(local_assets(wildcards)),
         dem=lambda wildcards: inputs(dem()),
         reference=rpc_reference,
@@ -136,8 +136,8 @@ rule download:
         dem=lambda wildcards: f"--dem {as_written(CONFIG.acquire.dem)}" if CONFIG.acquire.dem else "",
         run=of_this_run,
         files=lambda wildcards: other_inputs([*local_assets(wildcards), *dem()]),
-        reference=lambda wildcards, input: f"--reference {input.reference}" if input.reference else "",
-        hr=lambda wildcards, input: f"--hr {input.hr}" if input.hr else "",
+        reference=lambda wildcards, input: f"--reference {shlex.quote(input.reference[0])}" if input.reference else "",
+        hr=lambda wildcards, input: f"--hr {shlex.quote(input.hr[0])}" if input.hr else "",
         lock=lambda wildcards: f"--lock {as_written(CONFIG.search.lock)}" if LOCK is not None else "",
         checksums=locked_checksums,
         item=lambda wildcards: digest(scene_item(wildcards.scene)),
@@ -146,4 +146,4 @@ rule download:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
         "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem} {params.lock}"
-        " {params.reference} {params.hr} --run {params.run} --threads {threads} --output {output:q} > {log:q} 2>&1"
+        " {params.reference} {params.hr} --run {params.run:q} --threads {threads} --output {output:q} > {log:q} 2>&1"

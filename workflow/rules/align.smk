@@ -11,7 +11,7 @@ align.html, a page of all pairs before and after.
 
 rule coregister:
     input:
-        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        pair=lambda wildcards: item_file("pairs", wildcards.pair),
         lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
         hr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['hr']}",
     output:
@@ -49,7 +49,7 @@ rule coregister:
 
 rule dates:
     input:
-        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        pair=lambda wildcards: item_file("pairs", wildcards.pair),
         lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
         further=further_of,
         registration=f"{RUN}/aligned/{{pair}}/registration.json",

@@ -77,7 +77,7 @@ def files_of_start(wildcards):
 def start_option(wildcards):
     """Return the option of `train` that names it, for `params`."""
     folder = start_of_model(wildcards)
-    return "" if folder is None else f"--start-from {as_written(folder)} --run {RUN}"
+    return "" if folder is None else f"--start-from {as_written(here(folder))} --run {shlex.quote(HERE)}"
 
 
 def model_file(name):
@@ -91,7 +91,7 @@ def model_file(name):
 
 
 def dates_shown(wildcards):
-    """Return the file with further LR dates of a pair, where an arm shows its network any."""
+    """Return the file with further LR dates of a pair, where an arm shows its network any, for `params`."""
     shown = CONFIG.lr_dates_of(wildcards.arm) > 1
     return [f"{aligned_folder(wildcards)}/dates.tif"] if shown else []
 

@@ -69,8 +69,10 @@ if {"{", "}"} & set(str(OWN_CODE)):
 _prefix = (
     # A shell that SIGTERM ends leaves alone the command that saves what it has.
     "set -euo pipefail; trap : TERM; "
+    # A Python need not be called `python`: on Debian it is python3.
+    + (f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; ' if OWN_PYTHON else "")
     + (f"export PATH={shlex.quote(str(OWN_PYTHON))}:$PATH; " if OWN_PYTHON else "")
-    + (f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}; " if OWN_CODE.is_dir() else "")
+    + (f"export PYTHONPATH={shlex.quote(str(OWN_CODE))}${{PYTHONPATH:+:$PYTHONPATH}}; " if OWN_CODE.is_dir() else "")
     # No parameter of jobs: no result depends on where it is computed.
     + (f"export CROSSRES_DASK={shlex.quote(CONFIG.dask.model_dump_json())}; " if CONFIG.dask is not None else "")
 )
@@ -169,8 +171,12 @@ def as_written(path):
 
 
 def inputs(paths):
-    """Return those of some paths that can be inputs: Snakemake takes braces for wildcards."""
-    return [path for path in paths if not WILDCARD_REGEX.search(path)]
+    """Return those of some paths that can be inputs: Snakemake takes braces for wildcards.
+
+    What is not of the run stands on this machine, also where results are in storage.
+    """
+    found = [path for path in paths if not WILDCARD_REGEX.search(path)]
+    return [path if is_of_run(path) else local(path) for path in found]
 
 
 def other_inputs(paths):
@@ -206,9 +212,18 @@ def kept_or_not(output):
     return temp(output) if CONFIG.temporary else output
 
 
+def is_of_run(path):
+    return path.startswith(f"{RUN}/")
+
+
+def here(path):
+    """Return a path of the run as its jobs find it, for `params`; inputs and outputs Snakemake moves by itself."""
+    return HERE + path.removeprefix(RUN) if is_of_run(path) else path
+
+
 def of_this_run(wildcards):
     """Return the folder of the run, for `params`: a command fills it in for {run}."""
-    return RUN
+    return HERE
 
 
 def folder_of(name):

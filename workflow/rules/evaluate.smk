@@ -106,7 +106,7 @@ rule summarise:
         mem_mb=by_attempt(2000),
         runtime=minutes(30),
     params:
-        folder=f"{RUN}/evaluation/scenes",
+        folder=f"{HERE}/evaluation/scenes",
         primary=CONFIG.sample.primary,
         code=code("summarise"),
     message:
@@ -174,7 +174,7 @@ rule figures:
         runtime=minutes(30),
     params:
         settings=settings("figures"),
-        folder=f"{RUN}/evaluation/scenes",
+        folder=f"{HERE}/evaluation/scenes",
         code=code("figures"),
     message:
         "Draw the figures"
@@ -188,9 +188,11 @@ rule report:
         config=f"{RUN}/config.yaml",
         found=all_items,
         aligned=of_all_batches(
+            "aligned/{pair}/registration.json",
             "aligned/{pair}/registration.png",
+            "aligned/{pair}/radiometry.json",
             "aligned/{pair}/radiometry.png",
-            *(["aligned/{pair}/dates.png"] if CONFIG.search.lr_dates > 1 else []),
+            *(["aligned/{pair}/dates.json", "aligned/{pair}/dates.png"] if CONFIG.search.lr_dates > 1 else []),
         ),
         dataset=f"{RUN}/pairs/summary.json",
         contact_sheet=f"{RUN}/pairs/contact_sheet.png",

@@ -9,7 +9,7 @@ if not BATCHED:
 
     rule external:
         input:
-            pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+            pair=lambda wildcards: item_file("pairs", wildcards.pair),
             aligned=aligned("hr.tif"),
             result=lambda wildcards: inputs(external_results(wildcards)),
         output:
@@ -37,14 +37,14 @@ if not BATCHED:
             "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
         shell:
             "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
-            " --run {params.run} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
+            " --run {params.run:q} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
 
 
 if BATCHED:
 
     rule external:
         input:
-            pairs=lambda wildcards: [items() / "pairs" / f"{pair}.json" for pair in pairs_held_out(wildcards.batch)],
+            pairs=lambda wildcards: [item_file("pairs", pair) for pair in pairs_held_out(wildcards.batch)],
             aligned=f"{RUN}/batches/{{batch}}",
             result=lambda wildcards: inputs(external_results_of_batch(wildcards)),
         output:
@@ -64,7 +64,7 @@ if BATCHED:
         params:
             settings=settings("external"),
             pairs=lambda wildcards: pairs_held_out(wildcards.batch),
-            found=f"{RUN}/items",
+            found=f"{HERE}/items",
             folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
             run=of_this_run,
             files=lambda wildcards: other_inputs(external_results_of_batch(wildcards)),
@@ -73,5 +73,5 @@ if BATCHED:
             "Bring {wildcards.external}'s results of {wildcards.batch} to the HR grid"
         shell:
             "python -m crossres external-batch --settings {params.settings:q} --name {wildcards.external:q}"
-            " --held-out {params.pairs:q} --items {params.found:q} --folder {params.folder} --run {params.run}"
+            " --held-out {params.pairs:q} --items {params.found:q} --folder {params.folder} --run {params.run:q}"
             " --aligned {input.aligned:q}/aligned --output {output:q} > {log:q} 2>&1"

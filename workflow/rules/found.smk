@@ -1,6 +1,6 @@
 """What is known once the search has run, and what once the dataset stands.
 
-Needs: LOCK of sources.smk, and the checkpoints `search` and `dataset`.
+Needs: LOCK of sources.smk, readable() of stored.smk, and the checkpoints `search` and `dataset`.
 Gives: functions for `input` and `params`; each first has Snakemake run the checkpoint that it needs.
 """
 
@@ -9,21 +9,29 @@ from crossres.settings.train import IN_MEMORY_BYTES
 
 
 def items():
-    """Return the folder of items; Snakemake first runs the search when that has not been done."""
+    """Return the folder of items, to read; Snakemake first runs the search when that has not been done."""
+    return readable(checkpoints.search.get().output[0])
+
+
+def item_file(kind, name):
+    """Return the file that the search writes of one of its `scenes` or `pairs`, as the input of a rule."""
     if LOCK is None:
         checkpoints.search.get()
-    return Path(RUN, "items")
+    return f"{RUN}/items/{kind}/{name}.json"
 
 
 def all_items(wildcards):
-    """Return what the search gives, as the input of a rule."""
-    return items() if LOCK is None else rules.search.output
+    """Return what the search gives, as the input of a rule: no folder, of which storage might have parts here."""
+    if LOCK is not None:
+        return rules.search.output
+    found = sorted(path.relative_to(items()).as_posix() for path in items().glob("*/*.json"))
+    return [f"{RUN}/items/{name}" for name in ("declined.csv", *found)]
 
 
 def scene_item(scene):
     """Return the item of a scene as the search writes it."""
     if LOCK is not None:
-        return LOCK.item(scene, Path(RUN))
+        return LOCK.item(scene, Path(HERE))
     return json.loads((items() / "scenes" / f"{scene}.json").read_text())
 
 
@@ -70,9 +78,9 @@ def _batches(written):
 def aligned_folder(wildcards):
     """Return the folder of an aligned pair, for `params`."""
     return (
-        f"{RUN}/batches/{batch_of(wildcards.pair)}/aligned/{wildcards.pair}"
+        f"{HERE}/batches/{batch_of(wildcards.pair)}/aligned/{wildcards.pair}"
         if BATCHED
-        else f"{RUN}/aligned/{wildcards.pair}"
+        else f"{HERE}/aligned/{wildcards.pair}"
     )
 
 
@@ -135,7 +143,7 @@ def of_all_pairs(pattern):
 
 def dataset_summary():
     """Return what is known of the dataset; Snakemake assembles it first where it is not there."""
-    return json.loads(Path(checkpoints.dataset.get().output.summary).read_text())
+    return json.loads(readable(checkpoints.dataset.get().output.summary).read_text())
 
 
 def fold_of(wildcards):
@@ -166,7 +174,7 @@ def held_out_by_job():
     """Return the held-out scenes of each batch and fold (as in FOLDS) that has any; read once for each dataset."""
     dataset_summary()  # first has Snakemake assemble it
     batches()
-    return _held_out_by_job(Path(checkpoints.dataset.get().output.summary).stat().st_mtime_ns)
+    return _held_out_by_job(readable(checkpoints.dataset.get().output.summary).stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1)
@@ -213,7 +221,11 @@ def tables_of_batch(wildcards):
 
 def index_option(wildcards):
     """Return the option of `evaluate-batch` that names these tables, of each fold one."""
-    return "" if BY_PAIR else " ".join(["--index", *(split_table(fold, "index.parquet") for fold in FOLDS)])
+    return (
+        ""
+        if BY_PAIR
+        else " ".join(["--index", *(shlex.quote(here(split_table(fold, "index.parquet"))) for fold in FOLDS)])
+    )
 
 
 def training_data(wildcards):

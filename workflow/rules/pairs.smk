@@ -12,7 +12,7 @@ fit in memory, training reads pairs/cache.
 
 rule patches:
     input:
-        pair=lambda wildcards: items() / "pairs" / f"{wildcards.pair}.json",
+        pair=lambda wildcards: item_file("pairs", wildcards.pair),
         registration=f"{RUN}/aligned/{{pair}}/registration.json",
         radiometry=f"{RUN}/aligned/{{pair}}/radiometry.json",
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
@@ -46,7 +46,8 @@ rule patches:
 
 rule prepare:
     input:
-        pairs=lambda wildcards: [items() / "pairs" / f"{pair}.json" for pair in batches()[wildcards.batch]],
+        pairs=lambda wildcards: [item_file("pairs", pair) for pair in batches()[wildcards.batch]],
+        scenes=lambda wildcards: [item_file("scenes", scene) for scene in scenes_of_batch(wildcards)],
         assets=lambda wildcards: inputs(files_of_batch(wildcards)),
         dem=lambda wildcards: inputs(dem()),
     output:
@@ -63,7 +64,7 @@ rule prepare:
         runtime=minutes(240),
     params:
         settings=settings("prepare"),
-        found=f"{RUN}/items",
+        found=f"{HERE}/items",
         pairs=lambda wildcards: batches()[wildcards.batch],
         dem=lambda wildcards: f"--dem {as_written(CONFIG.acquire.dem)}" if CONFIG.acquire.dem else "",
         lock=lambda wildcards: f"--lock {as_written(CONFIG.search.lock)}" if LOCK is not None else "",
@@ -76,7 +77,7 @@ rule prepare:
         "Fetch, align and cut the pairs of {wildcards.batch}"
     shell:
         "python -m crossres prepare --settings {params.settings:q} --items {params.found:q} --pairs {params.pairs:q}"
-        " {params.dem} {params.lock} --lr-dates {params.lr_dates} --run {params.run} --threads {threads}"
+        " {params.dem} {params.lock} --lr-dates {params.lr_dates} --run {params.run:q} --threads {threads}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -115,9 +116,9 @@ checkpoint dataset:
         runtime=minutes(60),
     params:
         settings=settings("dataset"),
-        run=lambda wildcards: RUN,
-        patches=f"{RUN}/batches" if BATCHED else f"{RUN}/pairs/patches",
-        aligned=f"{RUN}/batches" if BATCHED else f"{RUN}/aligned",
+        run=of_this_run,
+        patches=f"{HERE}/batches" if BATCHED else f"{HERE}/pairs/patches",
+        aligned=f"{HERE}/batches" if BATCHED else f"{HERE}/aligned",
         folder=folder_of("index"),
         regions=lambda wildcards: f"--regions {as_written(CONFIG.dataset.regions)}" if CONFIG.dataset.regions else "",
         files=lambda wildcards: other_inputs(regions_file()),
@@ -128,7 +129,7 @@ checkpoint dataset:
     shell:
         "python -m crossres dataset --settings {params.settings:q} --pairs {params.run:q}/items/pairs"
         " --patches {params.patches:q} --aligned {params.aligned:q} {params.regions}"
-        " --run {params.run} --output {params.folder:q} > {log:q} 2>&1"
+        " --run {params.run:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule held_out:
@@ -149,7 +150,7 @@ rule held_out:
         runtime=minutes(30),
     params:
         mask=lambda wildcards: f"{aligned_folder(wildcards)}/mask.tif",
-        index=lambda wildcards: split_table(fold_of(wildcards), "index.parquet"),
+        index=lambda wildcards: here(split_table(fold_of(wildcards), "index.parquet")),
         code=code("held_out"),
     message:
         "Mask what is not held out of {wildcards.pair}"

@@ -91,7 +91,7 @@ def remote_catalogues():
 
 def catalogue_options():
     """Return the catalogues to search as options of the command."""
-    found = {role: " ".join(map(as_written, catalogues(role))) for role in ("lr", "hr")}
+    found = {role: " ".join(as_written(here(path)) for path in catalogues(role)) for role in ("lr", "hr")}
     return [f"--{role} {options}" for role, options in found.items() if options]
 
 
@@ -140,7 +140,8 @@ def files_of_scene(scene):
     item = scene_item(scene)
     parts = [item, *item["properties"].get("crossres:mosaic", [])]
     hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
-    paths = [os.path.normpath(Path(RUN, "items/scenes", href)) for href in hrefs if not is_remote(href)]
+    named = [os.path.normpath(Path(HERE, "items/scenes", href)) for href in hrefs if not is_remote(href)]
+    paths = [RUN + path.removeprefix(HERE) if path.startswith(f"{HERE}/") else path for path in named]
     # What is simulated may not be there yet when a lock file already names it.
     places = {place: f"{RUN}/world/places/{place}" for place in PLACES}
     made = {path: folder for path in paths for folder in places.values() if Path(path).is_relative_to(folder)}
@@ -153,9 +154,12 @@ def locked_checksums(wildcards):
 
 
 def dem():
-    """Return the elevation model, where it is a file."""
+    """Return the elevation model as inputs, where it is a file; that of the simulated world with what it is made of."""
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
-    return [href] if href and not is_remote(href) and href != "cop-dem-glo-30" else []
+    if not href or is_remote(href) or href == "cop-dem-glo-30":
+        return []
+    parts = f"{RUN}/world/places/{{place}}" + ("" if LOCK is not None else "/dem.tif")
+    return [href, *(expand(parts, place=PLACES) if href == f"{RUN}/world/dem.vrt" else [])]
 
 
 def rpc_reference(wildcards):

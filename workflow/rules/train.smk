@@ -42,12 +42,12 @@ rule train:
         tasks_per_gpu=0,
     params:
         settings=settings("train"),
-        index=lambda wildcards: split_table(wildcards.fold, "index.parquet"),
-        summary=lambda wildcards: split_table(wildcards.fold, "summary.json"),
+        index=lambda wildcards: here(split_table(wildcards.fold, "index.parquet")),
+        summary=lambda wildcards: here(split_table(wildcards.fold, "summary.json")),
         folder=folder_of("weights"),
         start=start_option,
         start_files=lambda wildcards: other_inputs(files_of_start(wildcards)),
-        events=f"{RUN}/logs/tensorboard/{{model}}{{fold}}",
+        events=f"{HERE}/logs/tensorboard/{{model}}{{fold}}",
         code=code("train"),
     message:
         "Train the diffusion path from LR to HR ({wildcards.model}{wildcards.fold})"
@@ -92,10 +92,10 @@ rule distill_model:
     params:
         settings=settings("distill_model"),
         teacher=lambda wildcards, input: os.path.dirname(input.weights),
-        index=lambda wildcards: split_table(wildcards.fold, "index.parquet"),
-        summary=lambda wildcards: split_table(wildcards.fold, "summary.json"),
+        index=lambda wildcards: here(split_table(wildcards.fold, "index.parquet")),
+        summary=lambda wildcards: here(split_table(wildcards.fold, "summary.json")),
         folder=folder_of("weights"),
-        events=f"{RUN}/logs/tensorboard/one_step_{{model}}{{fold}}",
+        events=f"{HERE}/logs/tensorboard/one_step_{{model}}{{fold}}",
         code=code("distill_model"),
     message:
         "Distil a one-step model ({wildcards.model}{wildcards.fold})"

@@ -37,4 +37,4 @@ def run(args: argparse.Namespace) -> None:
         run = RunFolder.of_item(args.item).folder
         checksums = read_lock(args.lock).checksums(args.item.stem, run, acquire, grid)
     acquire = acquire.model_copy(update={"dem_api": expand(acquire.dem_api, Path())})
-    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums, args.hr)
+    download(acquire, grid, args.item, args.dem, args.output, args.reference, checksums, args.hr, args.run)

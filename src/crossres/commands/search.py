@@ -22,10 +22,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from crossres.acquire.remote.addresses import name_host
+    from crossres.acquire.remote.headers import give_headers
     from crossres.acquire.search import search
 
-    for host in section(args, "acquire").private_hosts:
+    acquire = section(args, "acquire")
+    for host in acquire.private_hosts:
         name_host(host)
+    give_headers(acquire.headers)
     settings = section(args, "search")
     if settings.lock is None:
         known = {role: tuple(map(_with_url, getattr(settings, role))) for role in ("lr", "hr")}

@@ -1,8 +1,9 @@
 """`acquire`: from an item to an analysis-ready scene."""
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from crossres.settings.base import Section
 
@@ -68,3 +69,24 @@ class AcquireSettings(Section):
         description="servers at private addresses, by host name, that scenes may be read from, beside those that the "
         "URLs of this configuration name",
     )
+    headers: dict[str, dict[str, str]] = Field(
+        {},
+        description="request headers that a private server asks for, by its host and the header's name; a value names "
+        "the environment variable that holds the secret, such as `Bearer ${MY_TOKEN}`",
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _names_variables(cls, headers: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for host, own in headers.items():
+            if "/" in host or not host:
+                raise ValueError(f"{host!r}: is no host; write it without https:// and path")
+            for name, value in own.items():
+                if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
+                    raise ValueError(f"{host}: {name!r}: is no name of a header, such as Authorization")
+                if not re.fullmatch(r"([A-Za-z]+ )?\$\{\w+\}", value):
+                    raise ValueError(
+                        f"{host}: {name}: must name the environment variable that holds its value, as ${{NAME}} or "
+                        "Bearer ${NAME}"
+                    )
+        return headers

@@ -20,7 +20,10 @@ READS: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate", "-simulate.places"),
     "link_world": ("simulate.seed",),
     "catalog": ("search.lr", "search.hr"),
-    "search": ("search", "-search.pairs_per_job", "grid.gsd_m", "grid.bands", "grid.lr_bands", "acquire.private_hosts"),
+    "search": (
+        "search", "-search.pairs_per_job", "grid.gsd_m", "grid.bands", "grid.lr_bands", "acquire.private_hosts",
+        "acquire.headers",
+    ),
     "download": ("acquire", "grid.gsd_m", "grid.bands", "grid.lr_bands"),
     "coregister": ("coregister", "grid", "-grid.lr_bands"),
     "dates": ("coregister", "grid.bands", "grid.lr_bands"),
@@ -40,7 +43,7 @@ READS: dict[str, tuple[str, ...]] = {
     "claim": ("sample.arms", "sample.sweeps", "train.path", "models"),
     "figures": ("sample.arms", "sample.sweeps", "train.path", "models"),
     "report": ("report",),
-}
+}  # fmt: skip
 """Sections and keys that a rule is given; one with a minus is left out of its section, and {model}, {arm} and
 {external} are the job's own. A source's own keys go to the rule catalog only where a catalogue is made of it."""
 

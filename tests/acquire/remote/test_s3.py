@@ -1,28 +1,23 @@
 """`s3://` hrefs are read from an S3 server with the keys of the environment, or a line says which are missing."""
 
+import json
 import os
-import shutil
-import subprocess
-import time
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import requests
-from local_server import kept_port
+from local_server import listening
 from made_sentinel2 import BANDS, sentinel2
+from moto_servers import KEYS, needs_s3_server, s3_server
 from requests_aws4auth import AWS4Auth
 
 from crossres.acquire.download import download
+from crossres.acquire.remote import s3_keys
 from crossres.errors import UserError
 from crossres.settings.acquire import AcquireSettings
 from crossres.settings.grid import GridSettings
-
-MOTO_SERVER = os.environ.get("CROSSRES_MOTO_SERVER") or shutil.which("moto_server")
-needs_s3_server = pytest.mark.skipif(
-    MOTO_SERVER is None,
-    reason="no moto_server: install moto[s3] and flask in an environment of their own, set CROSSRES_MOTO_SERVER",
-)
-KEYS = {"AWS_ACCESS_KEY_ID": "key-for-tests", "AWS_SECRET_ACCESS_KEY": "secret-for-tests"}
 
 
 @pytest.fixture(autouse=True)
@@ -32,31 +27,16 @@ def environment(monkeypatch, tmp_path):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3_keys._found_by_botocore.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     """An S3 server on this machine."""
-    said = tmp_path_factory.mktemp("moto") / "said.txt"
-    with kept_port() as port, said.open("w") as log:
-        server = subprocess.Popen(
-            [str(MOTO_SERVER), "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=subprocess.STDOUT
-        )
-        url = f"127.0.0.1:{port}"
-        end = time.monotonic() + 60
-        while not answers(f"http://{url}/moto-api/"):
-            assert server.poll() is None and time.monotonic() < end, said.read_text()
-            time.sleep(0.1)
+    with s3_server(tmp_path_factory.mktemp("moto")) as url:
         yield url
-        server.terminate()
-        server.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
 
 
 @pytest.fixture
@@ -100,6 +80,49 @@ def test_keys_may_stand_in_a_profile(uploaded, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_PROFILE", "cdse")
     download(AcquireSettings(), GridSettings(), item, None, output)
     assert same(output, local)
+
+
+@needs_s3_server
+def test_keys_of_a_role_are_asked_for_and_renewed(uploaded, monkeypatch):
+    """As a container's or a pod's role gives them; botocore gets those of instances and of SSO on the same way."""
+    pytest.importorskip("botocore")
+    item, output, local = uploaded
+    asked = []
+
+    class Role(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            soon = datetime.now(UTC) + timedelta(minutes=5)  # botocore renews what is valid for less than 10 minutes
+            content = {
+                "AccessKeyId": KEYS["AWS_ACCESS_KEY_ID"], "SecretAccessKey": KEYS["AWS_SECRET_ACCESS_KEY"],
+                "Token": "session", "Expiration": soon.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }  # fmt: skip
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        def log_message(self, *args):
+            pass
+
+    with listening(Role) as url:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{url}/role")
+        download(AcquireSettings(), GridSettings(), item, None, output)
+    assert same(output, local)
+    assert len(asked) > 1
+
+
+def test_a_role_that_gives_no_keys_is_said_in_one_line(monkeypatch, tmp_path):
+    pytest.importorskip("botocore")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    (tmp_path / "token").write_text("t0ken-of-a-pod")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    item, _ = sentinel2(tmp_path / "s3", href="s3://eodata/a/{}.tif")
+    with pytest.raises(UserError, match=r"S3: no keys can be had \(EndpointConnectionError: .*aws sso login") as caught:
+        download(AcquireSettings(), GridSettings(), item, None, tmp_path / "out")
+    assert "t0ken" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @needs_s3_server

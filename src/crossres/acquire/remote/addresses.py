@@ -2,16 +2,16 @@
 
 import ipaddress
 import socket
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from crossres.acquire.remote.headers import headers_for
+from crossres.acquire.remote.hosts import host_of, is_private, is_private_host, literal
 from crossres.errors import UserError
 from crossres.secrets import shown
 
@@ -19,26 +19,25 @@ HOSTS = "crossres:private_hosts"
 """Key of an item, as `search` writes it: the hosts that it is read from and that are only allowed by being named."""
 _named: set[str] = set()
 """Hosts that the configuration, the environment or the person named; a process runs one stage on one configuration."""
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def name_host(url_or_host: str) -> None:
     """Allow a host, given by its name, its address or a URL of it, although its address may be private."""
-    host = _host(url_or_host)
+    host = host_of(url_or_host)
     if host:
         _named.add(host)
 
 
 def private_hosts(hrefs: Iterable[str]) -> list[str]:
     """Return the hosts of remote hrefs that are only allowed because they were named, sorted."""
-    return sorted({host for host in map(_host, hrefs) if is_named(host) and _is_private_host(host)})
+    return sorted({host for host in map(host_of, hrefs) if is_named(host) and is_private_host(host)})
 
 
 def refuse_private(url: str) -> None:
     """Raise `UserError` for a URL whose host is spelled as a private address or `localhost` and was not named."""
-    host = _host(url)
-    address = _literal(host)
-    if address is not None and _is_private(address) and not is_named(host):
+    host = host_of(url)
+    address = literal(host)
+    if address is not None and is_private(address) and not is_named(host):
         raise UserError(_refusal(host, address))
 
 
@@ -65,7 +64,7 @@ class _Checked:
     port: int
 
     def _new_conn(self) -> socket.socket:
-        if not is_named(_host(self.host)):
+        if not is_named(host_of(self.host)):
             try:
                 found = socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError):
@@ -107,12 +106,15 @@ class _CheckedAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         refuse_private(request.url or "")
+        if own := headers_for(request.url or ""):
+            request = request.copy()  # what a redirect is made of stays without them
+            request.headers.update(own)
         return super().send(request, *args, **kwargs)
 
 
 def _refuse(host: str, address: str) -> None:
     found = ipaddress.ip_address(address.partition("%")[0])
-    if _is_private(found) and not is_named(_host(host)):
+    if is_private(found) and not is_named(host_of(host)):
         raise UserError(_refusal(host, found))
 
 
@@ -126,62 +128,12 @@ def is_named(host: str) -> bool:
     """Say whether a host was named by the configuration, the environment or the person."""
     if host in _named:
         return True
-    address = _literal(host)
+    address = literal(host)
     return address is not None and (
         str(address) in _named or (address.is_loopback and any(_is_loopback(name) for name in _named))
     )
 
 
 def _is_loopback(host: str) -> bool:
-    address = _literal(host)
+    address = literal(host)
     return address is not None and address.is_loopback
-
-
-def _is_private_host(host: str) -> bool:
-    address = _literal(host)
-    if address is not None:
-        return _is_private(address)
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False
-    return any(_is_private(ipaddress.ip_address(str(place[0]).partition("%")[0])) for *_, place in found)
-
-
-def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return _is_private(inner)
-    return not address.is_global or address.is_multicast
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host is spelled as, in any spelling that the system's resolver takes."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return ipaddress.IPv4Address("127.0.0.1")
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            return address.ipv4_mapped
-        return address
-    except ValueError:
-        pass
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host)) if host and host[0].isdigit() else None
-    except (OSError, UnicodeError):
-        return None
-
-
-def _host(url_or_host: str) -> str:
-    """Return a host in lower case, without port, user, brackets and the root's dot; empty when there is none."""
-    text = unicodedata.normalize("NFKC", url_or_host)
-    if "//" not in text:
-        text = f"//[{text}]" if text.count(":") > 1 and "[" not in text else f"//{text}"
-    try:
-        host = urlsplit(text).hostname
-    except ValueError:
-        return ""
-    return (host or "").rstrip(".").lower()

@@ -1,23 +1,22 @@
 """Credentials of servers, added at the last moment: they are short-lived, and secrets."""
 
-import configparser
 import os
 import re
 import threading
-from pathlib import Path
 from urllib.parse import quote, urlparse, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from requests_aws4auth import AWS4Auth
 
 from crossres.acquire.remote.addresses import name_host
+from crossres.acquire.remote.s3_keys import s3_auth
 from crossres.acquire.stac.hrefs import without_signature
 from crossres.errors import UserError
 
 S3_VARIABLES = (
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_S3_ENDPOINT where it is not Amazon's, "
-    "AWS_REQUEST_PAYER=requester where the reader pays, or AWS_NO_SIGN_REQUEST=YES for an open bucket"
+    "AWS_REQUEST_PAYER=requester where the reader pays, or AWS_NO_SIGN_REQUEST=YES for an open bucket; "
+    "keys of an instance's role or of SSO need `pip install botocore`"
 )
 UNSIGNED = ("ai4edatasetspublicassets.blob.core.windows.net",)
 """Stores that are open."""
@@ -98,23 +97,7 @@ def _s3(href: str) -> tuple[str, dict[str, str], AuthBase | None]:
     headers = {"x-amz-request-payer": payer} if payer else {}
     if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in _YES:
         return url, headers, None
-    key_id, secret, token = _s3_keys()
-    if not (key_id and secret):
+    auth = s3_auth(region)
+    if auth is None:
         raise UserError(f"{without_signature(href)}: needs credentials for S3; set {S3_VARIABLES}")
-    return url, headers, AWS4Auth(key_id, secret, region, "s3", session_token=token)
-
-
-def _s3_keys() -> tuple[str | None, str | None, str | None]:
-    """Return key id, secret and session token, of the environment or else of the profile in ~/.aws/credentials."""
-    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-    found = [os.environ.get(name.upper()) for name in names]
-    if not found[0]:
-        file = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
-        profiles = configparser.ConfigParser(interpolation=None)
-        try:
-            profiles.read(file, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError, OSError) as error:
-            raise UserError(f"{file}: cannot be read as profiles of S3 ({type(error).__name__})") from None
-        profile = os.environ.get("AWS_PROFILE", "default")
-        found = [profiles.get(profile, name, fallback=None) for name in names]
-    return found[0], found[1], found[2]
+    return url, headers, auth
