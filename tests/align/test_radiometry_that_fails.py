@@ -11,6 +11,7 @@ import rasterio
 from align_scenes import BANDS, HR_M, change, landscape, pixels, to_lr
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
+from rasterio.windows import Window
 from scipy import ndimage
 
 from crossres.align.radiometry.fit import ClearPixels, PairRadiometry, fit_relations
@@ -177,3 +178,22 @@ def test_new_water_among_the_invariant_pixels_does_not_turn_their_line() -> None
     assert orthogonal_line(x, y)[0] < 1.4
     assert (outliers(x, y) == flooded).all()
     assert not outliers(x, x).any(), "nothing is far off where the images are equal"
+
+
+@pytest.mark.parametrize("seed", [6, 14])
+def test_new_water_over_more_than_half_of_a_real_scene(real_data: Path, seed: int) -> None:
+    [scene] = (real_data / "sentinel2").glob("bolzano*.tif")
+    with rasterio.open(scene) as src:
+        low = src.read([1, 2, 3, 4], window=Window(360, 300, 120, 120)) * np.float32(1e-4)
+    assert (low > 0).all()
+    rng = np.random.default_rng(seed)
+    gains, offsets = rng.uniform(0.6, 1.7, (4, 1, 1)), rng.uniform(-0.03, 0.03, (4, 1, 1))
+    where = (blobs := ndimage.gaussian_filter(rng.normal(size=low.shape[1:]), 6)) > np.quantile(blobs, 0.4)
+    high = (ndimage.gaussian_filter(np.where(where, 0.02, low), (0, 0.6, 0.6)) - offsets) / gains
+    low = ndimage.gaussian_filter(low, (0, 0.6, 0.6))
+    high += rng.normal(0, 0.002, low.shape)
+    found = fit_relations(NormaliseSettings(), sample := sampled(low, high))
+    dry = ~ndimage.binary_dilation(where, iterations=2).ravel()
+    after = found.apply_to(sample.high, sample.rows, sample.cols)
+    before, then = (np.sqrt(((v - sample.low)[:, dry] ** 2).mean(axis=1)) for v in (sample.high, after))
+    assert (then <= before + 5e-4).all()
