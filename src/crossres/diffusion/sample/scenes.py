@@ -68,7 +68,7 @@ def sample_scene(
     scene = open_lr(lr, card.lr_bands if ready.network else card.bands, card.lr_gsd_m)
     origin = Path(os.path.relpath(lr, output)).as_posix()
     further = {"further LR dates": Path(os.path.relpath(dates, output)).as_posix()} if dates else {}
-    about = _About(f"{Path(lr).parent.name}_{name}", name, origin, [], lr_mtf, further, blocks)
+    about = _About(f"{Path(lr).parent.name}_{name}", name, origin, [], lr_mtf, further, blocks=blocks)
     _render(ready, card=card, scene=scene, source=digest(lr), about=about, model=model, output=output, dates=dates)
 
 
