@@ -36,12 +36,6 @@ rule catalog:
         " {params.role} --output {output:q} > {log:q} 2>&1"
 
 
-if not CONFIG.jobs.search:
-
-    localrules:
-        search,
-
-
 if LOCK is None:
 
     checkpoint search:
@@ -56,7 +50,7 @@ if LOCK is None:
             f"{RUN}/logs/search.log",
         benchmark:
             f"{RUN}/benchmarks/search.tsv"
-        localrule: True
+        localrule: not CONFIG.jobs.search
         conda:
             "../../envs/acquire.yaml"
         threads: 1
@@ -90,7 +84,7 @@ else:
             f"{RUN}/logs/search.log",
         benchmark:
             f"{RUN}/benchmarks/search.tsv"
-        localrule: True
+        localrule: not CONFIG.jobs.search
         conda:
             "../../envs/acquire.yaml"
         threads: 1
