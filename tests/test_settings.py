@@ -16,7 +16,8 @@ from crossres.settings.paths import expand
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
 REAL = ROOT / "config" / "real"
-REAL_SETS = sorted(set(REAL.glob("*.yaml")) - {REAL / "claim.yaml"})
+COMPARED = [REAL / "claim.yaml", REAL / "product.yaml"]
+REAL_SETS = sorted(set(REAL.glob("*.yaml")) - set(COMPARED))
 
 
 def default():
@@ -29,13 +30,15 @@ def test_every_experiment_is_valid(path):
 
 
 @pytest.mark.parametrize("path", REAL_SETS, ids=lambda p: p.name)
-def test_what_is_compared_on_real_sets_goes_with_each_of_them(path):
-    content = yaml.safe_load((REAL / "claim.yaml").read_text())
+@pytest.mark.parametrize("compared", COMPARED, ids=lambda p: p.name)
+def test_what_is_compared_on_real_sets_goes_with_each_of_them(path, compared):
+    content = yaml.safe_load(compared.read_text())
     update_config(content, yaml.safe_load(path.read_text()))
     config = parse(content)
     assert config.run == f"real_{path.stem}"
     assert config.dataset.folds
-    assert config.sample.against()["residual"]
+    assert "residual" in config.sample.curves()
+    assert bool(config.sample.against()["residual"]) == (compared.name == "claim.yaml")
 
 
 @pytest.mark.parametrize(

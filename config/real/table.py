@@ -84,8 +84,6 @@ def _claim(run: RunFolder) -> list[list[str]]:
 def _starts(run: RunFolder) -> list[list[str]]:
     """Return what NFE evaluations from LR do, less the noise start of each rival where that is best in SWD."""
     values, sample = _values(run), load_record(run.config).sample
-    if WITH_PRIOR not in sample.against():
-        return []
     ours = [values[arm, "sample"] for arm in _arms(run, WITH_PRIOR)]
     rows = []
     for rival in sample.against()[WITH_PRIOR]:
