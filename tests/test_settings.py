@@ -41,6 +41,12 @@ def test_what_is_compared_on_real_sets_goes_with_each_of_them(path, compared):
     assert bool(config.sample.against()["residual"]) == (compared.name == "claim.yaml")
 
 
+def test_the_product_is_trained_and_drawn_alike_in_both_comparisons_of_real_sets():
+    claim, product = (yaml.safe_load(path.read_text()) for path in COMPARED)
+    assert product["models"].items() <= claim["models"].items()
+    assert product["train"] == claim["train"] and product["sample"]["arms"] == claim["sample"]["arms"]
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [

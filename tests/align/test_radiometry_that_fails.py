@@ -197,3 +197,4 @@ def test_new_water_over_more_than_half_of_a_real_scene(real_data: Path, seed: in
     after = found.apply_to(sample.high, sample.rows, sample.cols)
     before, then = (np.sqrt(((v - sample.low)[:, dry] ** 2).mean(axis=1)) for v in (sample.high, after))
     assert (then <= before + 5e-4).all()
+    assert (then < 0.5 * before).sum() >= 3, "it is found, not left alone"

@@ -8,7 +8,7 @@ import numpy as np
 from crossres.align.radiometry.choice import LEFT_ALONE, METHODS, BandPixels, Choice, choose, fitted
 from crossres.align.radiometry.gain_field import GainField, fit_gain_field
 from crossres.align.radiometry.irmad import NoChange, find_no_change
-from crossres.align.radiometry.relation import Relation, outliers
+from crossres.align.radiometry.relation import Relation, on_one_line
 from crossres.align.radiometry.seam import find_seam
 from crossres.settings.normalise import NormaliseSettings
 
@@ -139,7 +139,7 @@ def fit_relations(
     unchanged = probability >= settings.change_probability
     before, y = (sample.high, sample.low) if settings.direction == "hr-to-lr" else (sample.low, sample.high)
     if settings.method == "irmad" and pifs.any():
-        pifs = _on_one_line(before, y, pifs)
+        pifs = on_one_line(before, y, pifs)
     if why := _two_relations(before, y, sample):
         return replace(left(why, False), pifs=pifs)
 
@@ -173,20 +173,6 @@ def _correlation(sample: ClearPixels) -> float:
         if min(low.std(), high.std()) > 1e-9:
             best = max(best, float(np.corrcoef(low, high)[0, 1]))
     return best
-
-
-def _on_one_line(x: np.ndarray, y: np.ndarray, pifs: np.ndarray) -> np.ndarray:
-    """Return the (n,) invariant pixels without those that are outliers of their line in any band of x and y (band, n).
-
-    What is new water or snow stands out in one band first; without it, lines are truer, and its fringes stand out in
-    the others. All of them where that leaves fewer than half: which of them are right is then open.
-    """
-    kept = pifs.copy()
-    while (off := np.any([outliers(*(v[kept] for v in band)) for band in zip(x, y, strict=True)], axis=0)).any():
-        kept[kept] = ~off
-        if 2 * kept.sum() < pifs.sum():
-            return pifs
-    return kept
 
 
 def _two_relations(before: np.ndarray, y: np.ndarray, sample: ClearPixels) -> str | None:

@@ -55,11 +55,12 @@ def normalise(
 
     `lr` is the LR scene folder; `registered` and `registration` come from `coregister`. Writes `lr.tif` (LR window),
     `hr.tif` (its fine grid), `mask.tif` (`Mask` codes on the LR grid: nodata of either image, the LR scene's own
-    classes, changed), `pifs.tif` (1 where a pixel is invariant), `radiometry.json` and `radiometry.png` into the folder
-    `output`. A declined pair passes through, and `radiometry.json` says whether this stage declines it. A relation
-    that raises a band's RMSE is not kept. One relation a band holds for the whole pair: local ones would copy the LR
-    image into the HR image. Bands that only LR has stay as they are. Goes through the pixels twice: for what the
-    relations are fitted to, and to write. What stands in memory for the whole scene is masks at LR scale.
+    classes, changed), `pifs.tif` (1 where IR-MAD finds a pixel invariant, outliers of the lines among them),
+    `radiometry.json` and `radiometry.png` into the folder `output`. A declined pair passes through, and
+    `radiometry.json` says whether this stage declines it. A relation that raises a band's RMSE is not kept. One
+    relation a band holds for the whole pair: local ones would copy the LR image into the HR image. Bands that only LR
+    has stay as they are. Goes through the pixels twice: for what the relations are fitted to, and to write. What stands
+    in memory for the whole scene is masks at LR scale.
     """
     state = read_json(registration)
     scene = crop(open_scene(lr, grid.bands_of("lr")), Window(*state["lr_window"]))

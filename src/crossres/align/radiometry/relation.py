@@ -76,6 +76,20 @@ def outliers(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return off > max(OUTLIER * spread, 1e-4)
 
 
+def on_one_line(x: np.ndarray, y: np.ndarray, pifs: np.ndarray) -> np.ndarray:
+    """Return the (n,) invariant pixels without those that are outliers of their line in any band of x and y (band, n).
+
+    What is new water or snow stands out in one band first; without it, lines are truer, and its fringes stand out in
+    the others. All of them where that leaves fewer than half: which of them are right is then open.
+    """
+    kept = pifs.copy()
+    while (off := np.any([outliers(*(v[kept] for v in band)) for band in zip(x, y, strict=True)], axis=0)).any():
+        kept[kept] = ~off
+        if 2 * kept.sum() < pifs.sum():
+            return pifs
+    return kept
+
+
 def drawn_line(x: np.ndarray, y: np.ndarray, error: float) -> tuple[float, float]:
     """Return gain and offset of `orthogonal_line` with the gain drawn towards 1 by its standard error.
 
