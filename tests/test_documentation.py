@@ -116,6 +116,12 @@ def test_every_file_that_a_page_points_to_exists(page):
     assert not missing
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / "docs") in page.parents], ids=name)
+def test_a_page_of_the_site_points_to_no_page_outside_it(page):
+    """The site is built of `docs/` alone: what is elsewhere in the repository is named, not linked."""
+    assert not [target for target in links(page) if not (page.parent / target).resolve().is_relative_to(ROOT / "docs")]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_file_that_a_page_names_exists(page):
     named = {code for code in codes(page) if re.fullmatch(r"[\w.-]+(/[\w.-]+)+\.(py|md|yaml|json|smk|geojson)", code)}
