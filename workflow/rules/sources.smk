@@ -158,8 +158,10 @@ def dem():
     href = CONFIG.acquire.dem and expand_path(CONFIG.acquire.dem)
     if not href or is_remote(href) or href == "cop-dem-glo-30":
         return []
-    parts = f"{RUN}/world/places/{{place}}" + ("" if LOCK is not None else "/dem.tif")
-    return [href, *(expand(parts, place=PLACES) if href == f"{RUN}/world/dem.vrt" else [])]
+    if href != f"{RUN}/world/dem.vrt":
+        return [href]
+    places = [f"{RUN}/world/places/{place}" for place in PLACES]
+    return [href, *(places if LOCK is not None else [f"{place}/dem.tif" for place in places])]
 
 
 def rpc_reference(wildcards):
