@@ -77,9 +77,7 @@ else:
         input:
             lock=lambda wildcards: inputs([expand_path(CONFIG.search.lock)]),
         output:
-            expand(f"{RUN}/items/scenes/{{scene}}.json", scene=sorted(LOCK.scenes)),
-            expand(f"{RUN}/items/pairs/{{pair}}.json", pair=sorted(LOCK.pairs)),
-            f"{RUN}/items/declined.csv",
+            directory(f"{RUN}/items"),
         log:
             f"{RUN}/logs/search.log",
         benchmark:
@@ -93,21 +91,18 @@ else:
             runtime=minutes(10),
         params:
             settings=settings("search"),
-            folder=f"{HERE}/items",
             lock=lambda wildcards: CONFIG.search.lock,
             files=lambda wildcards: other_inputs([expand_path(CONFIG.search.lock)]),
             code=code("search"),
         message:
             "Take scenes and pairs from the lock file {params.lock}"
-        # Items of an earlier lock may stand there.
         shell:
-            "python -m crossres search --settings {params.settings:q} --output {params.folder:q} --overwrite"
-            " > {log:q} 2>&1"
+            "python -m crossres search --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule download:
     input:
-        item=lambda wildcards: item_file("scenes", wildcards.scene),
+        item=lambda wildcards: item_files("scenes", [wildcards.scene]),
         assets=lambda wildcards: inputs(local_assets(wildcards)),
         dem=lambda wildcards: inputs(dem()),
         reference=rpc_reference,
@@ -134,10 +129,11 @@ rule download:
         hr=lambda wildcards, input: f"--hr {shlex.quote(input.hr[0])}" if input.hr else "",
         lock=lambda wildcards: f"--lock {as_written(CONFIG.search.lock)}" if LOCK is not None else "",
         checksums=locked_checksums,
-        item=lambda wildcards: digest(scene_item(wildcards.scene)),
+        item=item_file("scenes", "scene"),
+        content=lambda wildcards: digest(scene_item(wildcards.scene)),
         code=code("download"),
     message:
         "Fetch {wildcards.scene} as reflectance on its own grid"
     shell:
-        "python -m crossres download --settings {params.settings:q} --item {input.item:q} {params.dem} {params.lock}"
+        "python -m crossres download --settings {params.settings:q} --item {params.item:q} {params.dem} {params.lock}"
         " {params.reference} {params.hr} --run {params.run:q} --threads {threads} --output {output:q} > {log:q} 2>&1"

@@ -11,7 +11,7 @@ align.html, a page of all pairs before and after.
 
 rule coregister:
     input:
-        pair=lambda wildcards: item_file("pairs", wildcards.pair),
+        pair=lambda wildcards: item_files("pairs", [wildcards.pair]),
         lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
         hr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['hr']}",
     output:
@@ -38,18 +38,19 @@ rule coregister:
     params:
         settings=settings("coregister"),
         folder=folder_of("figure"),
-        pair=lambda wildcards: digest(pair_of(wildcards)),
+        pair=item_file("pairs", "pair"),
+        content=lambda wildcards: digest(pair_of(wildcards)),
         code=code("coregister"),
     message:
         "Register {wildcards.pair}"
     shell:
-        "python -m crossres coregister --settings {params.settings:q} --pair {input.pair:q}"
+        "python -m crossres coregister --settings {params.settings:q} --pair {params.pair:q}"
         " --lr {input.lr:q} --hr {input.hr:q} --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule dates:
     input:
-        pair=lambda wildcards: item_file("pairs", wildcards.pair),
+        pair=lambda wildcards: item_files("pairs", [wildcards.pair]),
         lr=lambda wildcards: f"{RUN}/scenes/{pair_of(wildcards)['lr']}",
         further=further_of,
         registration=f"{RUN}/aligned/{{pair}}/registration.json",
@@ -76,13 +77,14 @@ rule dates:
     params:
         settings=settings("dates"),
         folder=folder_of("dates"),
-        pair=lambda wildcards: digest(pair_of(wildcards)),
+        pair=item_file("pairs", "pair"),
+        content=lambda wildcards: digest(pair_of(wildcards)),
         lr_dates=CONFIG.search.lr_dates,
         code=code("dates"),
     message:
         "Register further LR dates of {wildcards.pair}"
     shell:
-        "python -m crossres dates --settings {params.settings:q} --pair {input.pair:q} --lr {input.lr:q}"
+        "python -m crossres dates --settings {params.settings:q} --pair {params.pair:q} --lr {input.lr:q}"
         " --further {input.further:q} --lr-dates {params.lr_dates} --registration {input.registration:q}"
         " --threads {threads} --output {params.folder:q} > {log:q} 2>&1"
 

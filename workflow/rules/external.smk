@@ -9,7 +9,7 @@ if not BATCHED:
 
     rule external:
         input:
-            pair=lambda wildcards: item_file("pairs", wildcards.pair),
+            pair=lambda wildcards: item_files("pairs", [wildcards.pair]),
             aligned=aligned("hr.tif"),
             result=lambda wildcards: inputs(external_results(wildcards)),
         output:
@@ -28,6 +28,8 @@ if not BATCHED:
             runtime=minutes(30),
         params:
             settings=settings("external"),
+            pair=item_file("pairs", "pair"),
+            content=lambda wildcards: digest(pair_of(wildcards)),
             hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
             folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
             run=of_this_run,
@@ -36,7 +38,7 @@ if not BATCHED:
         message:
             "Bring {wildcards.external}'s result of {wildcards.pair} to the HR grid"
         shell:
-            "python -m crossres external --settings {params.settings:q} --pair {input.pair:q} --folder {params.folder}"
+            "python -m crossres external --settings {params.settings:q} --pair {params.pair:q} --folder {params.folder}"
             " --run {params.run:q} --hr {params.hr:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -44,7 +46,7 @@ if BATCHED:
 
     rule external:
         input:
-            pairs=lambda wildcards: [item_file("pairs", pair) for pair in pairs_held_out(wildcards.batch)],
+            pairs=lambda wildcards: item_files("pairs", pairs_held_out(wildcards.batch)),
             aligned=f"{RUN}/batches/{{batch}}",
             result=lambda wildcards: inputs(external_results_of_batch(wildcards)),
         output:
@@ -64,6 +66,7 @@ if BATCHED:
         params:
             settings=settings("external"),
             pairs=lambda wildcards: pairs_held_out(wildcards.batch),
+            content=lambda wildcards: digest([pair_content(pair) for pair in pairs_held_out(wildcards.batch)]),
             found=f"{HERE}/items",
             folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
             run=of_this_run,

@@ -13,17 +13,28 @@ def items():
     return readable(checkpoints.search.get().output[0])
 
 
-def item_file(kind, name):
-    """Return the file that the search writes of one of its `scenes` or `pairs`, as the input of a rule."""
-    if LOCK is None:
-        checkpoints.search.get()
-    return f"{RUN}/items/{kind}/{name}.json"
+# With a lock file items are inputs as one folder: Snakemake holds each input of a plan against each output of the
+# search, which is a square where these are files. Rules run again by what is in the items that they read (`digest`).
+LOCKED_ITEMS = ancient(f"{RUN}/items")
+
+
+def item_files(kind, names):
+    """Return what the search writes of some of its `scenes` or `pairs`, as inputs of a rule."""
+    if LOCK is not None:
+        return LOCKED_ITEMS
+    checkpoints.search.get()
+    return expand(f"{RUN}/items/{kind}/{{name}}.json", name=names)
+
+
+def item_file(kind, wildcard):
+    """Return a function for `params` that gives the file of one: no part of what tells results apart in a cache."""
+    return lambda wildcards, input: f"{HERE}/items/{kind}/{wildcards[wildcard]}.json"
 
 
 def all_items(wildcards):
     """Return what the search gives, as the input of a rule: no folder, of which storage might have parts here."""
     if LOCK is not None:
-        return rules.search.output
+        return f"{RUN}/items"
     found = sorted(path.relative_to(items()).as_posix() for path in items().glob("*/*.json"))
     return [f"{RUN}/items/{name}" for name in ("declined.csv", *found)]
 
@@ -114,6 +125,12 @@ def scenes_of_batch(wildcards):
     return sorted(set(found))
 
 
+def content_of_batch(wildcards):
+    """Return a hash of what the search wrote of the pairs of a batch and of their scenes, for `params`."""
+    pairs, scenes = batches()[wildcards.batch], scenes_of_batch(wildcards)
+    return digest([*map(pair_content, pairs), *map(scene_item, scenes)])
+
+
 def files_of_batch(wildcards):
     """Return the files on disk that the items of a batch name."""
     return sorted({path for scene in scenes_of_batch(wildcards) for path in files_of_scene(scene)})
@@ -135,10 +152,6 @@ def hr_scenes(wildcards):
     if BATCHED:
         return []
     return sorted({f"{RUN}/scenes/{pair_content(pair)['hr']}" for pair in pair_ids()})
-
-
-def of_all_pairs(pattern):
-    return lambda wildcards: expand(f"{RUN}/{pattern}", pair=pair_ids())
 
 
 def dataset_summary():

@@ -12,7 +12,7 @@ fit in memory, training reads pairs/cache.
 
 rule patches:
     input:
-        pair=lambda wildcards: item_file("pairs", wildcards.pair),
+        pair=lambda wildcards: item_files("pairs", [wildcards.pair]),
         registration=f"{RUN}/aligned/{{pair}}/registration.json",
         radiometry=f"{RUN}/aligned/{{pair}}/radiometry.json",
         lr=f"{RUN}/aligned/{{pair}}/lr.tif",
@@ -34,20 +34,22 @@ rule patches:
         runtime=minutes(30),
     params:
         settings=settings("patches"),
+        pair=item_file("pairs", "pair"),
+        content=lambda wildcards: digest(pair_of(wildcards)),
         folder=folder_of("lr"),
         dates=lambda wildcards, input: f"--dates {shlex.quote(input.dates[0])}" if input.dates else "",
         code=code("patches"),
     message:
         "Cut patch pairs from {wildcards.pair}"
     shell:
-        "python -m crossres patches --settings {params.settings:q} --pair {input.pair:q} --aligned {params.folder:q}"
+        "python -m crossres patches --settings {params.settings:q} --pair {params.pair:q} --aligned {params.folder:q}"
         " {params.dates} --patches {output.patches:q} --index {output.index:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule prepare:
     input:
-        pairs=lambda wildcards: [item_file("pairs", pair) for pair in batches()[wildcards.batch]],
-        scenes=lambda wildcards: [item_file("scenes", scene) for scene in scenes_of_batch(wildcards)],
+        pairs=lambda wildcards: item_files("pairs", batches()[wildcards.batch]),
+        scenes=lambda wildcards: item_files("scenes", scenes_of_batch(wildcards)),
         assets=lambda wildcards: inputs(files_of_batch(wildcards)),
         dem=lambda wildcards: inputs(dem()),
     output:
@@ -71,7 +73,7 @@ rule prepare:
         lr_dates=CONFIG.search.lr_dates,
         run=of_this_run,
         files=lambda wildcards: other_inputs([*files_of_batch(wildcards), *dem()]),
-        content=lambda wildcards: digest([scene_item(scene) for scene in scenes_of_batch(wildcards)]),
+        content=content_of_batch,
         code=code("prepare"),
     message:
         "Fetch, align and cut the pairs of {wildcards.batch}"
@@ -83,7 +85,7 @@ rule prepare:
 
 checkpoint dataset:
     input:
-        pairs=of_all_pairs("items/pairs/{pair}.json"),
+        pairs=lambda wildcards: item_files("pairs", pair_ids()),
         patches=of_all_batches(
             "pairs/patches/{pair}.zip",
             "pairs/patches/{pair}.parquet",
@@ -119,6 +121,7 @@ checkpoint dataset:
         run=of_this_run,
         patches=f"{HERE}/batches" if BATCHED else f"{HERE}/pairs/patches",
         aligned=f"{HERE}/batches" if BATCHED else f"{HERE}/aligned",
+        content=lambda wildcards: digest(list(map(pair_content, pair_ids()))),
         folder=folder_of("index"),
         regions=lambda wildcards: f"--regions {as_written(CONFIG.dataset.regions)}" if CONFIG.dataset.regions else "",
         files=lambda wildcards: other_inputs(regions_file()),
