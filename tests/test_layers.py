@@ -143,7 +143,7 @@ def test_an_unknown_key_of_run_is_named():
 
 
 def test_every_key_of_a_path_is_one_of_the_configuration():
-    from crossres.settings.config import schema
+    from crossres.settings.schema import schema
 
     text = yaml.safe_dump(schema())
     assert not [key for key in PATHS if key.split(".")[-1] not in {"*", "scenarios"} and key.split(".")[-1] not in text]

@@ -9,9 +9,10 @@ import yaml
 from snakemake.utils import update_config
 
 from crossres.errors import UserError
-from crossres.settings.config import Config, load, parse, schema
+from crossres.settings.config import Config, load, parse
 from crossres.settings.explained import models_of
 from crossres.settings.paths import expand
+from crossres.settings.schema import schema
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))

@@ -91,7 +91,8 @@ def test_the_scene_that_is_clear_over_the_place_is_taken_whatever_its_percentage
     cli.main(place.sharpened("--size", "800m"))
     assert said()["id"] == "S2A_clear_sr"
     assert {path.name for path in Path("sr").iterdir()} == {
-        "mean.tif", "std.tif", "sample.tif", "item.json", "quicklook.png"
+        *(f"{name}.{kind}" for name in ("mean", "std", "sample") for kind in ("tif", "qml")), "item.json",
+        "quicklook.png",
     }  # fmt: skip
     assert f"{place.url}/S2A_clear.json" in {link["href"] for link in said()["links"]}
     grid = grid_of("sr/mean.tif")

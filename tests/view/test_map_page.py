@@ -24,7 +24,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 WAIT_MS = 120_000
 DRAWN = """() => {
   const tiles = [...document.querySelectorAll('.leaflet-tile')];
-  return tiles.length > 0 && tiles.every((tile) => tile.complete && tile.naturalWidth === 256);
+  const whole = (tile) => tile.complete && tile.naturalWidth === 256 && getComputedStyle(tile).opacity === "1";
+  return tiles.length > 0 && tiles.every(whole);
 }"""
 
 
@@ -46,7 +47,8 @@ def serve() -> Iterator[Callable[..., Served]]:
     running = []
 
     def start(*arguments: str | Path) -> Served:
-        command = [sys.executable, "-m", "crossres", "view", *map(str, arguments)]
+        # What a shell script starts with `&` ignores Ctrl-C, and so does all that it starts in turn: these tests too.
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "crossres", "view", *map(str, arguments)]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         found = re.match(r"(http://127\.0\.0\.1:\d+/) \(until Ctrl-C\)\n", running[-1].stdout.readline())
         assert found, running[-1].stderr.read()
@@ -72,7 +74,7 @@ class Opened:
     complaints: list[str]
 
     def drawn(self) -> None:
-        """Wait until all tiles are there; a script of the test's own would be refused, so ask again and again."""
+        """Wait until all tiles are there and have faded in; a script of its own would be refused, so ask again."""
         end = time.monotonic() + WAIT_MS / 1000
         while not self.page.evaluate(DRAWN):
             assert time.monotonic() < end, "tiles are not drawn"

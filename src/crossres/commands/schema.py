@@ -15,6 +15,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from crossres.files import write_json
-    from crossres.settings.config import schema
+    from crossres.settings.schema import schema
 
     write_json(args.output, schema())

@@ -22,7 +22,6 @@ from crossres.settings.model import ModelSettings, ModelVariant
 from crossres.settings.normalise import NormaliseSettings
 from crossres.settings.patches import PatchSettings
 from crossres.settings.paths import holds_secret
-from crossres.settings.runs import Runs
 from crossres.settings.sample import SOLVERS, SampleSettings, Sweep
 from crossres.settings.search import SearchSettings
 from crossres.settings.simulate import SimulateSettings
@@ -243,13 +242,3 @@ def load_record(path: Path) -> Config:
     if gone := without_moved(content, Config):
         log.warning("%s: of an earlier version; left out: %s", path, ", ".join(gone))
     return parse(content, str(path))
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of a configuration file, in which `run` may also stand for several runs."""
-    found = Config.model_json_schema()
-    description = found["properties"]["run"].pop("description")
-    found["properties"]["run"] = {
-        "description": description, "anyOf": [found["properties"]["run"], Runs.model_json_schema()]
-    }  # fmt: skip
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
