@@ -20,8 +20,8 @@ IGNORED = {"-n", "--cores", "all"}
 """Words of a command that plans do not differ by."""
 
 
-RUN_ELSEWHERE = {"--report", "--use-conda"}
-"""A report needs a finished run (test_default.py), conda a conda (test_conda.py)."""
+RUN_ELSEWHERE = {"--report", "--use-conda", "s3"}
+"""A report needs a finished run (test_default.py), conda a conda (test_conda.py), S3 a server (test_storage.py)."""
 
 
 def plans() -> list:
