@@ -1,5 +1,5 @@
 """Writes the conda environments of this folder: `python envs/make.py`, after a change of constraints.txt or of
-what a stage imports. With `--container` it writes Dockerfile and apptainer.def, too, which needs conda.
+what a stage imports.
 
 Each environment has what the commands of its rules import, with the versions of constraints.txt, so that there is
 one list of versions for pip and conda. The CUDA variant is for machines that make environments where no GPU is to be
@@ -8,7 +8,6 @@ seen, such as a cluster's login node.
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -30,14 +29,10 @@ PACKAGES = {
     "pytorch", "yaml": "pyyaml",
 }  # fmt: skip
 """Modules whose conda package has another name."""
-ASKED_FOR = {"geopandas": {"pyarrow", "pyogrio"}, "pandas": {"pyarrow"}, "odc.stac": {"odc-stac", "dask"}}
+ASKED_FOR = {"geopandas": {"pyarrow", "pyogrio"}, "pandas": {"pyarrow"}}
 """What modules read files with, or load by themselves, without an import in this project."""
 APART = {"acquire": {"libgdal-jp2openjpeg"}}
 """What conda-forge ships apart from GDAL, at GDAL's version, and rasterio's wheels have inside: JPEG 2000."""
-BASE_IMAGE = "condaforge/miniforge3:25.3.1-0"
-"""What the container is built on: Snakemake would name `latest`."""
-RECIPES = {"Dockerfile": "dockerfile", "apptainer.def": "apptainer"}
-"""Recipes of the container, and what `snakemake --containerize` calls them."""
 PYPI = {"pytorch": "torch", "pytorch-gpu": "torch", "matplotlib-base": "matplotlib"}
 
 
@@ -75,7 +70,7 @@ def packages(environment: str) -> set[str]:
     for rule, named in environment_of_rules().items():
         for module in imported(COMMANDS[rule]) if named == environment else ():
             top = module.partition(".")[0]
-            found |= ASKED_FOR.get(top, set()) | ASKED_FOR.get(".".join(module.split(".")[:2]), set())
+            found |= ASKED_FOR.get(top, set())
             found.add(PACKAGES.get(top, top))
     return found
 
@@ -106,15 +101,6 @@ def files() -> dict[str, str]:
     return {f"{name}.yaml": text(name) for name in ABOUT} | {"torch-cuda.yaml": text("torch", cuda=True)}
 
 
-def with_base(recipe: str) -> str:
-    """Return a recipe of Snakemake's on the base image at its version."""
-    return recipe.replace("condaforge/miniforge3:latest", BASE_IMAGE)
-
-
 if __name__ == "__main__":
     for name, content in files().items():
         (ROOT / "envs" / name).write_text(content, encoding="utf-8")
-    for name, form in RECIPES.items() if "--container" in sys.argv[1:] else ():
-        command = [sys.executable, "-m", "snakemake", "--containerize", form]
-        made = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        (ROOT / name).write_text(with_base(made.stdout), encoding="utf-8")

@@ -5,7 +5,6 @@ With the real conda where it is on PATH. Elsewhere with a channel of this machin
 local_conda.py for what that shows and what it does not.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -138,15 +137,6 @@ def test_an_environment_has_all_that_its_stages_import_and_nothing_from_elsewher
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).resolve() == prefix.resolve()
-
-
-def test_the_recipe_of_the_container_is_what_snakemake_makes_of_the_environments(project, variables):
-    spec = importlib.util.spec_from_file_location("make_environments", PROJECT / "envs" / "make.py")
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    for name, form in make.RECIPES.items():
-        done = project.snakemake("--containerize", form, environment=variables)
-        assert make.with_base(done.stdout) == (PROJECT / name).read_text(), "run: python envs/make.py --container"
 
 
 def test_a_lock_has_every_package_that_an_environment_comes_to(project, variables, tmp_path):

@@ -29,7 +29,6 @@ if not BATCHED:
         params:
             settings=settings("external"),
             pair=item_file("pairs", "pair"),
-            content=lambda wildcards: digest(pair_of(wildcards)),
             hr=lambda wildcards: f"{aligned_folder(wildcards)}/hr.tif",
             folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
             run=of_this_run,
@@ -66,7 +65,6 @@ if BATCHED:
         params:
             settings=settings("external"),
             pairs=lambda wildcards: pairs_held_out(wildcards.batch),
-            content=lambda wildcards: digest([pair_content(pair) for pair in pairs_held_out(wildcards.batch)]),
             found=f"{HERE}/items",
             folder=lambda wildcards: as_written(EXTERNAL[wildcards.external]),
             run=of_this_run,

@@ -13,15 +13,14 @@ def items():
     return readable(checkpoints.search.get().output[0])
 
 
-# With a lock file items are inputs as one folder: Snakemake holds each input of a plan against each output of the
-# search, which is a square where these are files. Rules run again by what is in the items that they read (`digest`).
-LOCKED_ITEMS = ancient(f"{RUN}/items")
-
-
 def item_files(kind, names):
-    """Return what the search writes of some of its `scenes` or `pairs`, as inputs of a rule."""
+    """Return what the search writes of some of its `scenes` or `pairs`, as inputs of a rule.
+
+    With a lock file that is one folder: Snakemake holds each input of a plan against each output of the search, which
+    is a square where these are files.
+    """
     if LOCK is not None:
-        return LOCKED_ITEMS
+        return f"{RUN}/items"
     checkpoints.search.get()
     return expand(f"{RUN}/items/{kind}/{{name}}.json", name=names)
 
@@ -123,12 +122,6 @@ def scenes_of_batch(wildcards):
     for pair in map(pair_content, batches()[wildcards.batch]):
         found += [pair["lr"], pair["hr"], *pair.get("further_dates", [])[: CONFIG.search.lr_dates - 1]]
     return sorted(set(found))
-
-
-def content_of_batch(wildcards):
-    """Return a hash of what the search wrote of the pairs of a batch and of their scenes, for `params`."""
-    pairs, scenes = batches()[wildcards.batch], scenes_of_batch(wildcards)
-    return digest([*map(pair_content, pairs), *map(scene_item, scenes)])
 
 
 def files_of_batch(wildcards):

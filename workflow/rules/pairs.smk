@@ -35,7 +35,6 @@ rule patches:
     params:
         settings=settings("patches"),
         pair=item_file("pairs", "pair"),
-        content=lambda wildcards: digest(pair_of(wildcards)),
         folder=folder_of("lr"),
         dates=lambda wildcards, input: f"--dates {shlex.quote(input.dates[0])}" if input.dates else "",
         code=code("patches"),
@@ -73,7 +72,7 @@ rule prepare:
         lr_dates=CONFIG.search.lr_dates,
         run=of_this_run,
         files=lambda wildcards: other_inputs([*files_of_batch(wildcards), *dem()]),
-        content=content_of_batch,
+        content=lambda wildcards: digest([scene_item(scene) for scene in scenes_of_batch(wildcards)]),
         code=code("prepare"),
     message:
         "Fetch, align and cut the pairs of {wildcards.batch}"
@@ -121,7 +120,6 @@ checkpoint dataset:
         run=of_this_run,
         patches=f"{HERE}/batches" if BATCHED else f"{HERE}/pairs/patches",
         aligned=f"{HERE}/batches" if BATCHED else f"{HERE}/aligned",
-        content=lambda wildcards: digest(list(map(pair_content, pair_ids()))),
         folder=folder_of("index"),
         regions=lambda wildcards: f"--regions {as_written(CONFIG.dataset.regions)}" if CONFIG.dataset.regions else "",
         files=lambda wildcards: other_inputs(regions_file()),
