@@ -3,8 +3,8 @@
 CHIPS is the folder of real image pairs `<place>_lr.tif`, `<place>_hr.tif` that config/real/prepare.py makes (chips_x4).
 They are laid out again and again, each at a place of its own, until there are as many as asked for. SLURM is that of
 the tests: two nodes on this machine, which needs root. Pairs go through it as a job for each stage, as a submission for
-each pair (the profile) and as twenty pairs in a job, and without it as one job of all. CPU seconds are those of the
-whole machine, which must be idle otherwise; what a pair takes beyond its share of the one job is the overhead.
+each pair (the profile) and as twenty pairs in a job, and without it as jobs of 500. CPU seconds are those of the
+whole machine, which must be idle otherwise; what a pair takes beyond its share of those is the overhead.
 """
 
 import argparse
@@ -29,6 +29,8 @@ import slurm
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = ROOT / "profiles" / "slurm" / "profile.yaml"
 APART_M = 3000
+LARGEST = 500
+"""Most pairs that search.pairs_per_job puts into a job."""
 TARGET = "results/submissions/pairs/summary.json"
 
 
@@ -41,7 +43,7 @@ class Cost:
     wall_s: float
 
     def say(self, what: str, work: "Cost | None" = None) -> None:
-        """Print this for each pair, with the overhead above what one job of all takes for a pair."""
+        """Print this for each pair, with the overhead above what a pair takes without SLURM."""
         each, wall = self.cpu_s / self.pairs, self.wall_s / self.pairs
         over = "" if work is None else f", overhead {each - work.cpu_s / work.pairs:.2f} s CPU"
         print(f"{what} ({self.pairs} pairs): each {each:.2f} s CPU, {wall:.2f} s wall{over}", flush=True)
@@ -90,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chips", type=Path)
     parser.add_argument("pairs", type=int, help="how many pairs go through SLURM one by one")
-    parser.add_argument("--batched", type=int, default=1000, help="how many go twenty in a job, and all in one")
+    parser.add_argument("--batched", type=int, default=1000, help="how many go twenty, and 500, in a job")
     args = parser.parse_args()
     if why_not := slurm.missing():
         sys.exit(why_not)
@@ -100,9 +102,9 @@ def main() -> None:
         base = Path(scratch)
         (base / "alone").mkdir()
         (base / "alone" / "profile.yaml").write_text(yaml.safe_dump(alone))
-        lay_out(args.chips, base / "work", args.batched, args.batched)
+        lay_out(args.chips, base / "work", args.batched, min(args.batched, LARGEST))
         work = Cost(args.batched, *measure(base / "work", dict(os.environ), "--cores", "2"))
-        work.say("one job without SLURM")
+        work.say("500 in a job, without SLURM")
         with slurm.cluster(base / "slurm") as environment:
             for what, profile, pairs, pairs_per_job in (
                 ("a job for each stage", base / "alone", args.pairs, 1),

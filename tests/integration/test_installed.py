@@ -108,7 +108,9 @@ def test_no_checkout_is_in_reach(installed):
     assert Path(lines).is_relative_to(installed.package.parent)
     assert str(ROOT) not in {str(Path(entry).resolve()) for entry in path}
     assert not [
-        entry for entry in path if (Path(entry) / "crossres").exists() and entry != str(installed.package.parent)
+        entry
+        for entry in path
+        if (Path(entry) / "crossres/__init__.py").exists() and entry != str(installed.package.parent)
     ]
 
 

@@ -20,7 +20,7 @@ NO_BENCHMARK = {"resolved_config"}
 def declared() -> dict[str, int]:
     """Return the memory that each rule asks for, in MB."""
     found: dict[str, int] = {}
-    of_model = re.search(r"return (\d+) \* processes_of_model", (ROOT / "workflow/rules/arms.smk").read_text())
+    of_model = re.search(r"return memory\((\d+) \* processes_of_model", (ROOT / "workflow/rules/arms.smk").read_text())
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         rule = ""
         for line in path.read_text().splitlines():

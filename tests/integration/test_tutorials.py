@@ -99,7 +99,7 @@ def test_a_reader_applies_the_demo_s_model_to_a_scene(after_the_demo):
     follow("tutorials/apply.md", after_the_demo)
     assert {path.name for path in (after_the_demo / "sr").iterdir()} == {
         "mean.tif", "std.tif", "sample.tif", "support.tif", "item.json",
-        "mean.qml", "std.qml", "sample.qml", "support.qml",
+        "mean.qml", "std.qml", "sample.qml", "support.qml", "quicklook.png",
     }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
 from crossres.outputs import PRODUCT
-from crossres.requeue import queued_again_on_sigusr1
 
 OUTPUTS = (PRODUCT,)
 
@@ -25,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from crossres.diffusion.sample.block_store import blocks_beside, blocks_done
     from crossres.diffusion.sample.scenes import sample_scene
+    from crossres.requeue import queued_again_on_sigusr1
 
     sample = section(args, "sample")
     if args.name not in sample.arms:

@@ -7,7 +7,6 @@ from crossres import earlier_products as earlier
 from crossres.commands.options import add_model, add_path, add_settings, add_threads, section
 from crossres.errors import UserError
 from crossres.outputs import PRODUCT, Output
-from crossres.requeue import queued_again_on_sigusr1
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     from crossres.diffusion.sample.scenes import sample_scene
     from crossres.files import whole
     from crossres.layout import pair_of
+    from crossres.requeue import queued_again_on_sigusr1
 
     sample = section(args, "sample")
     mtf = section(args, "grid").lr_mtf

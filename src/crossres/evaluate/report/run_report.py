@@ -27,7 +27,7 @@ from crossres.evaluate.report.tables import metric_tables, strata_table
 from crossres.evaluate.report.uses import uses
 from crossres.evaluate.results.summarise import read_table
 from crossres.evaluate.results.summary import Summary
-from crossres.files import whole
+from crossres.files import read_json, whole
 from crossres.records import read_record
 from crossres.settings.config import Config
 from crossres.settings.evaluate import ReportSettings
@@ -117,10 +117,10 @@ def _versions() -> dict[str, str]:
 
 
 def _hashes(inputs: ReportInputs) -> dict[str, str]:
-    named = {
-        "weights (model.safetensors)": inputs.model / "model.safetensors",
-        "model card": inputs.model / "card.json",
-        "dataset summary": inputs.dataset_summary,
-        "results (summary.json)": inputs.summary,
-    }
-    return {name: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for name, p in named.items() if p.exists()}
+    """Return the first digits of SHA-256s; that of the weights, which the report does not read, by the card."""
+    card = inputs.model / "card.json"
+    named = {"model card": card, "dataset summary": inputs.dataset_summary, "results (summary.json)": inputs.summary}
+    found = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named.items() if path.exists()}
+    if card.exists():
+        found = {"weights (model.safetensors)": read_json(card).get("weights_sha256", "not said")} | found
+    return {name: digest[:16] for name, digest in found.items()}
