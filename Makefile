@@ -40,7 +40,7 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing (a few minutes the first time)"
 	$(INSTALL) torch==2.13.0
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[view]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
