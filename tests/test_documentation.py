@@ -20,7 +20,7 @@ BASH = blocks("bash")
 YAML = blocks("yaml")
 COMMANDS = [(block.where, words) for block in BASH for words in block.commands()]
 """Every command of every page: where it stands, its words."""
-ORDINARY = {"export", "source", "mkdir", "cp", "cd", "snakemake"}
+ORDINARY = {"apptainer", "export", "source", "mkdir", "cp", "docker", "cd", "snakemake"}
 """Commands that are not ours to check here; `snakemake` is planned in tests/integration."""
 ENDINGS = (".py", ".md", ".json", ".html", ".tif", ".png", ".csv", ".parquet", ".zarr", ".safetensors")
 WRITTEN_BY_READERS = {
