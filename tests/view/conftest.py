@@ -51,7 +51,9 @@ def write_product(folder: Path, samples: int, lr: str) -> None:
         support = np.stack([np.full(SHAPE, value) for value in (0.01, 0.02, 0.03)])
         write_cog(folder / "support.tif", STD_DN.numbers(support), grid_of(), SUPPORT, STD_DN)
     links = [{"rel": "derived_from", "title": "LR scene", "href": lr}]
-    (folder / "item.json").write_text(json.dumps({"properties": {"crossres:samples": samples}, "links": links}))
+    start = folder.name if folder.name == "bicubic" else "lr"
+    said = {"crossres:samples": samples, "crossres:settings": {"start": start}}
+    (folder / "item.json").write_text(json.dumps({"properties": said, "links": links}))
 
 
 @pytest.fixture

@@ -31,13 +31,13 @@ def rgba(png: bytes) -> np.ndarray:
 
 
 def test_a_place_of_a_run_has_its_pair_and_each_arm_the_primary_one_first(make_run: MakeRun) -> None:
-    run = make_run(("aligned/a", "aligned/b"), {"sr/a/bicubic": 1, "sr/a/other": 4, "sr/a/primary": 4})
+    run = make_run(("aligned/a", "aligned/b"), {"sr/a/bicubic": 1, "sr/a/once": 1, "sr/a/other": 4, "sr/a/primary": 4})
     (run / "config.yaml").write_text("sample: {primary: primary}\n")
     held_out, aligned = places_in([run])
     several = ["mean", "one sample", "std", "drawn"]
     assert names(held_out) == [
         ("", "LR"), ("", "HR"), *(("primary", name) for name in several), *(("other", name) for name in several),
-        ("bicubic", "one sample"),
+        ("bicubic", "image"), ("once", "one sample"),
     ]  # fmt: skip
     assert (aligned.name, names(aligned)) == ("b", [("", "LR"), ("", "HR")])
 

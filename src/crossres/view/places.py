@@ -18,6 +18,9 @@ Kind = Literal["image", "doubt"]
 DOUBT = ("std", "support")
 """Files that say how far an image may be trusted, `<name>.tif`."""
 WORDS = {"mean": "mean", "sample": "one sample", "std": "std", "support": "drawn"}
+IMAGE = "image"
+NOT_DRAWN = ("bicubic", "nearest", "regression")
+"""Starts whose images no noise is in: there is one, and it is no sample."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Place:
     @property
     def reference(self) -> Layer:
         """The layer that the stretch is taken from: HR or, without it, the first product, else the first image."""
-        for name in ("HR", WORDS["mean"], WORDS["sample"]):
+        for name in ("HR", WORDS["mean"], WORDS["sample"], IMAGE):
             for layer in self.layers:
                 if layer.name == name:
                     return layer
@@ -117,10 +120,13 @@ def _of_pair(folder: Path) -> tuple[Layer, ...]:
 def _of_product(folder: Path, arm: str, mask: Path | None) -> tuple[Layer, ...]:
     """Return the layers of a product; of an image that is drawn once, mean and sample are the same, and std is 0."""
     names = [name for name in (*PARTS, "support") if (folder / f"{name}.tif").exists()]
-    if _item_of(folder).get("properties", {}).get("crossres:samples") == 1:
+    words, said = WORDS, _item_of(folder).get("properties", {})
+    if said.get("crossres:samples") == 1:
         names = ["sample"]
+        if said.get("crossres:settings", {}).get("start") in NOT_DRAWN:
+            words = {**WORDS, "sample": IMAGE}
     return tuple(
-        Layer(WORDS[name], folder / f"{name}.tif", "doubt" if name in DOUBT else "image", arm_label(arm), mask)
+        Layer(words[name], folder / f"{name}.tif", "doubt" if name in DOUBT else "image", arm_label(arm), mask)
         for name in sorted(names, key=list(WORDS).index)
     )
 
