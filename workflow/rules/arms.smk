@@ -41,13 +41,9 @@ def nodes_of_model(wildcards):
     return CONFIG.variant(wildcards.model)[1].nodes
 
 
-def has_network(arm):
-    return CONFIG.sample.arms[arm].start not in ("bicubic", "nearest")
-
-
 def draws_from_network(wildcards):
     """Return whether a job that samples has a network, and a use for a GPU."""
-    return any(map(has_network, arms_of(wildcards) if BATCHED else [wildcards.arm]))
+    return any(CONFIG.sample.arms[arm].has_network for arm in (arms_of(wildcards) if BATCHED else [wildcards.arm]))
 
 
 def gres_of_sampling(wildcards):

@@ -120,7 +120,7 @@ def _stands(output: Path, arm: "ArmSettings", tiling: "TilingSettings", card: "C
     if not is_product(output):
         return False
     said = own_json(output / "item.json")["properties"]
-    weights = None if arm.start in ("bicubic", "nearest") else card.weights_sha256
+    weights = card.weights_sha256 if arm.has_network else None
     asked = {
         "crossres:settings": arm.model_dump(include={"start", "steps", "samples"}),
         "crossres:tiling": tiling.model_dump(include={"seed", "consistency"}),

@@ -148,7 +148,7 @@ class Config(Section):
     def lr_dates_of(self, arm: str) -> int:
         """Return how many LR dates an arm shows its network, the first counted, where a pair has them."""
         settings = self.sample.arms[arm]
-        if settings.start in {"bicubic", "nearest"}:
+        if not settings.has_network:
             return 1
         limits = (self.variant(settings.model)[1].lr_dates, settings.lr_dates)
         return min([self.search.lr_dates, *(limit for limit in limits if limit is not None)])

@@ -50,6 +50,11 @@ class ArmSettings(Section):
     lr_dates: LrDates = None
 
     @property
+    def has_network(self) -> bool:
+        """Whether its image comes out of a network, and not of interpolation alone."""
+        return self.start not in {"bicubic", "nearest"}
+
+    @property
     def drawn_once(self) -> bool:
         """Whether its image is one sample: none to be set beside means of several."""
         return self.samples == 1 and self.start in {*STARTS, "one-step"}

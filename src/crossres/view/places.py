@@ -12,6 +12,7 @@ from crossres.files import read_json
 from crossres.imagery.numbers import PARTS
 from crossres.imagery.scene import MASK
 from crossres.layout import RunFolder, pair_of
+from crossres.settings.sample import ArmSettings
 from crossres.settings.yaml_text import read_mapping
 
 Kind = Literal["image", "doubt"]
@@ -19,8 +20,7 @@ DOUBT = ("std", "support")
 """Files that say how far an image may be trusted, `<name>.tif`."""
 WORDS = {"mean": "mean", "sample": "one sample", "std": "std", "support": "drawn"}
 IMAGE = "image"
-NOT_DRAWN = ("bicubic", "nearest", "regression")
-"""Starts whose images no noise is in: there is one, and it is no sample."""
+"""What no noise is in: there is one, and it is no sample."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _of_product(folder: Path, arm: str, mask: Path | None) -> tuple[Layer, ...]:
     words, said = WORDS, _item_of(folder).get("properties", {})
     if said.get("crossres:samples") == 1:
         names = ["sample"]
-        if said.get("crossres:settings", {}).get("start") in NOT_DRAWN:
+        start = said.get("crossres:settings", {}).get("start", "lr")
+        if not ArmSettings.model_construct(samples=1, start=start).drawn_once:
             words = {**WORDS, "sample": IMAGE}
     return tuple(
         Layer(words[name], folder / f"{name}.tif", "doubt" if name in DOUBT else "image", arm_label(arm), mask)

@@ -126,7 +126,7 @@ class Arm:
 
     @property
     def _agreement(self) -> Literal["none", "soft", "hard"]:
-        return "none" if self.settings.start in {"bicubic", "nearest"} else self.tiling.consistency
+        return self.tiling.consistency if self.settings.has_network else "none"
 
     def run(self, lr: Tensor, block: Block) -> Estimate:
         """Make the HR image of a block from its LR pixels: standardised (1, band, row, column), without gaps.

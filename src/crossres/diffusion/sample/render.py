@@ -59,7 +59,7 @@ def load_arm(
 
     What of `tiling` goes by the hardware is settled, but for `compile`, which goes by the scene, too (`compiles`).
     """
-    if arm.start in {"bicubic", "nearest"}:
+    if not arm.has_network:
         card = checkpoint.load_card(model)
         return card, Arm(arm, tiling)
     loaded = checkpoint.load(model, arm.weights)
